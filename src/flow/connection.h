@@ -1,0 +1,65 @@
+// flow: what is known of one TCP connection.
+#pragma once
+
+#include <cstdint>
+
+#include "base/time.h"
+#include "flow/key.h"
+#include "flow/stream.h"
+
+namespace wirelap {
+
+/// Times of the three packets that open a connection (RFC 9293, 3.5), at the capture point.
+struct Handshake {
+  Nanos first_syn = kUnknownTime;
+  Nanos last_syn = kUnknownTime;  ///< the one that was answered
+  Nanos syn_ack = kUnknownTime;   ///< the last before the client's answer
+  Nanos ack = kUnknownTime;       ///< the client's first segment after it
+  Nanos max_gap = 0;              ///< longest time between two of its packets
+
+  static Nanos between(Nanos from, Nanos to) {
+    return from == kUnknownTime || to == kUnknownTime ? kUnknownTime : to > from ? to - from : 0;
+  }
+  /// From the first SYN to the client's answer.
+  Nanos duration() const { return between(first_syn, ack); }
+  /// From the capture point to the server and back.
+  Nanos server_rtt() const { return between(last_syn, syn_ack); }
+  /// From the capture point to the client and back.
+  Nanos client_rtt() const { return between(syn_ack, ack); }
+};
+
+/// Counts that only grow; an exchange's own are the difference between two states.
+struct TcpCounts {
+  std::uint64_t packets = 0;
+  std::uint64_t zero_windows = 0;
+};
+
+/// What the consumer of a connection's bytes keeps with it. Owned by the consumer.
+struct Attachment {
+ protected:
+  ~Attachment() = default;
+};
+
+/// One connection, from its first packet on.
+struct Connection {
+  FlowKey key;
+  std::uint64_t number = 0;  ///< in the run, from 1, in the order of first packets
+  Stream streams[2];         ///< by the Side that sends
+  Handshake handshake;
+  TcpCounts counts;
+  Nanos last_time = 0;       ///< of its latest packet
+  Attachment* attachment = nullptr;
+  Side client = Side::low;   ///< has a meaning only with client_known
+  bool client_known = false; ///< by SYN or SYN-ACK, or by what the consumer saw
+  bool closed = false;       ///< both FINs or a reset: what still comes is not its data
+  bool ignored = false;      ///< the consumer wants none of its bytes; its own to set
+
+  void set_client(Side side) {
+    client = side;
+    client_known = true;
+  }
+  Stream& stream(Side side) { return streams[index(side)]; }
+  const Stream& stream(Side side) const { return streams[index(side)]; }
+};
+
+}  // namespace wirelap

@@ -1,0 +1,104 @@
+// flow: one direction of a connection: sequence numbers to stream offsets, and
+// the segments that arrived past a hole.
+//
+// A stream's bytes are numbered from 0 at the first one after its SYN (or the
+// first one seen, where the SYN was not captured), in 64 bits, so that what
+// stands above never meets a sequence number that wraps.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/time.h"
+
+namespace wirelap {
+
+/// When bytes were there in order, and what their sender had seen by then.
+struct Arrival {
+  Nanos time = 0;
+  std::uint64_t frame = 0;
+  std::uint64_t acknowledged = 0;  ///< offset in the other direction's stream that the segment acknowledges
+};
+
+/// A run of payload. Its last `length - bytes.size()` bytes were on the wire
+/// but not captured (snaplen).
+struct Chunk {
+  Bytes bytes;
+  std::uint64_t length = 0;
+
+  /// Takes `count` bytes, at most `length`, off the front.
+  void drop_front(std::uint64_t count) {
+    length -= count;
+    bytes = bytes.subspan(count < bytes.size() ? static_cast<std::size_t>(count) : bytes.size());
+  }
+};
+
+/// Segments that arrived before bytes that precede them, in order of offset.
+class AheadStore {
+ public:
+  /// The most payload kept for one stream, and the most segments. Past either
+  /// the hole before them is given up.
+  static constexpr std::size_t kMaxBytes = std::size_t{4} << 20;
+  static constexpr std::size_t kMaxSegments = 8192;
+
+  struct Item {
+    std::uint64_t begin;
+    std::uint64_t length;             // on the wire
+    std::vector<std::uint8_t> bytes;  // copied; empty where the consumer needs none
+    bool skipped;                     // captured, but not copied: not missing
+    Arrival arrival;
+
+    std::uint64_t end() const { return begin + length; }
+  };
+
+  /// Keeps a copy of `chunk`, which starts at offset `begin`; of a `skipped`
+  /// one only its place. What is already covered is not kept twice.
+  void add(std::uint64_t begin, Chunk chunk, bool skipped, const Arrival& arrival);
+
+  bool empty() const { return first_ == items_.size(); }
+  bool full() const { return bytes_ > kMaxBytes || items_.size() - first_ >= kMaxSegments; }
+  const Item& front() const { return items_[first_]; }
+  void pop_front();
+
+ private:
+  std::vector<Item> items_;
+  std::size_t first_ = 0;  // items before it are popped
+  std::size_t bytes_ = 0;
+};
+
+/// One direction's state.
+struct Stream {
+  static constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
+
+  std::uint64_t next = 0;          ///< offset of the first byte not yet delivered
+  std::uint64_t acknowledged = 0;  ///< highest offset that the other end has acknowledged
+  std::uint64_t fin = kNever;      ///< offset of the FIN, once seen
+  std::uint32_t next_sequence = 0; ///< sequence number of `next`
+  bool started = false;            ///< next_sequence is known
+  bool from_syn = false;           ///< offset 0 is the first byte after the SYN
+  bool finished = false;           ///< the FIN has been delivered in order
+  std::unique_ptr<AheadStore> ahead;  ///< null while nothing is past a hole
+
+  /// Offset of a sequence number: within 2^31 of `next` to either side
+  /// (RFC 9293, 3.4). Negative for what came before offset 0.
+  std::int64_t offset_of(std::uint32_t sequence) const {
+    return static_cast<std::int64_t>(next) + static_cast<std::int32_t>(sequence - next_sequence);
+  }
+
+  void start_at(std::uint32_t sequence) {
+    started = true;
+    next_sequence = sequence;
+  }
+
+  void advance(std::uint64_t count) {
+    next += count;
+    next_sequence += static_cast<std::uint32_t>(count);
+  }
+
+  bool has_ahead() const { return ahead != nullptr && !ahead->empty(); }
+};
+
+}  // namespace wirelap

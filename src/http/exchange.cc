@@ -1,0 +1,41 @@
+#include "http/exchange.h"
+
+#include <utility>
+
+namespace wirelap::http {
+
+void ExchangeQueue::push_back(Exchange& exchange) {
+  exchange.next = nullptr;
+  (last_ == nullptr ? first_ : last_->next) = &exchange;
+  last_ = &exchange;
+  ++size_;
+}
+
+Exchange* ExchangeQueue::pop_front() {
+  Exchange* const front = first_;
+  if (front != nullptr) remove(*front);
+  return front;
+}
+
+Exchange* ExchangeQueue::remove(Exchange& exchange) {
+  Exchange* before = nullptr;
+  for (Exchange* at = first_; at != &exchange; at = at->next) before = at;
+  (before == nullptr ? first_ : before->next) = exchange.next;
+  if (last_ == &exchange) last_ = before;
+  --size_;
+  return before;
+}
+
+Exchange& ExchangePool::take() {
+  Exchange* const used = free_.pop_front();
+  if (used == nullptr) return all_.emplace_back();
+  Exchange fresh;
+  for (std::string Exchange::*text : {&Exchange::method, &Exchange::host, &Exchange::target}) {
+    (used->*text).clear();
+    fresh.*text = std::move(used->*text);
+  }
+  *used = std::move(fresh);
+  return *used;
+}
+
+}  // namespace wirelap::http

@@ -1,0 +1,92 @@
+// http: an exchange: a request with its response, and what was measured of it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <string>
+
+#include "base/time.h"
+#include "flow/connection.h"
+
+namespace wirelap::http {
+
+/// How an exchange ended.
+enum class Outcome : std::uint8_t {
+  complete,     ///< request and response were there to their last byte
+  no_response,  ///< the connection was closed without one
+  reset,        ///< RST came first
+  closed,       ///< the connection was closed inside the response
+  gap,          ///< a hole in the capture hides where a message begins or ends
+  capture_end,  ///< the capture ended first
+  evicted,      ///< given up for want of memory
+};
+
+/// One message of an exchange, as far as seen.
+struct Message {
+  Nanos first = kUnknownTime;     ///< when its first byte was there
+  Nanos last = kUnknownTime;      ///< when its latest byte was there, in order
+  std::uint64_t bytes = 0;        ///< of the stream, head and body
+  std::uint64_t body_bytes = 0;   ///< without chunk framing
+  std::uint64_t begin = 0;        ///< offset of its first byte in its stream
+  bool begun = false;
+  bool complete = false;
+
+  std::uint64_t end() const { return begin + bytes; }
+};
+
+/// A request and its response. Of an exchange whose request was not captured
+/// (`request.begun` is false) the response's part alone is known.
+struct Exchange {
+  std::uint64_t number = 0;        ///< in its connection, from 1
+  Message request;
+  Message response;
+  std::string method, host, target;
+  std::uint8_t minor_version = 1;  ///< HTTP/1.x, by the request, else by the response
+  int status = 0;                  ///< of the final response; 0 while there is none
+  std::uint64_t missing_bytes = 0;
+  std::uint64_t first_frame = 0;
+  std::uint64_t last_frame = 0;
+  Nanos ended = kUnknownTime;      ///< its last byte, or what ended it before
+  Nanos idle = kUnknownTime;       ///< since the exchange before it or the handshake
+  Nanos max_gap = 0;               ///< longest time between two packets inside it; while it is open,
+                                   ///< of those before the next exchange began
+  TcpCounts tcp;                   ///< inside it; while it is open, the connection's at its start
+  std::uint64_t acknowledged = 0;  ///< of the request stream, by the response's first byte
+  Outcome outcome = Outcome::complete;
+  Exchange* next = nullptr;        ///< in its queue
+};
+
+/// Exchanges in a row, linked through themselves. Owns none of them.
+class ExchangeQueue {
+ public:
+  bool empty() const { return first_ == nullptr; }
+  Exchange* front() const { return first_; }
+  Exchange* back() const { return last_; }
+  std::size_t size() const { return size_; }
+  void push_back(Exchange& exchange);
+  /// Takes out the first exchange; null where there is none.
+  Exchange* pop_front();
+  /// Takes out `exchange`, which is in the queue, and returns the one before it (null for none).
+  Exchange* remove(Exchange& exchange);
+
+ private:
+  Exchange* first_ = nullptr;
+  Exchange* last_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+/// Owns exchanges and uses them again: their strings keep their memory, so that
+/// steady traffic allocates nothing.
+class ExchangePool {
+ public:
+  /// An exchange as new.
+  Exchange& take();
+  void give_back(Exchange& exchange) { free_.push_back(exchange); }
+
+ private:
+  std::deque<Exchange> all_;
+  ExchangeQueue free_;
+};
+
+}  // namespace wirelap::http

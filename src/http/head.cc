@@ -1,0 +1,171 @@
+#include "http/head.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace wirelap::http {
+namespace {
+
+constexpr std::string_view kVersion = "HTTP/1.";
+constexpr std::size_t kMaxMethod = 32;
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
+
+/// tchar of RFC 9110, section 5.6.2.
+bool is_token_char(char c) {
+  constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
+  return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z') || kMarks.find(c) != std::string_view::npos;
+}
+
+bool equal_ignoring_case(std::string_view text, std::string_view lower_case) {
+  return std::equal(text.begin(), text.end(), lower_case.begin(), lower_case.end(),
+                    [](char a, char b) { return lower(a) == b; });
+}
+
+std::string_view trim(std::string_view text) {
+  constexpr std::string_view kBlank = " \t\r\n";
+  const std::size_t first = text.find_first_not_of(kBlank);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
+}
+
+/// Takes one line off the front of `text`, without its line end.
+std::string_view take_line(std::string_view& text) {
+  const std::size_t end = text.find('\n');
+  std::string_view line = text.substr(0, end);
+  text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  return line;
+}
+
+/// "HTTP/1." and a digit.
+bool parse_version(std::string_view text, Head& head) {
+  if (text.size() != kVersion.size() + 1 || !text.starts_with(kVersion) || !is_digit(text.back())) return false;
+  head.minor_version = static_cast<std::uint8_t>(text.back() - '0');
+  return true;
+}
+
+/// method SP target SP version (RFC 9112, section 3). The target may hold
+/// spaces that it should not, so it ends at the last one.
+bool parse_request_line(std::string_view line, Head& head) {
+  line = trim(line);
+  const std::size_t first = line.find(' ');
+  const std::size_t last = line.rfind(' ');
+  if (first == std::string_view::npos || first == last) return false;
+  head.method = line.substr(0, first);
+  head.target = trim(line.substr(first, last - first));
+  return std::all_of(head.method.begin(), head.method.end(), is_token_char) &&
+         parse_version(line.substr(last + 1), head);
+}
+
+/// version SP status [SP reason] (RFC 9112, section 4).
+bool parse_status_line(std::string_view line, Head& head) {
+  const std::size_t space = line.find(' ');
+  if (space == std::string_view::npos || !parse_version(line.substr(0, space), head)) return false;
+  const std::string_view status = line.substr(space + 1, 3);
+  if (status.size() != 3 || !std::all_of(status.begin(), status.end(), is_digit)) return false;
+  if (line.size() > space + 4 && line[space + 4] != ' ') return false;
+  head.status = (status[0] - '0') * 100 + (status[1] - '0') * 10 + (status[2] - '0');
+  return head.status >= 100;
+}
+
+bool parse_start_line(std::string_view line, Role role, Head& head) {
+  return role == Role::request ? parse_request_line(line, head) : parse_status_line(line, head);
+}
+
+/// Content-Length, which may be a list of equal numbers (RFC 9112, section 6.3).
+void take_content_length(std::string_view value, Head& head) {
+  while (!value.empty()) {
+    const std::size_t comma = std::min(value.find(','), value.size());
+    const std::string_view number = trim(value.substr(0, comma));
+    std::uint64_t length = 0;
+    const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), length);
+    const bool whole = !number.empty() && error == std::errc{} && end == number.data() + number.size();
+    if (!whole || (head.content_length && *head.content_length != length)) head.bad_length = true;
+    if (whole) head.content_length = length;
+    value.remove_prefix(std::min(comma + 1, value.size()));
+  }
+}
+
+void take_transfer_encoding(std::string_view value, Head& head) {
+  const std::size_t comma = value.rfind(',');
+  const std::string_view last = comma == std::string_view::npos ? value : trim(value.substr(comma + 1));
+  head.transfer_encoding = true;
+  head.chunked = equal_ignoring_case(last, "chunked");
+}
+
+/// One field line. Their lengths tell the few names that matter from the rest.
+void take_field(std::string_view line, Head& head) {
+  const std::size_t colon = line.find(':');
+  if (colon == std::string_view::npos) return;
+  const std::string_view name = trim(line.substr(0, colon));
+  const auto value = [&] { return trim(line.substr(colon + 1)); };
+  switch (name.size()) {
+    case 4:
+      if (equal_ignoring_case(name, "host") && head.host.empty()) head.host = value();
+      break;
+    case 14:
+      if (equal_ignoring_case(name, "content-length")) take_content_length(value(), head);
+      break;
+    case 17:
+      if (equal_ignoring_case(name, "transfer-encoding")) take_transfer_encoding(value(), head);
+      break;
+    default: break;
+  }
+}
+
+}  // namespace
+
+Likeness looks_like_start(std::string_view bytes, Role role) {
+  if (role == Role::response) {
+    const std::size_t compared = std::min(bytes.size(), kVersion.size());
+    if (bytes.substr(0, compared) != kVersion.substr(0, compared)) return Likeness::no;
+    return compared == kVersion.size() ? Likeness::yes : Likeness::maybe;
+  }
+  for (std::size_t i = 0; i < bytes.size() && i <= kMaxMethod; ++i) {
+    if (bytes[i] == ' ') return i == 0 ? Likeness::no : Likeness::yes;
+    if (!is_token_char(bytes[i])) return Likeness::no;
+  }
+  return bytes.size() > kMaxMethod ? Likeness::no : Likeness::maybe;
+}
+
+Likeness is_start_line(std::string_view bytes, Role role) {
+  const Likeness start = looks_like_start(bytes, role);
+  if (start == Likeness::no) return start;
+  if (bytes.find('\n') == std::string_view::npos) return Likeness::maybe;
+  Head head;
+  return parse_start_line(take_line(bytes), role, head) ? Likeness::yes : Likeness::no;
+}
+
+std::size_t find_head_end(std::string_view bytes, std::size_t from) {
+  for (std::size_t at = bytes.find('\n', from); at != std::string_view::npos; at = bytes.find('\n', at + 1)) {
+    std::size_t next = at + 1;
+    if (next < bytes.size() && bytes[next] == '\r') ++next;
+    if (next < bytes.size() && bytes[next] == '\n') return next + 1;
+  }
+  return std::string_view::npos;
+}
+
+std::optional<Head> parse_head(std::string_view bytes, Role role) {
+  Head head;
+  if (!parse_start_line(take_line(bytes), role, head)) return std::nullopt;
+  while (!bytes.empty()) take_field(take_line(bytes), head);
+  return head;
+}
+
+Framing request_framing(const Head& head) {
+  if (head.chunked) return {Framing::Kind::chunked, 0};
+  if (head.content_length && !head.transfer_encoding) return {Framing::Kind::length, *head.content_length};
+  return {Framing::Kind::length, 0};
+}
+
+Framing response_framing(const Head& head, std::string_view method) {
+  if (method == "HEAD" || head.status == 204 || head.status == 304) return {Framing::Kind::length, 0};
+  if (head.status == 101 || (method == "CONNECT" && head.status / 100 == 2)) return {Framing::Kind::until_close, 0};
+  if (head.chunked) return {Framing::Kind::chunked, 0};
+  if (head.transfer_encoding || head.bad_length || !head.content_length) return {Framing::Kind::until_close, 0};
+  return {Framing::Kind::length, *head.content_length};
+}
+
+}  // namespace wirelap::http

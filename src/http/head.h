@@ -1,0 +1,63 @@
+// http: message heads (RFC 9112, sections 2 to 6; RFC 9110).
+//
+// In: the bytes of one head, whole. Out: its start line and the fields that
+// frame the message or name it. All other fields are passed over.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace wirelap::http {
+
+/// Which of the two kinds of message a stream carries.
+enum class Role : std::uint8_t { request, response };
+
+/// A head. The views point into the bytes that were parsed.
+struct Head {
+  std::uint8_t minor_version = 1;  ///< of HTTP/1
+  int status = 0;                  ///< of a response: 100 to 999
+  std::string_view method;         ///< of a request, as the others
+  std::string_view target;
+  std::string_view host;
+  std::optional<std::uint64_t> content_length;
+  bool chunked = false;            ///< chunked is the last transfer coding
+  bool transfer_encoding = false;  ///< there is one, of whatever kind
+  bool bad_length = false;         ///< Content-Length is no number, or says two different things
+};
+
+/// How the end of a message's body is told (RFC 9112, section 6.3).
+struct Framing {
+  enum class Kind : std::uint8_t {
+    length,       ///< `length` bytes, 0 for none
+    chunked,      ///< until the last chunk
+    until_close,  ///< until the stream ends
+  };
+  Kind kind = Kind::length;
+  std::uint64_t length = 0;
+};
+
+/// How much of a prefix `looks_like_start` could judge.
+enum class Likeness : std::uint8_t { no, maybe, yes };
+
+/// Whether `bytes`, from a message's first byte on, begin a message of `role`:
+/// a method and a space, or "HTTP/". `maybe` where more bytes are needed.
+Likeness looks_like_start(std::string_view bytes, Role role);
+
+/// The same for the whole start line: `maybe` while its end is not in `bytes`.
+Likeness is_start_line(std::string_view bytes, Role role);
+
+/// Where a head ends: the offset after its empty line (CR LF, or LF alone:
+/// RFC 9112, section 2.2), or npos where `bytes` has none from offset `from` on.
+std::size_t find_head_end(std::string_view bytes, std::size_t from);
+
+/// Parses a whole head; nothing where its start line is not one of HTTP/1.
+std::optional<Head> parse_head(std::string_view bytes, Role role);
+
+/// Framing of a request's body.
+Framing request_framing(const Head& head);
+
+/// Framing of a final response's body; `method` is its request's, empty if unknown.
+Framing response_framing(const Head& head, std::string_view method);
+
+}  // namespace wirelap::http

@@ -1,0 +1,200 @@
+// Options and exit codes: the only file that prints or exits.
+
+#include <cerrno>
+#include <charconv>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fcntl.h>
+#include <getopt.h>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unistd.h>
+#include <vector>
+
+#include "engine.h"
+
+namespace wirelap {
+namespace {
+
+constexpr int kExitIncomplete = 1;  // a capture was not read to its end, or the output not written
+constexpr int kExitUsage = 2;
+
+constexpr char kHelp[] =
+    R"(wirelap says, for every request in a packet capture, how long it took and in which phase.
+
+usage: wirelap [OPTIONS] [CAPTURE...]     '-' or no CAPTURE on a pipe: standard input
+
+  -r CAPTURE        the same as CAPTURE, as tcpdump, tshark and zeek spell it
+  -f, --format F    table (default on a terminal), ndjson (default otherwise),
+                    json, csv, or classic (the output of wirelap's forerunner)
+  -o, --output F    write to the file F instead of standard output
+  -p, --port N      report only what servers at port N answered; repeatable
+                    (classic: default 80)
+  -h, --help        this text
+      --version     the version
+
+Live: tcpdump -U -w - 'tcp port 80' | wirelap
+Exit: 0 all read; 1 a capture could not be read to its end; 2 bad usage.
+)";
+
+struct CommandLine {
+  std::vector<std::string> captures;
+  std::optional<Format> format;
+  bool classic = false;
+  std::string output;  // empty: standard output
+  EngineOptions engine;
+};
+
+[[noreturn]] void die_usage(const std::string& what) {
+  std::fprintf(stderr, "wirelap: %s\nTry 'wirelap --help'.\n", printable(what).c_str());
+  std::exit(kExitUsage);
+}
+
+void parse_format(std::string_view name, CommandLine& line) {
+  line.classic = name == "classic";
+  if (name == "ndjson") line.format = Format::ndjson;
+  else if (name == "json") line.format = Format::json;
+  else if (name == "csv") line.format = Format::csv;
+  else if (name == "table") line.format = Format::table;
+  else if (!line.classic) die_usage("unknown format '" + std::string(name) + "': table, ndjson, json, csv or classic");
+}
+
+std::uint16_t parse_port(std::string_view text) {
+  std::uint16_t port = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  if (error != std::errc{} || end != text.data() + text.size() || port == 0) {
+    die_usage("'" + std::string(text) + "' is no port: 1 to 65535");
+  }
+  return port;
+}
+
+CommandLine parse_command_line(int argc, char** argv) {
+  constexpr int kVersionOption = 256;
+  const option known[] = {{"format", required_argument, nullptr, 'f'},
+                          {"output", required_argument, nullptr, 'o'},
+                          {"port", required_argument, nullptr, 'p'},
+                          {"help", no_argument, nullptr, 'h'},
+                          {"version", no_argument, nullptr, kVersionOption},
+                          {nullptr, 0, nullptr, 0}};
+  CommandLine line;
+  for (int found; (found = ::getopt_long(argc, argv, "r:f:o:p:h", known, nullptr)) != -1;) {
+    switch (found) {
+      case 'r': line.captures.emplace_back(optarg); break;
+      case 'f': parse_format(optarg, line); break;
+      case 'o': line.output = optarg; break;
+      case 'p': line.engine.ports.push_back(parse_port(optarg)); break;
+      case 'h': std::fputs(kHelp, stdout); std::exit(0);
+      case kVersionOption: std::puts("wirelap " WIRELAP_VERSION); std::exit(0);
+      default: std::fputs("Try 'wirelap --help'.\n", stderr); std::exit(kExitUsage);
+    }
+  }
+  for (int i = optind; i < argc; ++i) line.captures.emplace_back(argv[i]);
+  if (line.captures.empty()) {
+    if (::isatty(STDIN_FILENO)) die_usage("no capture: name a file, or pipe one in");
+    line.captures.emplace_back("-");
+  }
+  return line;
+}
+
+int stop_pipe[2] = {-1, -1};
+
+/// SIGINT and SIGTERM end the run as the end of its input does; a second one
+/// ends the process at once.
+void catch_stop_signals() {
+  if (::pipe2(stop_pipe, O_CLOEXEC | O_NONBLOCK) != 0) return;
+  struct sigaction action{};
+  action.sa_handler = [](int) {
+    const int saved = errno;
+    [[maybe_unused]] const ssize_t written = ::write(stop_pipe[1], "", 1);
+    errno = saved;
+  };
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  ::sigaction(SIGINT, &action, nullptr);
+  ::sigaction(SIGTERM, &action, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+}
+
+bool wants_colour(int fd) {
+  const char* const no_colour = std::getenv("NO_COLOR");
+  const char* const terminal = std::getenv("TERM");
+  const bool dumb = terminal != nullptr && std::strcmp(terminal, "dumb") == 0;
+  return ::isatty(fd) && !dumb && (no_colour == nullptr || *no_colour == 0);
+}
+
+int open_output(const std::string& path) {
+  if (path.empty()) return STDOUT_FILENO;
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (fd < 0) {
+    std::fprintf(stderr, "wirelap: %s: %s\n", printable(path).c_str(), std::strerror(errno));
+    std::exit(kExitIncomplete);
+  }
+  return fd;
+}
+
+/// Reads all captures in turn; a bad one does not stop the others.
+class Run {
+ public:
+  Run(const CommandLine& line, int fd)
+      : line_(line),
+        output_(fd),
+        sink_(make_sink(line.format.value_or(::isatty(fd) ? Format::table : Format::ndjson), output_, wants_colour(fd))),
+        engine_(line.engine, *sink_) {}
+
+  int read_all() {
+    bool all_read = true;
+    for (const std::string& capture : line_.captures) {
+      const std::optional<Fault> fault = read(capture);
+      output_.flush();
+      if (fault) std::fprintf(stderr, "wirelap: %s\n", describe(*fault).c_str());
+      if (fault && fault->kind != Fault::Kind::cut) all_read = false;
+      if (stopped_) break;
+    }
+    if (!line_.classic) sink_->finish();
+    output_.flush();
+    return written() && all_read ? 0 : kExitIncomplete;
+  }
+
+ private:
+  std::optional<Fault> read(const std::string& capture) {
+    Input::Options options;
+    options.stop_fd = stop_pipe[0];
+    options.before_wait = [this] { output_.flush(); };
+    options.wanted = [this] { return output_.error() == 0; };
+    Input input(options);
+    if (capture == "-") {
+      input.attach(STDIN_FILENO);
+    } else if (const int error = input.open(capture); error != 0) {
+      return Fault{Fault::Kind::unreadable, capture, std::strerror(error)};
+    }
+    const auto fault = line_.classic ? run_classic(input, capture, line_.engine.ports, output_)
+                                     : engine_.run(input, capture);
+    stopped_ = input.stopped();
+    return fault;
+  }
+
+  /// False where the output failed. That its reader left (`| head`) needs no word.
+  bool written() const {
+    if (output_.error() != 0 && output_.error() != EPIPE) {
+      std::fprintf(stderr, "wirelap: output: %s\n", std::strerror(output_.error()));
+    }
+    return output_.error() == 0;
+  }
+
+  const CommandLine& line_;
+  Output output_;
+  std::unique_ptr<Sink> sink_;
+  Engine engine_;
+  bool stopped_ = false;
+};
+
+}  // namespace
+}  // namespace wirelap
+
+int main(int argc, char** argv) {
+  const wirelap::CommandLine line = wirelap::parse_command_line(argc, argv);
+  wirelap::catch_stop_signals();
+  return wirelap::Run(line, wirelap::open_output(line.output)).read_all();
+}

@@ -1,0 +1,39 @@
+// report: text from the wire, made safe for where it is shown.
+//
+// Everything that a peer sent is hostile: no control character, broken UTF-8 or
+// quote of its may change what a reader or terminal makes of the output.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "base/output.h"
+#include "wire/ip.h"
+
+namespace wirelap {
+
+/// Length of the well-formed UTF-8 sequence (RFC 3629) at the start of `text`, 0 where there is none.
+std::size_t utf8_length(std::string_view text);
+
+/// Appends `text` as the inside of a JSON string (RFC 8259): quotes, backslashes
+/// and control characters (C0, DEL and C1) escaped, bytes that are not UTF-8
+/// replaced by U+FFFD, one each.
+void put_json_text(Output& output, std::string_view text);
+
+/// Appends `text` as a CSV field (RFC 4180), quoted where it must be; control
+/// characters and broken UTF-8 as in JSON.
+void put_csv_text(Output& output, std::string_view text);
+
+/// `text` with all but printable ASCII as \xNN, cut to `width` columns with an
+/// ellipsis of dots.
+std::string fit_text(std::string_view text, std::size_t width);
+
+/// Appends an address as text: dotted decimal, or RFC 5952.
+void put_address(Output& output, const Address& address, int ip_version);
+
+/// Appends VLAN identifiers, packed as in FlowKey::tag, outermost first with a
+/// dot between two; nothing where there are none.
+void put_vlan(Output& output, std::uint32_t tag);
+
+}  // namespace wirelap

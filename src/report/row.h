@@ -1,0 +1,109 @@
+// report: a finished exchange as the record that users see.
+//
+// In: an exchange with its connection. Out: the columns, in order, through a
+// visitor, so that every format has the same ones and names them in one place.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <string_view>
+
+#include "base/time.h"
+#include "flow/connection.h"
+#include "http/exchange.h"
+#include "wire/ip.h"
+
+namespace wirelap {
+
+/// What an exchange's total is made of; kUnknownTime where it was not captured.
+struct Phases {
+  Nanos connect = kUnknownTime;
+  Nanos tls = kUnknownTime;
+  Nanos send = kUnknownTime;
+  Nanos wait = kUnknownTime;
+  Nanos receive = kUnknownTime;
+  Nanos total = 0;  ///< the sum of those that are known
+};
+
+/// Phases of `exchange`. Each begins where the one before ended, so that none
+/// is negative and they add up however messages overlap or clocks step.
+Phases measure_phases(const http::Exchange& exchange, const Handshake& handshake);
+
+/// One record; the things that it refers to outlive it.
+struct Row {
+  std::string_view capture;  ///< file name as given
+  int decimals;              ///< of the capture's timestamps
+  const Connection& connection;
+  const http::Exchange& exchange;
+  bool packets_wanted = false;  ///< with the column `interpacket_times`
+};
+
+/// The name of an outcome in records.
+std::string_view name_of(http::Outcome outcome);
+
+/// Calls, for each column in order:
+///   visit.text(name, std::string_view value, bool known = true)
+///   visit.integer(name, std::uint64_t value, bool known = true)
+///   visit.seconds(name, Nanos value)           kUnknownTime: not known
+///   visit.address(name, const Address&, int ip_version)
+///   visit.vlan(name, VLAN tags as packed in FlowKey::tag)
+template <class Visitor>
+void visit_columns(const Row& row, Visitor&& visit) {
+  const Connection& connection = row.connection;
+  const http::Exchange& exchange = row.exchange;
+  const http::Message& request = exchange.request;
+  const http::Message& response = exchange.response;
+  const Handshake& handshake = connection.handshake;
+  const Phases phases = measure_phases(exchange, handshake);
+  const int client = index(connection.client);
+  const int server = 1 - client;
+  const int ip_version = connection.key.tag >> 26 != 0 ? 6 : 4;
+  const auto sum = [](Nanos a, Nanos b) { return a == kUnknownTime || b == kUnknownTime ? kUnknownTime : a + b; };
+
+  visit.text("type", "exchange");
+  visit.text("capture", row.capture);
+  visit.integer("connection", connection.number);
+  visit.integer("exchange", exchange.number);
+  visit.integer("first_frame", exchange.first_frame);
+  visit.integer("last_frame", exchange.last_frame);
+  visit.seconds("start", request.first);
+  visit.address("client", connection.key.addresses[client], ip_version);
+  visit.integer("client_port", connection.key.ports[client]);
+  visit.address("server", connection.key.addresses[server], ip_version);
+  visit.integer("server_port", connection.key.ports[server]);
+  visit.vlan("vlan", connection.key.tag);
+  visit.text("protocol", exchange.minor_version == 0 ? "http/1.0" : "http/1.1");
+  visit.text("method", exchange.method, !exchange.method.empty());
+  visit.text("host", exchange.host, !exchange.host.empty());
+  visit.text("target", exchange.target, !exchange.target.empty());
+  visit.integer("status", static_cast<std::uint64_t>(exchange.status), exchange.status != 0);
+  visit.integer("request_bytes", request.bytes);
+  visit.integer("response_bytes", response.bytes);
+  visit.integer("request_body_bytes", request.body_bytes);
+  visit.integer("response_body_bytes", response.body_bytes);
+  visit.seconds("connect_s", phases.connect);
+  visit.seconds("tls_s", phases.tls);
+  visit.seconds("send_s", phases.send);
+  visit.seconds("wait_s", phases.wait);
+  visit.seconds("receive_s", phases.receive);
+  visit.seconds("total_s", phases.total);
+  visit.seconds("idle_s", exchange.idle);
+  visit.seconds("ttfb_s", sum(phases.send, phases.wait));
+  for (const char* cause : {"network_s", "loss_s", "server_s", "client_s", "window_s", "ack_delay_s"}) {
+    visit.seconds(cause, kUnknownTime);
+  }
+  visit.text("cause", {}, false);
+  visit.seconds("rtt_s", sum(handshake.server_rtt(), handshake.client_rtt()));
+  visit.seconds("server_rtt_s", handshake.server_rtt());
+  visit.seconds("client_rtt_s", handshake.client_rtt());
+  visit.integer("packets", exchange.tcp.packets);
+  for (const char* count : {"retransmitted_packets", "lost_packets", "out_of_order_packets", "duplicate_packets"}) {
+    visit.integer(count, 0, false);
+  }
+  visit.integer("zero_windows", exchange.tcp.zero_windows);
+  visit.seconds("max_gap_s", exchange.max_gap);
+  visit.integer("missing_bytes", exchange.missing_bytes);
+  visit.text("outcome", name_of(exchange.outcome));
+}
+
+}  // namespace wirelap

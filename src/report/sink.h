@@ -1,0 +1,26 @@
+// report: where finished exchanges go.
+#pragma once
+
+#include <memory>
+
+#include "base/output.h"
+#include "report/row.h"
+
+namespace wirelap {
+
+enum class Format { ndjson, json, csv, table };
+
+/// Writes records in one format. The only virtual call of a run, once an exchange.
+class Sink {
+ public:
+  virtual ~Sink() = default;
+  /// Writes one record.
+  virtual void write(const Row& row) = 0;
+  /// Writes what ends the whole output, after the last record.
+  virtual void finish() {}
+};
+
+/// A sink that writes to `output`, which outlives it; `colour` is for the table.
+std::unique_ptr<Sink> make_sink(Format format, Output& output, bool colour);
+
+}  // namespace wirelap

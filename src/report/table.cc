@@ -1,0 +1,131 @@
+#include "report/table.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <ctime>
+
+#include "report/escape.h"
+
+namespace wirelap {
+namespace {
+
+constexpr std::size_t kWidth = 100;
+constexpr const char* kBold = "\x1b[1m";
+constexpr const char* kRed = "\x1b[31m";
+constexpr const char* kYellow = "\x1b[33m";
+
+/// `value` with three significant digits, as printf would with 2, 1 or 0 decimals.
+std::string three_digits(double value) {
+  char text[16];
+  const int decimals = value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
+  std::snprintf(text, sizeof text, "%.*f", decimals, value);
+  return text;
+}
+
+/// Time of day in UTC with milliseconds.
+std::string clock_time(Nanos time) {
+  if (time == kUnknownTime) return "-";
+  const std::time_t seconds = time / kNanosPerSecond;
+  std::tm broken{};
+  ::gmtime_r(&seconds, &broken);
+  char text[48];
+  std::snprintf(text, sizeof text, "%02d:%02d:%02d.%03d", broken.tm_hour, broken.tm_min, broken.tm_sec,
+                static_cast<int>(time % kNanosPerSecond / 1'000'000));
+  return text;
+}
+
+/// Method, host and target in at most `width` columns, with the outcome before
+/// them where it is a bad one. The host goes first where all does not fit.
+std::string describe_request(const http::Exchange& exchange, std::size_t width) {
+  std::string start;
+  if (exchange.outcome != http::Outcome::complete) start = "[" + std::string(name_of(exchange.outcome)) + "] ";
+  if (exchange.method.empty()) return start + "(not captured)";
+  start += exchange.method + " ";
+  // An absolute target (RFC 9112, section 3.2.2) names the host itself.
+  const bool wants_host = exchange.target.starts_with('/');
+  const bool fits = start.size() + exchange.host.size() + exchange.target.size() <= width;
+  return fit_text(start + (wants_host && fits ? exchange.host : "") + exchange.target, width);
+}
+
+}  // namespace
+
+std::string short_duration(Nanos duration) {
+  if (duration == kUnknownTime) return "-";
+  if (duration == 0) return "0";
+  const double seconds = static_cast<double>(duration) / 1e9;
+  if (seconds < 0.0009995) return std::to_string((duration + 500) / 1000) + "us";
+  if (seconds < 0.9995) return three_digits(seconds * 1e3) + "ms";
+  if (seconds < 99.95) return three_digits(seconds) + "s";
+  const auto whole = static_cast<unsigned>(seconds + 0.5);
+  char text[32];
+  if (whole < 6000) {
+    std::snprintf(text, sizeof text, "%um%02us", whole / 60, whole % 60);
+  } else if (whole < 360000) {
+    std::snprintf(text, sizeof text, "%uh%02um", whole / 3600, whole / 60 % 60);
+  } else {
+    std::snprintf(text, sizeof text, "%ud", whole / 86400);
+  }
+  return text;
+}
+
+std::string short_bytes(std::uint64_t bytes) {
+  if (bytes < 1000) return std::to_string(bytes);
+  double scaled = static_cast<double>(bytes);
+  const char* unit = "kMGTPE";
+  for (scaled /= 1000; scaled >= 999.5 && unit[1] != 0; ++unit) scaled /= 1000;
+  char text[16];
+  std::snprintf(text, sizeof text, scaled < 9.95 ? "%.1f%c" : "%.0f%c", scaled, *unit);
+  return text;
+}
+
+void TableSink::put_cell(std::string_view text, std::size_t width, const char* style) {
+  for (std::size_t i = text.size(); i < width; ++i) output_.put(' ');
+  if (colour_) output_.put(style);
+  output_.put(text);
+  if (colour_ && *style != 0) output_.put("\x1b[0m");
+  output_.put(' ');
+}
+
+void TableSink::put_phase(Nanos duration, bool largest) {
+  put_cell(short_duration(duration), 6, largest && duration > 0 ? kBold : "");
+}
+
+void TableSink::put_header() {
+  if (has_header_) return;
+  has_header_ = true;
+  if (colour_) output_.put(kBold);
+  output_.put("     #  START (UTC)   CONN   SEND   WAIT   RECV  TOTAL BYTES  ST REQUEST");
+  if (colour_) output_.put("\x1b[0m");
+  output_.end_line();
+}
+
+void TableSink::write(const Row& row) {
+  put_header();
+  const http::Exchange& exchange = row.exchange;
+  const Phases phases = measure_phases(exchange, row.connection.handshake);
+  const Nanos largest = std::max({phases.connect, phases.send, phases.wait, phases.receive});
+  put_cell(std::to_string(row.connection.number) + "." + std::to_string(exchange.number), 6);
+  put_cell(clock_time(exchange.request.first), 12);
+  for (const Nanos phase : {phases.connect, phases.send, phases.wait, phases.receive}) {
+    put_phase(phase, phase == largest);
+  }
+  put_phase(phases.total, false);
+  put_cell(short_bytes(exchange.response.bytes), 5);
+  const char* const style = exchange.status >= 500 ? kRed : exchange.status >= 400 ? kYellow : "";
+  put_cell(exchange.status == 0 ? "-" : std::to_string(exchange.status), 3, style);
+  constexpr std::size_t kUsed = 7 + 13 + 5 * 7 + 6 + 4;
+  const bool bad = exchange.outcome != http::Outcome::complete;
+  const std::string request = describe_request(exchange, kWidth - kUsed);
+  if (colour_ && bad) output_.put(kRed);
+  output_.put(request);
+  if (colour_ && bad) output_.put("\x1b[0m");
+  output_.end_line();
+}
+
+void TableSink::finish() {
+  if (has_header_) return;
+  output_.put("no HTTP exchange found");
+  output_.end_line();
+}
+
+}  // namespace wirelap

@@ -1,0 +1,34 @@
+// report: a table for people, 100 columns wide, a line an exchange.
+#pragma once
+
+#include <string>
+
+#include "report/sink.h"
+
+namespace wirelap {
+
+/// A duration in at most six columns, with three digits that matter: 412us,
+/// 1.23ms, 45.6ms, 12.3s, 4m05s, 2h13m; "-" for an unknown one.
+std::string short_duration(Nanos duration);
+
+/// A count of bytes in at most five columns: 980, 1.2k, 45.6M.
+std::string short_bytes(std::uint64_t bytes);
+
+class TableSink : public Sink {
+ public:
+  /// `colour`: with SGR escape sequences (ECMA-48).
+  TableSink(Output& output, bool colour) : output_(output), colour_(colour) {}
+  void write(const Row& row) override;
+  void finish() override;
+
+ private:
+  void put_header();
+  void put_cell(std::string_view text, std::size_t width, const char* style = "");
+  void put_phase(Nanos duration, bool largest);
+
+  Output& output_;
+  bool colour_;
+  bool has_header_ = false;
+};
+
+}  // namespace wirelap

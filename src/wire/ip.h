@@ -1,0 +1,45 @@
+// wire: IPv4 (RFC 791) and IPv6 (RFC 8200) with its extension headers.
+//
+// In: bytes from the IP header on. Out: addresses, the protocol above, and its
+// payload with its length on the wire, which comes from the IP header: link
+// padding never counts, and what a snaplen cut off does. Checksums are not
+// verified: offload leaves them unset on captures made at the sender.
+#pragma once
+
+#include <cstdint>
+
+#include "base/bytes.h"
+#include "wire/stop.h"
+
+namespace wirelap {
+
+/// An IP address; IPv4 ones are kept IPv4-mapped (::ffff:a.b.c.d, RFC 4291 2.5.5.2).
+struct Address {
+  std::uint64_t high = 0;  ///< the first eight bytes, as a big-endian number
+  std::uint64_t low = 0;
+
+  friend bool operator==(const Address&, const Address&) = default;
+  friend auto operator<=>(const Address&, const Address&) = default;
+};
+
+inline constexpr std::uint64_t kIpv4Mapped = 0xffff'0000'0000;
+
+/// An IP packet's header, decoded, and its payload.
+struct Packet {
+  Address source;
+  Address destination;
+  Bytes payload;                     ///< as far as captured
+  std::uint32_t payload_length = 0;  ///< on the wire
+  std::uint16_t id = 0;              ///< IPv4 Identification; 0 for IPv6
+  std::uint8_t version = 0;          ///< 4 or 6
+};
+
+inline constexpr std::uint8_t kProtocolTcp = 6;
+
+/// Decodes a packet that carries TCP. `wire_length` is the length that the
+/// packet had on the wire by the capture's word: it serves where the header's
+/// own is 0, as segmentation offload and jumbograms leave it.
+/// Returns Stop::none, or why it carries no TCP header.
+Stop decode_ip(Bytes bytes, std::uint32_t wire_length, Packet& packet);
+
+}  // namespace wirelap

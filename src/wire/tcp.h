@@ -1,0 +1,67 @@
+// wire: TCP headers and options (RFC 9293, RFC 7323, RFC 2018).
+//
+// In: an IP packet's payload. Out: the header's fields in host order and where
+// the data are. Checksums are not verified (see ip.h).
+#pragma once
+
+#include <cstdint>
+
+#include "base/bytes.h"
+#include "wire/stop.h"
+
+namespace wirelap {
+
+/// The control bits (RFC 9293, section 3.1).
+enum TcpFlag : std::uint8_t { kFin = 1, kSyn = 2, kRst = 4, kPsh = 8, kAck = 16 };
+
+/// A TCP header.
+struct TcpHeader {
+  std::uint16_t source_port = 0;
+  std::uint16_t destination_port = 0;
+  std::uint32_t sequence = 0;
+  std::uint32_t acknowledgment = 0;  ///< has a meaning only with kAck
+  std::uint16_t window = 0;          ///< as sent, not scaled
+  std::uint8_t flags = 0;            ///< TcpFlag bits
+  Bytes options;                     ///< as far as captured
+};
+
+/// The options that matter here; what was not sent keeps its default.
+struct TcpOptions {
+  std::uint16_t max_segment_size = 0;  ///< 0: not sent
+  std::int8_t window_shift = -1;       ///< -1: not sent; at most 14 (RFC 7323, 2.3)
+  bool sack_permitted = false;
+  bool has_timestamps = false;
+  std::uint32_t timestamp_value = 0;
+  std::uint32_t timestamp_echo = 0;
+  int sack_blocks = 0;                 ///< of `sack`, at most 4
+  struct { std::uint32_t left, right; } sack[4] = {};
+};
+
+inline constexpr std::uint32_t kTcpHeaderBytes = 20;
+
+/// Decodes the header at the start of `bytes`, of which `wire_length` bytes
+/// were on the wire. Returns Stop::none with `header_bytes`, the header's length
+/// with options, set; or why there is no header.
+inline Stop decode_tcp(Bytes bytes, std::uint32_t wire_length, TcpHeader& tcp, std::uint32_t& header_bytes) {
+  if (bytes.size() < kTcpHeaderBytes) {
+    return wire_length < kTcpHeaderBytes ? Stop::tcp_malformed : Stop::tcp_cut;
+  }
+  const std::uint8_t* const at = bytes.data();
+  header_bytes = (at[12] >> 4) * 4u;
+  if (header_bytes < kTcpHeaderBytes || header_bytes > wire_length) return Stop::tcp_malformed;
+  tcp.source_port = load_be16(at);
+  tcp.destination_port = load_be16(at + 2);
+  tcp.sequence = load_be32(at + 4);
+  tcp.acknowledgment = load_be32(at + 8);
+  tcp.window = load_be16(at + 14);
+  tcp.flags = at[13];
+  const std::size_t held = bytes.size() < header_bytes ? bytes.size() : header_bytes;
+  tcp.options = {at + kTcpHeaderBytes, held - kTcpHeaderBytes};
+  return Stop::none;
+}
+
+/// Parses options up to the end, the End of Option List, or the first one that
+/// does not fit; those before it count.
+TcpOptions parse_tcp_options(Bytes options);
+
+}  // namespace wirelap
