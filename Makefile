@@ -3,20 +3,22 @@
 VERSION  := 0.1.0
 CXX      ?= g++
 CXXFLAGS ?= -O2
+EXTRA    ?=
+BUILD    ?= build
 PREFIX   ?= /usr/local
 DESTDIR  ?=
 
-STRICT   := -std=c++20 -Wall -Wextra -Wconversion -Wshadow -Isrc -DWIRELAP_VERSION='"$(VERSION)"'
+STRICT   := -std=c++20 -Wall -Wextra -Wconversion -Wshadow -Isrc -DWIRELAP_VERSION='"$(VERSION)"' $(EXTRA)
 # Nothing below main.cc throws; the tests' framework does.
 PRODUCT  := $(STRICT) -fno-exceptions -fno-rtti
 SANITIZE := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-RELEASE  := -DNDEBUG -flto=auto
+RELEASE  := -DNDEBUG $(if $(findstring clang,$(CXX)),,-flto=auto)
 
 LIBRARY  := $(filter-out src/main.cc,$(wildcard src/*.cc src/*/*.cc))
 TESTS    := $(wildcard tests/*.cc)
 
 .PHONY: all demo test lint static install lab golden captures clean help
-all: build/wirelap
+all: $(BUILD)/wirelap
 
 help:
 	@sed -n 's/^#: //p' Makefile
@@ -31,55 +33,55 @@ help:
 #: make captures CAPTURES=DIR  compares with tshark's counts and Zeek's logs
 #: make clean                  removes build/
 
-# A flavour is a folder of its own: build/FLAVOUR/, with its own flags.
+# A flavour is a folder of its own: $(BUILD)/FLAVOUR/, with its own flags.
 #   $(call flavour,NAME,COMPILE FLAGS,LINK FLAGS)
 define flavour
-build/$(1)/%.o: %.cc Makefile
+$(BUILD)/$(1)/%.o: %.cc Makefile
 	@mkdir -p $$(@D)
 	$$(CXX) $$(if $$(filter tests/%,$$<),$$(STRICT),$$(PRODUCT)) $(2) -MMD -MP -c -o $$@ $$<
 
-build/$(1)/wirelap: $(patsubst %.cc,build/$(1)/%.o,$(LIBRARY) src/main.cc)
+$(BUILD)/$(1)/wirelap: $(patsubst %.cc,$(BUILD)/$(1)/%.o,$(LIBRARY) src/main.cc)
 	$$(CXX) $(2) -o $$@ $$^ $(3)
 
-build/$(1)/tests: $(patsubst %.cc,build/$(1)/%.o,$(LIBRARY) $(TESTS))
+$(BUILD)/$(1)/tests: $(patsubst %.cc,$(BUILD)/$(1)/%.o,$(LIBRARY) $(TESTS))
 	$$(CXX) $(2) -o $$@ $$^ $(3)
 
--include $(patsubst %.cc,build/$(1)/%.d,$(LIBRARY) $(TESTS) src/main.cc)
+-include $(patsubst %.cc,$(BUILD)/$(1)/%.d,$(LIBRARY) $(TESTS) src/main.cc)
 endef
 $(eval $(call flavour,release,$$(CXXFLAGS) $(RELEASE),$$(LDFLAGS)))
 $(eval $(call flavour,sanitized,$(SANITIZE),))
 $(eval $(call flavour,static,$$(CXXFLAGS) $(RELEASE),-static -s))
 
-build/wirelap: build/release/wirelap
+$(BUILD)/wirelap: $(BUILD)/release/wirelap
 	cp $< $@
 
-demo: build/wirelap
-	build/wirelap --format table fixtures/s3-session.pcap
+demo: $(BUILD)/wirelap
+	$(BUILD)/wirelap --format table fixtures/s3-session.pcap
 
 # A suite runs its own flavour of the program: WIRELAP tells which.
-test: build/sanitized/tests build/sanitized/wirelap build/release/tests build/wirelap lint
-	WIRELAP=build/sanitized/wirelap build/sanitized/tests
-	WIRELAP=build/wirelap build/release/tests
-	tests/commands.sh build/wirelap
+test: $(BUILD)/sanitized/tests $(BUILD)/sanitized/wirelap $(BUILD)/release/tests $(BUILD)/wirelap lint
+	WIRELAP=$(BUILD)/sanitized/wirelap $(BUILD)/sanitized/tests
+	WIRELAP=$(BUILD)/wirelap $(BUILD)/release/tests
+	tests/commands.sh $(BUILD)/wirelap
 	tests/oracle/check_classic.sh
 
 lint:
 	tests/lint.sh
 
-static: build/static/wirelap
+static: $(BUILD)/static/wirelap
 
-install: build/wirelap
-	install -D -m 755 build/wirelap $(DESTDIR)$(PREFIX)/bin/wirelap
+install: $(BUILD)/wirelap
+	install -D -m 755 $(BUILD)/wirelap $(DESTDIR)$(PREFIX)/bin/wirelap
 
 lab:
 	python3 fixtures/lab/make.py
 
-golden: build/wirelap
-	tests/golden.sh build/wirelap
+golden: $(BUILD)/wirelap
+	tests/golden.sh $(BUILD)/wirelap
 
 CAPTURES ?= ../shared/captures
-captures: build/wirelap
-	python3 tests/oracle/captures.py build/wirelap $(CAPTURES) --known tests/oracle/known.tsv
+captures: $(BUILD)/wirelap
+	python3 tests/oracle/captures.py $(BUILD)/wirelap $(CAPTURES) --known tests/oracle/known.tsv
 
 clean:
-	rm -rf build
+	rm -rf $(BUILD)

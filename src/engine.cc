@@ -78,13 +78,17 @@ class Engine::Dispatcher {
     return http::Outcome::closed;
   }
 
-  /// A conversation where HTTP begins with `bytes`; where a stream's first bytes
-  /// are something else, its connection costs nothing more.
+  /// A conversation where HTTP begins with `bytes`. Where a server's first bytes
+  /// are something else, the connection costs nothing more.
   Conversation* begin_conversation(Connection& connection, Side sender, Bytes bytes) {
-    const Stream& stream = connection.stream(sender);
     if (bytes.empty()) return nullptr;
-    if (!Conversation::may_begin(connection, sender, bytes) || !is_wanted(connection)) {
-      connection.ignored = stream.from_syn && stream.next == 0;
+    if (!Conversation::may_begin(connection, sender, bytes)) {
+      const Stream& stream = connection.stream(sender);
+      connection.ignored = stream.from_syn && stream.next == 0 && sender != connection.client;
+      return nullptr;
+    }
+    if (!is_wanted(connection)) {
+      connection.ignored = true;
       return nullptr;
     }
     auto* const conversation = new Conversation(connection, pool_);

@@ -129,7 +129,7 @@ class Tracker {
   void replace(Connection& connection, Nanos time) {
     if (!connection.closed) close(connection, Ending::closed, time);
     const FlowKey key = connection.key;
-    connection = Connection{};
+    connection = Connection();  // g++ 12 crashes on {} here, where exceptions are on
     connection.key = key;
     connection.number = ++connections_;
   }

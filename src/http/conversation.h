@@ -57,7 +57,7 @@ class Conversation : public Attachment {
   static bool may_begin(Connection& connection, Side sender, Bytes bytes);
 
   /// True when what was taken for HTTP turned out to be something else.
-  bool is_not_http() const { return exchanges_ == 0 && (requests_.lost() || responses_.lost()); }
+  bool is_not_http() const { return exchanges_ == 0 && responses_.lost(); }
 
  private:
   friend class Parser;  // calls the events below

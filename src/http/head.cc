@@ -6,7 +6,7 @@
 namespace wirelap::http {
 namespace {
 
-constexpr std::string_view kVersion = "HTTP/1.";
+constexpr std::string_view kVersion = "HTTP/";
 constexpr std::size_t kMaxMethod = 32;
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -39,20 +39,26 @@ std::string_view take_line(std::string_view& text) {
   return line;
 }
 
-/// "HTTP/1." and a digit.
+/// "HTTP/", digits, a dot, digits. Only HTTP/1.0 and 1.1 were ever given out,
+/// but peers send and take other numbers; all are read as HTTP/1.
 bool parse_version(std::string_view text, Head& head) {
-  if (text.size() != kVersion.size() + 1 || !text.starts_with(kVersion) || !is_digit(text.back())) return false;
-  head.minor_version = static_cast<std::uint8_t>(text.back() - '0');
+  if (!text.starts_with(kVersion)) return false;
+  text.remove_prefix(kVersion.size());
+  const std::size_t dot = text.find('.');
+  if (dot == 0 || dot == std::string_view::npos || dot + 1 == text.size()) return false;
+  const auto all_digits = [](std::string_view part) { return std::all_of(part.begin(), part.end(), is_digit); };
+  if (!all_digits(text.substr(0, dot)) || !all_digits(text.substr(dot + 1))) return false;
+  head.minor_version = text == "1.0" ? 0 : 1;
   return true;
 }
 
 /// method SP target SP version (RFC 9112, section 3). The target may hold
-/// spaces that it should not, so it ends at the last one.
+/// spaces that it should not, so it ends at the last one; it may be missing.
 bool parse_request_line(std::string_view line, Head& head) {
   line = trim(line);
   const std::size_t first = line.find(' ');
   const std::size_t last = line.rfind(' ');
-  if (first == std::string_view::npos || first == last) return false;
+  if (first == std::string_view::npos) return false;
   head.method = line.substr(0, first);
   head.target = trim(line.substr(first, last - first));
   return std::all_of(head.method.begin(), head.method.end(), is_token_char) &&
@@ -63,9 +69,10 @@ bool parse_request_line(std::string_view line, Head& head) {
 bool parse_status_line(std::string_view line, Head& head) {
   const std::size_t space = line.find(' ');
   if (space == std::string_view::npos || !parse_version(line.substr(0, space), head)) return false;
-  const std::string_view status = line.substr(space + 1, 3);
+  const std::string_view rest = trim(line.substr(space));
+  const std::string_view status = rest.substr(0, 3);
   if (status.size() != 3 || !std::all_of(status.begin(), status.end(), is_digit)) return false;
-  if (line.size() > space + 4 && line[space + 4] != ' ') return false;
+  if (rest.size() > 3 && rest[3] != ' ') return false;
   head.status = (status[0] - '0') * 100 + (status[1] - '0') * 10 + (status[2] - '0');
   return head.status >= 100;
 }
@@ -93,6 +100,16 @@ void take_transfer_encoding(std::string_view value, Head& head) {
   const std::string_view last = comma == std::string_view::npos ? value : trim(value.substr(comma + 1));
   head.transfer_encoding = true;
   head.chunked = equal_ignoring_case(last, "chunked");
+}
+
+/// Takes one field line off the front of `text`, with those folded onto it
+/// (RFC 9112, section 5.2).
+std::string_view take_field_line(std::string_view& text) {
+  const std::string_view from = text;
+  do {
+    take_line(text);
+  } while (text.starts_with(' ') || text.starts_with('\t'));
+  return from.substr(0, from.size() - text.size());
 }
 
 /// One field line. Their lengths tell the few names that matter from the rest.
@@ -150,7 +167,7 @@ std::size_t find_head_end(std::string_view bytes, std::size_t from) {
 std::optional<Head> parse_head(std::string_view bytes, Role role) {
   Head head;
   if (!parse_start_line(take_line(bytes), role, head)) return std::nullopt;
-  while (!bytes.empty()) take_field(take_line(bytes), head);
+  while (!bytes.empty()) take_field(take_field_line(bytes), head);
   return head;
 }
 

@@ -84,10 +84,10 @@ class Parser {
 
   bool lost() const { return state_ == State::lost; }
 
-  /// Whether `bytes`, from the middle of a stream, begin with a message of `role`.
+  /// Whether `bytes`, from the middle of a stream, begin with a message of `role`:
+  /// its whole start line.
   static bool begins_message(Bytes bytes, Role role) {
-    return looks_like_start(text(bytes), role) == Likeness::yes &&
-           is_start_line(text(bytes), role) != Likeness::no;
+    return is_start_line(text(bytes), role) == Likeness::yes;
   }
 
  private:
