@@ -10,7 +10,7 @@ DESTDIR  ?=
 
 STRICT   := -std=c++20 -Wall -Wextra -Wconversion -Wshadow -Isrc -DWIRELAP_VERSION='"$(VERSION)"' $(EXTRA)
 # Nothing below main.cc throws; the tests' framework does.
-PRODUCT  := $(STRICT) -fno-exceptions -fno-rtti
+PRODUCT  := $(STRICT) -fno-exceptions
 SANITIZE := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 RELEASE  := -DNDEBUG $(if $(findstring clang,$(CXX)),,-flto=auto)
 
@@ -43,7 +43,7 @@ $(BUILD)/$(1)/%.o: %.cc Makefile
 $(BUILD)/$(1)/wirelap: $(patsubst %.cc,$(BUILD)/$(1)/%.o,$(LIBRARY) src/main.cc)
 	$$(CXX) $(2) -o $$@ $$^ $(3)
 
-$(BUILD)/$(1)/tests: $(patsubst %.cc,$(BUILD)/$(1)/%.o,$(LIBRARY) $(TESTS))
+$(BUILD)/$(1)/run-tests: $(patsubst %.cc,$(BUILD)/$(1)/%.o,$(LIBRARY) $(TESTS))
 	$$(CXX) $(2) -o $$@ $$^ $(3)
 
 -include $(patsubst %.cc,$(BUILD)/$(1)/%.d,$(LIBRARY) $(TESTS) src/main.cc)
@@ -59,9 +59,9 @@ demo: $(BUILD)/wirelap
 	$(BUILD)/wirelap --format table fixtures/s3-session.pcap
 
 # A suite runs its own flavour of the program: WIRELAP tells which.
-test: $(BUILD)/sanitized/tests $(BUILD)/sanitized/wirelap $(BUILD)/release/tests $(BUILD)/wirelap lint
-	WIRELAP=$(BUILD)/sanitized/wirelap $(BUILD)/sanitized/tests
-	WIRELAP=$(BUILD)/wirelap $(BUILD)/release/tests
+test: $(BUILD)/sanitized/run-tests $(BUILD)/sanitized/wirelap $(BUILD)/release/run-tests $(BUILD)/wirelap lint
+	WIRELAP=$(BUILD)/sanitized/wirelap $(BUILD)/sanitized/run-tests
+	WIRELAP=$(BUILD)/wirelap $(BUILD)/release/run-tests
 	tests/commands.sh $(BUILD)/wirelap
 	tests/oracle/check_classic.sh
 

@@ -37,6 +37,25 @@ class Engine::Dispatcher {
     pass_over(connection, sender, count, true, arrival);
   }
 
+  void on_sent_again(Connection& connection, Side sender, std::uint64_t begin, const Arrival& arrival) {
+    if (Conversation* const conversation = conversation_of(connection)) {
+      conversation->on_sent_again(role_of(connection, sender), begin, arrival.time);
+    }
+  }
+
+  void on_unneeded(Connection& connection, Side sender) {
+    if (Conversation* const conversation = conversation_of(connection)) {
+      conversation->on_unneeded(role_of(connection, sender));
+    }
+  }
+
+  void on_acknowledged(Connection& connection, Side sender) {
+    Conversation* const conversation = conversation_of(connection);
+    if (conversation == nullptr || sender == connection.client) return;
+    conversation->confirm(connection.stream(sender).acknowledged);
+    report(connection, *conversation);
+  }
+
   void on_fin(Connection& connection, Side sender, const Arrival& arrival) {
     Conversation* const conversation = conversation_of(connection);
     if (conversation == nullptr) return;

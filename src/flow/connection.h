@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "base/time.h"
 #include "flow/key.h"
 #include "flow/stream.h"
+#include "flow/timing.h"
 
 namespace wirelap {
 
@@ -13,6 +15,7 @@ namespace wirelap {
 struct Handshake {
   Nanos first_syn = kUnknownTime;
   Nanos last_syn = kUnknownTime;  ///< the one that was answered
+  Nanos first_syn_ack = kUnknownTime;
   Nanos syn_ack = kUnknownTime;   ///< the last before the client's answer
   Nanos ack = kUnknownTime;       ///< the client's first segment after it
   Nanos max_gap = 0;              ///< longest time between two of its packets
@@ -23,15 +26,19 @@ struct Handshake {
   /// From the first SYN to the client's answer.
   Nanos duration() const { return between(first_syn, ack); }
   /// From the capture point to the server and back.
-  Nanos server_rtt() const { return between(last_syn, syn_ack); }
+  Nanos server_rtt() const { return between(last_syn, first_syn_ack); }
   /// From the capture point to the client and back.
   Nanos client_rtt() const { return between(syn_ack, ack); }
 };
 
-/// Counts that only grow; an exchange's own are the difference between two states.
-struct TcpCounts {
-  std::uint64_t packets = 0;
-  std::uint64_t zero_windows = 0;
+/// What one end said of itself in its SYN (RFC 9293, 3.7.1; RFC 7323).
+struct Offer {
+  bool seen = false;                   ///< its SYN was captured
+  std::uint16_t max_segment_size = 0;  ///< that it wants to receive; 0: not said
+  std::int8_t window_shift = -1;       ///< -1: not said
+  bool timestamps = false;
+  bool sack = false;
+  std::uint16_t ip_id = 0;             ///< of the SYN's packet
 };
 
 /// What the consumer of a connection's bytes keeps with it. Owned by the consumer.
@@ -45,9 +52,11 @@ struct Connection {
   FlowKey key;
   std::uint64_t number = 0;  ///< in the run, from 1, in the order of first packets
   Stream streams[2];         ///< by the Side that sends
+  Offer offers[2];           ///< by the Side that made them
   Handshake handshake;
   TcpCounts counts;
   Nanos last_time = 0;       ///< of its latest packet
+  std::unique_ptr<Timing> timing;  ///< from the first payload on
   Attachment* attachment = nullptr;
   Side client = Side::low;   ///< has a meaning only with client_known
   bool client_known = false; ///< by SYN or SYN-ACK, or by what the consumer saw
@@ -58,6 +67,8 @@ struct Connection {
     client = side;
     client_known = true;
   }
+  /// True where both SYNs were seen: what they agreed on is known.
+  bool agreed() const { return offers[0].seen && offers[1].seen; }
   Stream& stream(Side side) { return streams[index(side)]; }
   const Stream& stream(Side side) const { return streams[index(side)]; }
 };

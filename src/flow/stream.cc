@@ -5,20 +5,27 @@
 namespace wirelap {
 
 void AheadStore::add(std::uint64_t begin, Chunk chunk, bool skipped, const Arrival& arrival) {
-  auto after = std::upper_bound(items_.begin() + static_cast<std::ptrdiff_t>(first_), items_.end(), begin,
-                                [](std::uint64_t offset, const Item& item) { return offset < item.begin; });
-  if (after != items_.begin() + static_cast<std::ptrdiff_t>(first_)) {
-    const std::uint64_t covered = std::prev(after)->end();
-    if (covered >= begin + chunk.length) return;
-    if (covered > begin) {
-      chunk.drop_front(covered - begin);
-      begin = covered;
+  while (chunk.length != 0) {
+    // The items never overlap: what comes first keeps its place.
+    const auto first = items_.begin() + static_cast<std::ptrdiff_t>(first_);
+    const auto after = std::upper_bound(first, items_.end(), begin,
+                                        [](std::uint64_t offset, const Item& item) { return offset < item.begin; });
+    if (after != first && std::prev(after)->end() > begin) {
+      const std::uint64_t covered = std::min(std::prev(after)->end() - begin, chunk.length);
+      begin += covered;
+      chunk.drop_front(covered);
     }
+    const std::uint64_t room = after == items_.end() ? chunk.length : std::min(chunk.length, after->begin - begin);
+    if (room != 0) {
+      Item item{begin, room, {}, skipped, arrival};
+      const auto held = static_cast<std::ptrdiff_t>(std::min<std::uint64_t>(room, chunk.bytes.size()));
+      if (!skipped) item.bytes.assign(chunk.bytes.begin(), chunk.bytes.begin() + held);
+      bytes_ += item.bytes.size();
+      items_.insert(after, std::move(item));
+    }
+    begin += room;
+    chunk.drop_front(room);
   }
-  Item item{begin, chunk.length, {}, skipped, arrival};
-  if (!skipped) item.bytes.assign(chunk.bytes.begin(), chunk.bytes.end());
-  bytes_ += item.bytes.size();
-  items_.insert(after, std::move(item));
 }
 
 void AheadStore::pop_front() {

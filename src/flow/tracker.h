@@ -32,6 +32,10 @@ enum class Ending {
 ///   void on_bytes(Connection&, Side sender, const Chunk&, const Arrival&)
 ///   void on_skipped(Connection&, Side sender, std::uint64_t count, const Arrival&)  captured, but not kept
 ///   void on_missing(Connection&, Side sender, std::uint64_t count, const Arrival&)
+///   void on_sent_again(Connection&, Side sender, std::uint64_t begin, const Arrival&)  bytes seen before, from offset
+///                                             `begin` on, reach their receiver only now
+///   void on_unneeded(Connection&, Side sender)      the latest on_sent_again was wrong: they had arrived at first
+///   void on_acknowledged(Connection&, Side sender)  the stream's `acknowledged` may have grown
 ///   void on_fin(Connection&, Side sender, const Arrival&)     after the stream's last byte
 ///   void on_ending(Connection&, Ending, Nanos)                nothing comes after it
 /// In on_bytes, on_skipped and on_missing the stream's `next` is the offset of the first of them.
@@ -83,6 +87,10 @@ class Tracker {
   }
 
   void take_open(Connection& connection, Side sender, const Segment& segment) {
+    if (connection.timing != nullptr && connection.timing->is_copy(sender, mark_of(segment))) {
+      connection.counts.duplicate += 1;
+      return;
+    }
     if (connection.client_known && connection.handshake.ack == kUnknownTime) {
       note_handshake_packet(connection, sender, segment);
     }
@@ -103,17 +111,31 @@ class Tracker {
     if (!stream.started) stream.start_at(first);
     if (stream.offset_of(first) == 0) stream.from_syn = true;
     connection.set_client(answer ? other(sender) : sender);
-    note_handshake_start(connection.handshake, answer, segment.time);
+    note_offer(connection.offers[index(sender)], segment);
+    note_handshake_start(connection, answer, segment.time);
   }
 
-  static void note_handshake_start(Handshake& handshake, bool answer, Nanos time) {
+  static void note_offer(Offer& offer, const Segment& segment) {
+    const TcpOptions options = parse_tcp_options(segment.tcp.options);
+    offer = {true,           options.max_segment_size, options.window_shift, options.has_timestamps,
+             options.sack_permitted, segment.ip.id};
+  }
+
+  static void note_handshake_start(Connection& connection, bool answer, Nanos time) {
+    Handshake& handshake = connection.handshake;
     if (handshake.ack != kUnknownTime) return;
+    const bool answered = handshake.first_syn_ack != kUnknownTime;
+    const bool again = answer ? answered : handshake.first_syn != kUnknownTime;
+    if (again) connection.counts.retransmitted += 1;
+    // A SYN that follows its answer was sent again because the answer got lost.
+    if (again && answer == answered) connection.counts.lost += 1;
     if (answer) {
+      if (!answered) handshake.first_syn_ack = time;
       handshake.syn_ack = time;
-      return;
+    } else {
+      if (!again) handshake.first_syn = time;
+      if (!answered) handshake.last_syn = time;
     }
-    if (handshake.first_syn == kUnknownTime) handshake.first_syn = time;
-    if (handshake.syn_ack == kUnknownTime) handshake.last_syn = time;
   }
 
   static void note_handshake_packet(Connection& connection, Side sender, const Segment& segment) {
@@ -148,16 +170,98 @@ class Tracker {
       give_up_holes(connection, other(sender), reverse.acknowledged, {connection.last_time, segment.frame, 0});
     }
     Arrival arrival{segment.time, segment.frame, 0};
-    if ((tcp.flags & kAck) != 0) arrival.acknowledged = note_acknowledgment(reverse, tcp.acknowledgment, syn);
+    if ((tcp.flags & kAck) != 0) {
+      arrival.acknowledged = note_acknowledgment(reverse, tcp.acknowledgment, syn);
+      time_acknowledgment(connection, sender, arrival, tcp);
+      consumer_.on_acknowledged(connection, other(sender));
+    }
     if (!carries || connection.closed) return;
     const std::int64_t begin = stream.offset_of(sequence);
     if (fin) note_fin(stream, begin + segment.data_length);
-    if (segment.data_length != 0) take_data(connection, sender, begin, {segment.data, segment.data_length}, arrival);
+    if (segment.data_length != 0) {
+      time_data(connection, sender, segment, begin, arrival);
+      take_data(connection, sender, begin, {segment.data, segment.data_length}, arrival);
+    }
     // The receiver has the bytes in the hole, and this segment was not they.
     if (begin > static_cast<std::int64_t>(stream.next) && stream.acknowledged > stream.next) [[unlikely]] {
       give_up_holes(connection, sender, stream.acknowledged, arrival);
     }
     settle(connection, sender, arrival);
+  }
+
+  static PacketMark mark_of(const Segment& segment) {
+    return {segment.ip.id,
+            timestamp_value(segment.tcp.options),
+            segment.tcp.sequence,
+            segment.tcp.acknowledgment,
+            segment.data_length,
+            segment.tcp.flags,
+            segment.ip.version == 4,
+            segment.time};
+  }
+
+  static Timing& timing_of(Connection& connection) {
+    if (connection.timing == nullptr) begin_timing(connection);
+    return *connection.timing;
+  }
+
+  static void begin_timing(Connection& connection) {
+    connection.timing = std::make_unique<Timing>();
+    Timing& timing = *connection.timing;
+    for (const Side side : {Side::low, Side::high}) {
+      timing.set_allowed(side, connection.stream(side).allowed, connection.last_time);
+    }
+    if (!connection.agreed()) return;
+    // Linux answers a SYN with ID 0, and counts IDs by connection from then on.
+    const Side server = other(connection.client);
+    if (connection.key.tag >> 26 == 0 && connection.offers[index(server)].ip_id == 0) timing.set_own_ids(server);
+    const Handshake& handshake = connection.handshake;
+    timing.note_path(connection.client, handshake.client_rtt());
+    timing.note_path(other(connection.client), handshake.server_rtt());
+    constexpr std::uint32_t kTimestampBytes = 12;  // RFC 7323, appendix A
+    const Offer* const offers = connection.offers;
+    const std::uint32_t least = std::min(offers[0].max_segment_size, offers[1].max_segment_size);
+    const std::uint32_t options = offers[0].timestamps && offers[1].timestamps ? kTimestampBytes : 0;
+    for (const Side side : {Side::low, Side::high}) timing.set_full_length(side, least > options ? least - options : 0);
+  }
+
+  /// How far `side` lets the other send: `offset` and its window, as scaled by
+  /// what both said in their SYNs. Where those were not seen only 0 is known.
+  static std::uint64_t window_edge(const Connection& connection, Side side, std::uint64_t offset, const TcpHeader& tcp) {
+    constexpr std::uint64_t kLargestWindow = std::uint64_t{1} << 30;  // RFC 7323, 2.3
+    const Offer* const offers = connection.offers;
+    if ((tcp.flags & kSyn) != 0) return offset + tcp.window;  // never scaled
+    if (!connection.agreed()) return tcp.window == 0 ? offset : offset + kLargestWindow;
+    const bool scaled = offers[0].window_shift >= 0 && offers[1].window_shift >= 0;
+    return offset + (std::uint64_t{tcp.window} << (scaled ? offers[index(side)].window_shift : 0));
+  }
+
+  /// A first SACK block below the acknowledgment number (RFC 2883, section 4).
+  static bool reports_duplicate(const TcpHeader& tcp) {
+    constexpr std::size_t kTimestampsAlone = 12;
+    if (tcp.options.size() <= kTimestampsAlone) return false;
+    const TcpOptions options = parse_tcp_options(tcp.options);
+    return options.sack_blocks > 0 && static_cast<std::int32_t>(options.sack[0].right - tcp.acknowledgment) <= 0;
+  }
+
+  void time_acknowledgment(Connection& connection, Side sender, const Arrival& arrival, const TcpHeader& tcp) {
+    Stream& stream = connection.stream(other(sender));
+    const std::uint64_t edge = window_edge(connection, sender, arrival.acknowledged, tcp);
+    stream.allowed = std::max(stream.allowed, edge);
+    if (connection.timing == nullptr || (tcp.flags & (kSyn | kRst)) != 0) return;
+    const Acknowledged now{arrival.acknowledged, edge, tcp.window == 0, reports_duplicate(tcp), arrival.time};
+    if (connection.timing->take_acknowledgment(sender, now, connection.counts)) {
+      consumer_.on_unneeded(connection, other(sender));
+    }
+  }
+
+  void time_data(Connection& connection, Side sender, const Segment& segment, std::int64_t begin, const Arrival& arrival) {
+    const Stream& stream = connection.stream(sender);
+    const bool pushed = (segment.tcp.flags & (kPsh | kFin)) != 0;
+    const Placed placed{sender, begin, stream.next, stream.acknowledged, stream.has_ahead(), pushed, mark_of(segment)};
+    if (timing_of(connection).take_data(placed, connection.client, connection.counts)) {
+      consumer_.on_sent_again(connection, sender, static_cast<std::uint64_t>(std::max<std::int64_t>(begin, 0)), arrival);
+    }
   }
 
   /// Takes in what `sequence` acknowledges of `reverse`; returns it as an offset.
@@ -195,7 +299,7 @@ class Tracker {
     }
     if (stream.ahead == nullptr) stream.ahead = std::make_unique<AheadStore>();
     const bool skipped = chunk.bytes.size() == chunk.length &&
-                         offset + chunk.length <= stream.next + consumer_.skippable(connection, sender);
+                         offset + chunk.length - stream.next <= consumer_.skippable(connection, sender);
     stream.ahead->add(offset, chunk, skipped, arrival);
     while (stream.has_ahead() && stream.ahead->full()) {
       give_up_holes(connection, sender, stream.ahead->front().begin, arrival);
@@ -204,12 +308,14 @@ class Tracker {
 
   void deliver(Connection& connection, Side sender, const Chunk& chunk, const Arrival& arrival) {
     consumer_.on_bytes(connection, sender, chunk, arrival);
-    connection.stream(sender).advance(chunk.length);
+    Stream& stream = connection.stream(sender);
+    stream.advance(chunk.length);
+    stream.last_time = arrival.time;
   }
 
   /// Delivers what is now in order, and the FIN after the last byte. Segments
-  /// that waited were there in order only at `arrival`.
-  void settle(Connection& connection, Side sender, const Arrival& arrival) {
+  /// that waited were there in order no sooner than `arrival`.
+  void settle(Connection& connection, Side sender, Arrival arrival) {
     Stream& stream = connection.stream(sender);
     while (!connection.closed && stream.has_ahead() && stream.ahead->front().begin <= stream.next) {
       deliver_front(connection, sender, arrival);
@@ -221,28 +327,31 @@ class Tracker {
     }
   }
 
-  void deliver_front(Connection& connection, Side sender, const Arrival& arrival) {
+  /// Moves `arrival` on to when the segment was there in order.
+  void deliver_front(Connection& connection, Side sender, Arrival& arrival) {
     Stream& stream = connection.stream(sender);
     const AheadStore::Item& item = stream.ahead->front();
-    const Arrival at{arrival.time, arrival.frame, item.arrival.acknowledged};
     if (item.end() > stream.next) {
+      arrival = {std::max(arrival.time, item.arrival.time), std::max(arrival.frame, item.arrival.frame),
+                 item.arrival.acknowledged};
       const std::uint64_t old = stream.next - item.begin;
       if (item.skipped) {
         // Captured, and known to be body bytes that nobody looks at.
-        consumer_.on_skipped(connection, sender, item.length - old, at);
+        consumer_.on_skipped(connection, sender, item.length - old, arrival);
         stream.advance(item.length - old);
+        stream.last_time = arrival.time;
       } else {
         Chunk chunk{item.bytes, item.length};
         chunk.drop_front(old);
-        deliver(connection, sender, chunk, at);
+        deliver(connection, sender, chunk, arrival);
       }
     }
     stream.ahead->pop_front();
   }
 
   /// Gives up the holes that begin before offset `until` (kNever: all that have
-  /// bytes behind them). What waited behind one was there in order when it came,
-  /// since only the capture missed the hole.
+  /// bytes behind them). What waited behind one was there in order when it came
+  /// and what is before the hole was there, since only the capture missed it.
   void give_up_holes(Connection& connection, Side sender, std::uint64_t until, const Arrival& now) {
     Stream& stream = connection.stream(sender);
     while (!connection.closed && stream.next < until && (stream.has_ahead() || until != Stream::kNever)) {
@@ -250,6 +359,7 @@ class Tracker {
       std::uint64_t end = until;
       if (stream.has_ahead()) {
         arrival = stream.ahead->front().arrival;
+        arrival.time = std::max(arrival.time, stream.last_time);
         end = std::min(until, stream.ahead->front().begin);
       }
       const std::uint64_t count = end - stream.next;

@@ -1,13 +1,10 @@
 #include "http/conversation.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace wirelap::http {
 namespace {
-
-TcpCounts operator-(const TcpCounts& now, const TcpCounts& then) {
-  return {now.packets - then.packets, now.zero_windows - then.zero_windows};
-}
 
 bool at_start(const Stream& stream) { return stream.from_syn && stream.next == 0; }
 
@@ -40,12 +37,19 @@ void Conversation::feed(Role role, const Chunk& chunk, const Arrival& arrival) {
   arrival_ = arrival;
   parser(role).feed(chunk.bytes, *this);
   const std::uint64_t uncaptured = chunk.length - chunk.bytes.size();
-  if (uncaptured != 0) skip(role, uncaptured, true, arrival);
+  if (uncaptured != 0) parser(role).skip(uncaptured, true, *this);
+  if (role == Role::request) pass_requests(connection_.stream(connection_.client).next + chunk.length);
+  tell_whom_to_wait_for();
+}
+
+void Conversation::tell_whom_to_wait_for() const {
+  if (!open_.empty()) connection_.timing->wait_for(requesting_ != nullptr ? client() : server());
 }
 
 void Conversation::skip(Role role, std::uint64_t count, bool missing, const Arrival& arrival) {
   arrival_ = arrival;
   parser(role).skip(count, missing, *this);
+  if (role == Role::request) pass_requests(connection_.stream(connection_.client).next + count);
 }
 
 void Conversation::finish(Role role, const Arrival& arrival) {
@@ -57,7 +61,12 @@ void Conversation::finish(Role role, const Arrival& arrival) {
 }
 
 void Conversation::end(Outcome outcome, Nanos time) {
+  confirm(Stream::kNever);
   while (Exchange* const exchange = open_.front()) {
+    if (is_unasked(*exchange)) {
+      finish_exchange(*exchange, Outcome::gap, exchange->response.last);
+      continue;
+    }
     const bool unanswered = outcome == Outcome::closed && !exchange->response.begun;
     finish_exchange(*exchange, unanswered ? Outcome::no_response : outcome, time);
   }
@@ -68,10 +77,11 @@ Exchange& Conversation::open_exchange() {
   Exchange& exchange = pool_.take();
   exchange.number = ++exchanges_;
   exchange.first_frame = arrival_.frame;
-  exchange.tcp = connection_.counts;
-  exchange.tcp.packets -= 1;  // the packet that brought its first byte is its own
+  exchange.spent_before = connection_.timing->spent_until(arrival_.time, client());
+  exchange.tcp_before = connection_.counts;
+  exchange.tcp_before.packets -= 1;  // the packet that brought its first byte is its own
   if (exchange.number == 1 && connection_.handshake.ack != kUnknownTime) {
-    exchange.tcp = {};
+    exchange.tcp_before = {};
     exchange.max_gap = connection_.handshake.max_gap;
   }
   if (!open_.empty()) {
@@ -85,9 +95,10 @@ Exchange& Conversation::open_exchange() {
 
 Exchange& Conversation::exchange_for_request(std::uint64_t offset) {
   // The capture may show a response before the request that it answers.
-  Exchange* const last = open_.back();
-  const bool answered = last != nullptr && !last->request.begun && offset < last->acknowledged;
-  return answered ? *last : open_exchange();
+  if (open_.empty() || open_.back()->request.begun) return open_exchange();
+  Exchange* exchange = open_.front();
+  while (exchange != nullptr && (exchange->request.begun || offset >= exchange->acknowledged)) exchange = exchange->next;
+  return exchange != nullptr ? *exchange : open_exchange();
 }
 
 Exchange& Conversation::exchange_for_response() {
@@ -115,23 +126,26 @@ void Conversation::on_begin(Role role, std::uint64_t offset) {
   Message& begun = message(*exchange, role);
   begun.begun = true;
   begun.first = arrival_.time;
-  begun.begin = offset;
+  if (begun.bytes == 0) begun.begin = offset;  // else interim responses came before
 }
 
 Framing Conversation::on_head(Role role, const Head& head) {
-  Exchange& exchange = *current(role);
+  Exchange* const exchange = current(role);  // null where it has been given up
   if (role == Role::request) {
-    exchange.method.assign(head.method);
-    exchange.target.assign(head.target);
-    exchange.host.assign(head.host);
-    exchange.minor_version = head.minor_version;
+    if (exchange != nullptr) {
+      exchange->method.assign(head.method);
+      exchange->target.assign(head.target);
+      exchange->host.assign(head.host);
+      exchange->minor_version = head.minor_version;
+    }
     return request_framing(head);
   }
   const bool interim = head.status < 200 && head.status != 101;
   if (interim) return {Framing::Kind::length, 0};
-  exchange.status = head.status;
-  if (!exchange.request.begun) exchange.minor_version = head.minor_version;
-  return response_framing(head, exchange.method);
+  if (exchange == nullptr) return response_framing(head, {});
+  exchange->status = head.status;
+  if (!exchange->request.begun) exchange->minor_version = head.minor_version;
+  return response_framing(head, exchange->method);
 }
 
 void Conversation::on_bytes(Role role, std::uint64_t count, std::uint64_t body) {
@@ -141,6 +155,7 @@ void Conversation::on_bytes(Role role, std::uint64_t count, std::uint64_t body) 
   message_now.bytes += count;
   message_now.body_bytes += body;
   message_now.last = arrival_.time;
+  message_now.resent_after = kUnknownTime;
   exchange->last_frame = std::max(exchange->last_frame, arrival_.frame);
 }
 
@@ -165,9 +180,19 @@ void Conversation::restart_response() {
   response.first = kUnknownTime;
 }
 
+/// The requests' stream is known, or known to be missing, up to `offset`: a
+/// response that waits for a request before it waits in vain.
+void Conversation::pass_requests(std::uint64_t offset) {
+  while (open_.front() != nullptr && is_unasked(*open_.front()) && open_.front()->acknowledged <= offset) {
+    finish_exchange(*open_.front(), Outcome::gap, open_.front()->response.last);
+  }
+}
+
 void Conversation::finish_if_complete(Exchange& exchange) {
   const Message& request = exchange.request;
   if (!exchange.response.complete || requesting_ == &exchange) return;
+  // The request may have been captured after its response.
+  if (!request.begun && connection_.stream(connection_.client).next < exchange.acknowledged) return;
   finish_exchange(exchange, request.complete ? Outcome::complete : Outcome::gap, arrival_.time);
 }
 
@@ -186,6 +211,7 @@ void Conversation::on_lost(Role role) {
 }
 
 void Conversation::on_garbage(Role role) {
+  if (current(role) == nullptr) return;
   Exchange& exchange = *current(role);
   current(role) = nullptr;
   message(exchange, role) = {};
@@ -197,18 +223,60 @@ void Conversation::on_garbage(Role role) {
 
 void Conversation::finish_exchange(Exchange& exchange, Outcome outcome, Nanos time) {
   exchange.outcome = outcome;
-  exchange.ended = time;
   for (const Exchange* later = exchange.next; later != nullptr; later = later->next) {
     exchange.max_gap = std::max(exchange.max_gap, later->max_gap);
   }
   if (Exchange* const before = open_.remove(exchange)) {
     before->max_gap = std::max(before->max_gap, exchange.max_gap);
   }
-  exchange.tcp = connection_.counts - exchange.tcp;
+  close_account(exchange, time);
   previous_end_ = time;
   if (requesting_ == &exchange) requesting_ = nullptr;
   if (responding_ == &exchange) responding_ = nullptr;
-  finished_.push_back(exchange);
+  const bool whole = outcome == Outcome::complete || outcome == Outcome::gap;
+  const bool confirmed = exchange.response.end() <= connection_.stream(server()).acknowledged;
+  if (whole && !confirmed && connection_.timing->may_get_lost(server())) {
+    unconfirmed_.push_back(exchange);
+  } else {
+    finished_.push_back(exchange);
+  }
+}
+
+/// Sums up what happened inside an exchange that ended at `time`.
+void Conversation::close_account(Exchange& exchange, Nanos time) const {
+  const Timing& timing = *connection_.timing;
+  exchange.ended = time;
+  exchange.tcp = connection_.counts - exchange.tcp_before;
+  exchange.spent = timing.spent_until(time, client()) - exchange.spent_before;
+  exchange.judged = timing.path_to(client()) != kUnknownTime || timing.path_to(server()) != kUnknownTime;
+}
+
+void Conversation::on_sent_again(Role role, std::uint64_t begin, Nanos time) {
+  for (ExchangeQueue* queue : {&unconfirmed_, &open_}) {
+    for (Exchange* exchange = queue->front(); exchange != nullptr; exchange = exchange->next) {
+      Message& late = message(*exchange, role);
+      if (!late.begun || begin >= late.end()) continue;
+      late.resent_after = late.last;
+      late.last = time;
+      if (queue == &unconfirmed_) move_end(*exchange, time);
+    }
+  }
+}
+
+void Conversation::on_unneeded(Role role) {
+  for (ExchangeQueue* queue : {&unconfirmed_, &open_}) {
+    for (Exchange* exchange = queue->front(); exchange != nullptr; exchange = exchange->next) {
+      Message& early = message(*exchange, role);
+      if (early.resent_after == kUnknownTime) continue;
+      early.last = std::exchange(early.resent_after, kUnknownTime);
+      if (queue == &unconfirmed_) move_end(*exchange, early.last);
+    }
+  }
+}
+
+void Conversation::move_end(Exchange& exchange, Nanos time) {
+  close_account(exchange, time);
+  previous_end_ = time;
 }
 
 }  // namespace wirelap::http

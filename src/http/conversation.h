@@ -41,6 +41,20 @@ class Conversation : public Attachment {
   /// The stream has ended with FIN.
   void finish(Role role, const Arrival& arrival);
 
+  /// Bytes of the stream from offset `begin` on, told before, were lost beyond
+  /// the capture point and have reached their receiver only now.
+  void on_sent_again(Role role, std::uint64_t begin, Nanos time);
+
+  /// The latest on_sent_again was wrong: its bytes had arrived at first.
+  void on_unneeded(Role role);
+
+  /// The responses' stream has been acknowledged up to `offset`.
+  void confirm(std::uint64_t offset) {
+    while (!unconfirmed_.empty() && unconfirmed_.front()->response.end() <= offset) {
+      finished_.push_back(*unconfirmed_.pop_front());
+    }
+  }
+
   /// Nothing more comes; exchanges still open end with `outcome`, or with
   /// no_response where it is `closed` and they had none.
   void end(Outcome outcome, Nanos time);
@@ -76,18 +90,28 @@ class Conversation : public Attachment {
     return role == Role::request ? exchange.request : exchange.response;
   }
 
+  /// Its response is whole, and its request was not seen.
+  static bool is_unasked(const Exchange& exchange) { return exchange.response.complete && !exchange.request.begun; }
+
   Exchange& open_exchange();
   Exchange& exchange_for_request(std::uint64_t offset);
   Exchange& exchange_for_response();
   void restart_response();
+  void pass_requests(std::uint64_t offset);
   void finish_if_complete(Exchange& exchange);
   void finish_exchange(Exchange& exchange, Outcome outcome, Nanos time);
+  void tell_whom_to_wait_for() const;
+  void close_account(Exchange& exchange, Nanos time) const;
+  void move_end(Exchange& exchange, Nanos time);
+  Side client() const { return connection_.client; }
+  Side server() const { return other(connection_.client); }
 
   const Connection& connection_;
   ExchangePool& pool_;
   Parser requests_;
   Parser responses_;
   ExchangeQueue open_;      // in the order of their requests
+  ExchangeQueue unconfirmed_;  // complete, but the client may still lack a part
   ExchangeQueue finished_;
   Exchange* requesting_ = nullptr;  // whose request is being read
   Exchange* responding_ = nullptr;

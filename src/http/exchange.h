@@ -26,6 +26,7 @@ enum class Outcome : std::uint8_t {
 struct Message {
   Nanos first = kUnknownTime;     ///< when its first byte was there
   Nanos last = kUnknownTime;      ///< when its latest byte was there, in order
+  Nanos resent_after = kUnknownTime;  ///< `last` before it was moved by bytes sent again
   std::uint64_t bytes = 0;        ///< of the stream, head and body
   std::uint64_t body_bytes = 0;   ///< without chunk framing
   std::uint64_t begin = 0;        ///< offset of its first byte in its stream
@@ -51,7 +52,11 @@ struct Exchange {
   Nanos idle = kUnknownTime;       ///< since the exchange before it or the handshake
   Nanos max_gap = 0;               ///< longest time between two packets inside it; while it is open,
                                    ///< of those before the next exchange began
-  TcpCounts tcp;                   ///< inside it; while it is open, the connection's at its start
+  TcpCounts tcp;                   ///< inside it
+  Spent spent;                     ///< from its first byte to its end, by cause; adds up to that time
+  bool judged = false;             ///< `spent` is known: a round trip to either end was seen
+  TcpCounts tcp_before;            ///< the connection's when it began
+  Spent spent_before;
   std::uint64_t acknowledged = 0;  ///< of the request stream, by the response's first byte
   Outcome outcome = Outcome::complete;
   Exchange* next = nullptr;        ///< in its queue

@@ -1,5 +1,7 @@
 #include "report/row.h"
 
+#include <utility>
+
 namespace wirelap {
 
 std::string_view name_of(http::Outcome outcome) {
@@ -13,6 +15,16 @@ std::string_view name_of(http::Outcome outcome) {
     case http::Outcome::evicted: return "evicted";
   }
   return "";
+}
+
+std::string_view name_of(Cause cause) {
+  std::string_view column = kCauseColumns[cause];
+  column.remove_suffix(2);
+  return column;
+}
+
+Cause largest_cause(const Spent& spent) {
+  return static_cast<Cause>(std::max_element(spent.by, spent.by + kCauseCount) - spent.by);
 }
 
 namespace {
@@ -48,6 +60,31 @@ Phases measure_phases(const http::Exchange& exchange, const Handshake& handshake
     if (phase != kUnknownTime) phases.total += phase;
   }
   return phases;
+}
+
+/// The handshake's share: waiting for a SYN or its answer to be sent again is loss.
+static void add_connect(const Handshake& handshake, Nanos connect, Spent& spent) {
+  if (connect == kUnknownTime) return;
+  const Nanos resent = Handshake::between(handshake.first_syn, handshake.last_syn) +
+                       Handshake::between(handshake.first_syn_ack, handshake.syn_ack);
+  const Nanos loss = std::clamp<Nanos>(resent, 0, connect);
+  spent.by[kLoss] += loss;
+  spent.by[kNetwork] += connect - loss;
+}
+
+Spent measure_causes(const http::Exchange& exchange, const Handshake& handshake, const Phases& phases) {
+  Spent spent = exchange.spent;
+  if (exchange.number == 1) add_connect(handshake, phases.connect, spent);
+  // Time found to be loss after its exchange had begun to count it as network.
+  if (spent.by[kNetwork] < 0) spent.by[kLoss] += std::exchange(spent.by[kNetwork], 0);
+  spent.by[kLoss] = std::max<Nanos>(spent.by[kLoss], 0);
+  // The ledger is the connection's. Where messages overlap or clocks step, an
+  // exchange's own time can differ from it.
+  for (Nanos rest = phases.total - spent.total(); rest != 0; rest = phases.total - spent.total()) {
+    Nanos& part = rest > 0 || spent.by[kNetwork] > 0 ? spent.by[kNetwork] : spent.by[largest_cause(spent)];
+    part = std::max<Nanos>(0, part + rest);
+  }
+  return spent;
 }
 
 }  // namespace wirelap

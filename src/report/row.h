@@ -29,6 +29,17 @@ struct Phases {
 /// is negative and they add up however messages overlap or clocks step.
 Phases measure_phases(const http::Exchange& exchange, const Handshake& handshake);
 
+/// What the total was spent on, adding up to `phases.total` to the last digit.
+/// To be asked only of an exchange that was judged.
+Spent measure_causes(const http::Exchange& exchange, const Handshake& handshake, const Phases& phases);
+
+/// The cause on which most was spent; the first column among equals.
+Cause largest_cause(const Spent& spent);
+
+/// The columns of the causes, in their order; their names are these without the unit.
+inline constexpr const char* kCauseColumns[kCauseCount] = {"network_s", "loss_s",   "server_s",
+                                                           "client_s",  "window_s", "ack_delay_s"};
+
 /// One record; the things that it refers to outlive it.
 struct Row {
   std::string_view capture;  ///< file name as given
@@ -38,8 +49,9 @@ struct Row {
   bool packets_wanted = false;  ///< with the column `interpacket_times`
 };
 
-/// The name of an outcome in records.
+/// Names in records.
 std::string_view name_of(http::Outcome outcome);
+std::string_view name_of(Cause cause);
 
 /// Calls, for each column in order:
 ///   visit.text(name, std::string_view value, bool known = true)
@@ -89,17 +101,19 @@ void visit_columns(const Row& row, Visitor&& visit) {
   visit.seconds("total_s", phases.total);
   visit.seconds("idle_s", exchange.idle);
   visit.seconds("ttfb_s", sum(phases.send, phases.wait));
-  for (const char* cause : {"network_s", "loss_s", "server_s", "client_s", "window_s", "ack_delay_s"}) {
-    visit.seconds(cause, kUnknownTime);
+  const Spent spent = exchange.judged ? measure_causes(exchange, handshake, phases) : Spent{};
+  for (int cause = 0; cause < kCauseCount; ++cause) {
+    visit.seconds(kCauseColumns[cause], exchange.judged ? spent.by[cause] : kUnknownTime);
   }
-  visit.text("cause", {}, false);
+  visit.text("cause", name_of(largest_cause(spent)), exchange.judged && phases.total > 0);
   visit.seconds("rtt_s", sum(handshake.server_rtt(), handshake.client_rtt()));
   visit.seconds("server_rtt_s", handshake.server_rtt());
   visit.seconds("client_rtt_s", handshake.client_rtt());
   visit.integer("packets", exchange.tcp.packets);
-  for (const char* count : {"retransmitted_packets", "lost_packets", "out_of_order_packets", "duplicate_packets"}) {
-    visit.integer(count, 0, false);
-  }
+  visit.integer("retransmitted_packets", exchange.tcp.retransmitted);
+  visit.integer("lost_packets", exchange.tcp.truly_lost());
+  visit.integer("out_of_order_packets", exchange.tcp.out_of_order);
+  visit.integer("duplicate_packets", exchange.tcp.duplicate);
   visit.integer("zero_windows", exchange.tcp.zero_windows);
   visit.seconds("max_gap_s", exchange.max_gap);
   visit.integer("missing_bytes", exchange.missing_bytes);

@@ -56,14 +56,14 @@ std::string short_duration(Nanos duration) {
   if (seconds < 0.0009995) return std::to_string((duration + 500) / 1000) + "us";
   if (seconds < 0.9995) return three_digits(seconds * 1e3) + "ms";
   if (seconds < 99.95) return three_digits(seconds) + "s";
-  const auto whole = static_cast<unsigned>(seconds + 0.5);
-  char text[32];
+  const auto whole = static_cast<unsigned long long>(seconds + 0.5);
+  char text[48];
   if (whole < 6000) {
-    std::snprintf(text, sizeof text, "%um%02us", whole / 60, whole % 60);
+    std::snprintf(text, sizeof text, "%llum%02llus", whole / 60, whole % 60);
   } else if (whole < 360000) {
-    std::snprintf(text, sizeof text, "%uh%02um", whole / 3600, whole / 60 % 60);
+    std::snprintf(text, sizeof text, "%lluh%02llum", whole / 3600, whole / 60 % 60);
   } else {
-    std::snprintf(text, sizeof text, "%ud", whole / 86400);
+    std::snprintf(text, sizeof text, "%llud", whole / 86400);
   }
   return text;
 }

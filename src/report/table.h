@@ -11,7 +11,7 @@ namespace wirelap {
 /// 1.23ms, 45.6ms, 12.3s, 4m05s, 2h13m; "-" for an unknown one.
 std::string short_duration(Nanos duration);
 
-/// A count of bytes in at most five columns: 980, 1.2k, 45.6M.
+/// A count of bytes in at most five columns: 980, 1.2k, 46M.
 std::string short_bytes(std::uint64_t bytes);
 
 class TableSink : public Sink {

@@ -10,22 +10,24 @@ bool is_vlan_tag(std::uint16_t ether_type) {
   return ether_type == 0x8100 || ether_type == 0x88a8 || ether_type == 0x9100;
 }
 
-/// What follows an EtherType field that stands at bytes[at] (IEEE 802.3, 802.1Q).
-Stop decode_ether_type(Bytes bytes, std::size_t at, Frame& frame) {
-  for (;;) {
-    if (bytes.size() < at + 2) return Stop::link_cut;
-    const std::uint16_t ether_type = load_be16(&bytes[at]);
-    at += 2;
-    if (ether_type == kEtherIpv4 || ether_type == kEtherIpv6) {
-      frame.ip = bytes.subspan(at);
-      return Stop::none;
-    }
-    if (!is_vlan_tag(ether_type)) return Stop::not_ip;
-    if (bytes.size() < at + 2) return Stop::link_cut;
+/// What is at bytes[at], after an EtherType field that held `ether_type` (IEEE 802.3, 802.1Q).
+Stop decode_ether_type(std::uint16_t ether_type, Bytes bytes, std::size_t at, Frame& frame) {
+  while (is_vlan_tag(ether_type)) {
+    if (bytes.size() < at + 4) return Stop::link_cut;
     VlanTags& vlan = frame.vlan;
     if (vlan.count < 2) vlan.ids[vlan.count++] = load_be16(&bytes[at]) & 0x0fff;
-    at += 2;
+    ether_type = load_be16(&bytes[at + 2]);
+    at += 4;
   }
+  if (ether_type != kEtherIpv4 && ether_type != kEtherIpv6) return Stop::not_ip;
+  frame.ip = bytes.subspan(at);
+  return Stop::none;
+}
+
+/// A header of `header_bytes` whose EtherType field is at `type_at`.
+Stop decode_typed(Bytes bytes, std::size_t header_bytes, std::size_t type_at, Frame& frame) {
+  if (bytes.size() < header_bytes) return Stop::link_cut;
+  return decode_ether_type(load_be16(&bytes[type_at]), bytes, header_bytes, frame);
 }
 
 /// A BSD loopback header: an address family, in the byte order of the machine
@@ -54,17 +56,9 @@ Stop decode_raw(Bytes bytes, Frame& frame) {
 Stop decode_link(std::uint32_t link_type, Bytes bytes, Frame& frame) {
   frame = {};
   switch (link_type) {
-    case kLinkEthernet: return decode_ether_type(bytes, 12, frame);
-    case kLinkLinuxSll: return decode_ether_type(bytes, 14, frame);
-    case kLinkLinuxSll2: {
-      // The protocol stands first, the header is 20 bytes long.
-      if (bytes.size() < 20) return Stop::link_cut;
-      const std::uint16_t protocol = load_be16(bytes.data());
-      if (is_vlan_tag(protocol)) return decode_ether_type(bytes, 22, frame);
-      if (protocol != kEtherIpv4 && protocol != kEtherIpv6) return Stop::not_ip;
-      frame.ip = bytes.subspan(20);
-      return Stop::none;
-    }
+    case kLinkEthernet: return decode_typed(bytes, 14, 12, frame);
+    case kLinkLinuxSll: return decode_typed(bytes, 16, 14, frame);
+    case kLinkLinuxSll2: return decode_typed(bytes, 20, 0, frame);
     case kLinkNull: case kLinkLoop: return decode_loopback(bytes, frame);
     case kLinkRaw: case kLinkRawBsd: case kLinkRawOpenBsd: case kLinkIpv4: case kLinkIpv6:
       return decode_raw(bytes, frame);

@@ -1,0 +1,326 @@
+#include "flow/timing.h"
+
+#include <algorithm>
+
+namespace wirelap {
+namespace {
+
+constexpr Nanos kMillisecond = 1'000'000;
+
+// The least that a receiver is taken to hold an acknowledgment back on purpose:
+// Linux waits 40 ms, others 25 to 200 (RFC 9293, 3.8.6.3 allows 500).
+constexpr Nanos kLeastAckDelay = 15 * kMillisecond;
+
+// Points of history an eighth of a round trip apart reach back over one.
+constexpr int kGrainsPerRoundTrip = 8;
+
+Nanos or_zero(Nanos time) { return time == kUnknownTime ? 0 : time; }
+
+/// How far `later` is ahead of `earlier` on a 16-bit or 32-bit circle.
+int id_distance(std::uint16_t earlier, std::uint16_t later) { return static_cast<std::int16_t>(later - earlier); }
+std::int32_t clock_distance(std::uint32_t earlier, std::uint32_t later) { return static_cast<std::int32_t>(later - earlier); }
+
+}  // namespace
+
+Nanos Timing::round_trip() const { return or_zero(streams_[0].path) + or_zero(streams_[1].path); }
+Nanos Timing::tolerance() const { return std::max(round_trip() / kGrainsPerRoundTrip, kMillisecond / 2); }
+
+void Timing::note_path(Side side, Nanos measured) {
+  Nanos& path = direction(side).path;
+  if (measured != kUnknownTime && (path == kUnknownTime || measured < path)) path = std::max<Nanos>(measured, 0);
+}
+
+bool Timing::may_get_lost(Side sender) const {
+  const Nanos before = path_to(sender);
+  const Nanos beyond = path_to(other(sender));
+  return before == kUnknownTime || beyond == kUnknownTime || beyond > before / 4;
+}
+
+bool Timing::is_copy(Side sender, const PacketMark& mark) {
+  Direction& from = direction(sender);
+  const PacketMark& last = from.last;
+  const bool same = last.time != kUnknownTime && last.sequence == mark.sequence && last.length == mark.length &&
+                    last.flags == mark.flags && last.acknowledgment == mark.acknowledgment;
+  if (same && mark.has_id && last.id == mark.id && mark.id != 0) return true;
+  const bool unmarked = !mark.has_id || mark.id == 0;
+  if (same && unmarked && mark.length != 0 && last.timestamp == mark.timestamp && mark.timestamp != 0 &&
+      mark.time - last.time < std::max(round_trip() / 2, kMillisecond)) {
+    return true;
+  }
+  if (mark.has_id && last.time != kUnknownTime) {
+    const int step = id_distance(last.id, mark.id);
+    // A few left out are packets that the capture point never saw.
+    constexpr int kMostLost = 64;
+    from.id_jump = static_cast<std::uint16_t>(step > 1 && step <= kMostLost && has_steady_ids(from) ? step - 1 : 0);
+    from.unseen = static_cast<std::uint16_t>(from.unseen + from.id_jump);
+    if (step == 1) {
+      from.id_steps = static_cast<std::uint8_t>(std::min(from.id_steps + 1, 255));
+    } else if (step > kMostLost || step < -kMostLost || !has_steady_ids(from)) {
+      from.id_steps = 0;
+    }
+  }
+  from.last = mark;
+  return false;
+}
+
+bool Timing::take_acknowledgment(Side side, const Acknowledged& now, TcpCounts& counts) {
+  Direction& data = direction(other(side));
+  const Nanos grain = round_trip() / kGrainsPerRoundTrip;
+  const bool unneeded = resent_.time != kUnknownTime && resent_.sender == other(side) && was_unneeded(now);
+  if (unneeded) {
+    counts.unneeded += 1;
+    // What came since was judged as it is; only the wait for this segment is not over.
+    if (advanced_ == resent_.time) {
+      spent_ = resent_.spent;
+      advanced_ = resent_.advanced;
+      mover_ = resent_.mover;
+    }
+    resent_.time = kUnknownTime;
+  }
+  if (data.acknowledged.reached(now.offset) == kUnknownTime) {
+    // The quickest answer to data tells the way to its receiver.
+    const Nanos sent = data.sent.reached(now.offset);
+    if (sent > OffsetLog::kLongAgo) {
+      note_path(side, now.time - sent);
+      if (now.offset < data.sent.now()) direction(side).queued = now.time - sent;
+    }
+    data.acknowledged.reach(now.offset, now.time, grain);
+  }
+  data.allowed.reach(now.edge, now.time, grain);
+  if (data.window_closed && !now.zero_window) data.reopened = now.time;
+  data.window_closed = now.zero_window;
+  return unneeded;
+}
+
+/// Whether the receiver had what `resent_` sent again: it says so, or
+/// acknowledged it sooner than an answer to the second one can come.
+bool Timing::was_unneeded(const Acknowledged& now) const {
+  if (now.duplicate_sack) return true;
+  const Nanos beyond = or_zero(path_to(other(resent_.sender)));
+  return now.offset >= resent_.end && now.time - resent_.time < beyond * 3 / 4;
+}
+
+bool Timing::take_data(const Placed& placed, Side client, TcpCounts& counts) {
+  Direction& from = direction(placed.sender);
+  if (placed.end() <= static_cast<std::int64_t>(placed.next)) return take_seen_before(placed, client, counts);
+  if (placed.begin > static_cast<std::int64_t>(placed.next)) {
+    if (!placed.hole) note_hole(from, placed);
+  } else if (placed.hole) {
+    fill_hole(from, placed, client, counts);
+  } else if (has_awaited_ && placed.sender == client && awaited_ != client && mover_ == client) {
+    settle_unseen(from, counts);  // one more request while the server is at work
+  } else {
+    settle_unseen(from, counts);
+    const bool resent = looks_resent(placed);
+    advance(placed, client, resent);
+    if (resent) count_resent(from, counts);
+  }
+  from.sent.reach(static_cast<std::uint64_t>(placed.end()), placed.mark.time, round_trip() / kGrainsPerRoundTrip,
+                  spent_.by[kNetwork]);
+  from.latest_new = placed.mark;
+  from.last_length = placed.mark.length;
+  from.last_pushed = placed.pushed;
+  return false;
+}
+
+/// A segment came that others should have come before.
+void Timing::note_hole(Direction& from, const Placed& placed) {
+  from.behind_hole = placed.mark;
+  // One that is itself sent again, as a probe for a lost tail is, shows a hole
+  // that was there since what came before it.
+  from.hole_since = looks_resent(placed) ? advanced_ : placed.mark.time;
+}
+
+void Timing::fill_hole(Direction& from, const Placed& placed, Side client, TcpCounts& counts) {
+  const bool overtaken = was_overtaken(from, placed.mark);
+  if (advanced_ != kUnknownTime) judge(placed, client, std::clamp(from.hole_since, advanced_, placed.mark.time), false);
+  spend(overtaken ? kNetwork : kLoss, placed.mark.time);
+  mover_ = placed.sender;
+  if (from.unseen > 0) from.unseen -= 1;
+  if (overtaken) {
+    counts.out_of_order += 1;
+  } else {
+    counts.lost += 1;
+    counts.retransmitted += 1;
+    from.recovering = true;
+  }
+}
+
+/// After a recovery, what is still unseen were retransmissions that got lost themselves.
+void Timing::settle_unseen(Direction& from, TcpCounts& counts) {
+  // The latest packet's own jump is for it to explain.
+  const int before = from.unseen - from.id_jump;
+  if (from.recovering && before > 0) {
+    counts.lost += static_cast<std::uint64_t>(before);
+    counts.retransmitted += static_cast<std::uint64_t>(before);
+  }
+  from.unseen = from.id_jump;
+  from.recovering = false;
+}
+
+/// Each ID left out is a packet lost on its way to the capture point.
+void Timing::count_resent(Direction& from, TcpCounts& counts) {
+  counts.lost += from.unseen;
+  counts.retransmitted += from.unseen;
+  from.unseen = 0;
+}
+
+/// Bytes that the capture point has seen before: sent again, or only a copy.
+bool Timing::take_seen_before(const Placed& placed, Side client, TcpCounts& counts) {
+  Direction& from = direction(placed.sender);
+  const bool all_acknowledged = placed.acknowledged >= placed.next;
+  const bool keep_alive = placed.mark.length <= 1 && all_acknowledged;  // RFC 9293, 3.8.4
+  if (keep_alive) return false;
+  // A second late arrival of one packet carries its old ID.
+  const bool copy = has_steady_ids(from) && id_distance(from.last.id, placed.mark.id) < 0;
+  if (copy) {
+    counts.duplicate += 1;
+    return false;
+  }
+  counts.retransmitted += 1;
+  if (static_cast<std::int64_t>(placed.acknowledged) >= placed.end()) return false;
+  counts.lost += 1;
+  resent_ = {placed.sender, static_cast<std::uint64_t>(placed.end()), placed.mark.time, spent_, advanced_, mover_};
+  const OffsetLog::Point* const first = from.sent.find(static_cast<std::uint64_t>(std::max<std::int64_t>(placed.begin, 0)) + 1);
+  if (first != nullptr) {
+    if (first->time > advanced_) judge(placed, client, first->time, false);
+    // What went on meanwhile was behind the hole: the receiver waited all along.
+    const Nanos meanwhile = spent_.by[kNetwork] - first->network;
+    spent_.by[kNetwork] -= meanwhile;
+    spent_.by[kLoss] += meanwhile;
+  }
+  spend(kLoss, placed.mark.time);
+  mover_ = placed.sender;
+  return true;
+}
+
+/// Whether a segment that fills a hole is the original, overtaken on the way by
+/// those behind the hole, or was sent again.
+bool Timing::was_overtaken(const Direction& from, const PacketMark& mark) const {
+  const PacketMark& behind = from.behind_hole;
+  if (has_steady_ids(from) && mark.has_id) return id_distance(behind.id, mark.id) < 0;
+  if (mark.timestamp != behind.timestamp) return clock_distance(behind.timestamp, mark.timestamp) < 0;
+  const Nanos least = round_trip() == 0 ? 3 * kMillisecond : round_trip() * 3 / 4;
+  return mark.time - behind.time < least;
+}
+
+/// Whether a segment in order was lost before the capture point at first, with
+/// nothing behind it to show the hole.
+bool Timing::looks_resent(const Placed& placed) const {
+  const Direction& from = streams_[index(placed.sender)];
+  if (advanced_ == kUnknownTime) return false;
+  const Nanos waited = placed.mark.time - advanced_ - (mover_ == placed.sender ? 0 : or_zero(from.path));
+  // A probe or timeout comes no sooner than two round trips (RFC 8985, 7.2).
+  if (waited < std::max(round_trip() * 3 / 2, 2 * kMillisecond)) return false;
+  if (has_steady_ids(from)) return from.id_jump != 0;
+  return false;
+}
+
+/// How much of a pause its sender's clock (TSval, RFC 7323) says was none:
+/// segments sent together that arrive apart were spread by a queue.
+Nanos Timing::spread(const Placed& placed, Nanos pause) const {
+  const Direction& from = streams_[index(placed.sender)];
+  if (placed.mark.timestamp == 0 || from.latest_new.timestamp == 0) return 0;
+  // Linux, macOS and Windows tick in milliseconds; a slower clock leaves less to see.
+  const Nanos sent_apart = (clock_distance(from.latest_new.timestamp, placed.mark.timestamp) + Nanos{1}) * kMillisecond;
+  return sent_apart < pause / 2 ? pause - std::max<Nanos>(sent_apart, 0) : 0;
+}
+
+void Timing::spend(Cause cause, Nanos until) {
+  if (advanced_ != kUnknownTime && until > advanced_) spent_.by[cause] += until - advanced_;
+  if (advanced_ == kUnknownTime || until > advanced_) advanced_ = until;
+}
+
+void Timing::advance(const Placed& placed, Side client, bool resent) {
+  judge(placed, client, placed.mark.time, resent);
+  // With a new turn the queue of the one before is empty.
+  if (mover_ != placed.sender) direction(other(placed.sender)).queued = 0;
+  mover_ = placed.sender;
+}
+
+/// Spends what lies before `until` on what kept the segment from coming sooner.
+void Timing::judge(const Placed& placed, Side client, Nanos until, bool resent) {
+  if (advanced_ == kUnknownTime || until <= advanced_) return spend(kNetwork, until);
+  if (!spend_window(placed, until)) {
+    if (mover_ == placed.sender) {
+      judge_pause(placed, client, until, resent);
+    } else {
+      judge_turn(placed.sender, client, until, resent);
+    }
+  }
+}
+
+/// Time in which the receiver's window had no room for the segment, as far as
+/// its sender could know. True where that explains all of it.
+bool Timing::spend_window(const Placed& placed, Nanos until) {
+  const Direction& from = streams_[index(placed.sender)];
+  if (placed.mark.length == 0) return false;
+  // A segment cut to what is left of the window waited for more (RFC 9293, 3.8.6.2.1).
+  const std::uint64_t edge = from.allowed.now();
+  if (placed.mark.length < from.full_length && static_cast<std::uint64_t>(placed.end()) == edge && mover_ == placed.sender) {
+    spend(kWindow, until);
+    return true;
+  }
+  const Nanos opened = std::max(from.allowed.reached(static_cast<std::uint64_t>(placed.end())), from.reopened);
+  if (opened <= OffsetLog::kLongAgo) return false;
+  const Nanos known = opened + or_zero(from.path);
+  if (known <= advanced_) return false;
+  const bool sent_at_once = until - known <= tolerance();
+  if (!sent_at_once && known - advanced_ <= tolerance()) return false;
+  spend(kWindow, sent_at_once ? until : known);
+  return sent_at_once;
+}
+
+/// Its sender had to hear from the other end first.
+void Timing::judge_turn(Side sender, Side client, Nanos until, bool resent) {
+  // Bytes that stood in a queue reach it later than the bare path has it.
+  const Nanos path = std::max(or_zero(path_to(sender)), streams_[index(sender)].queued);
+  spend(kNetwork, std::min(until, advanced_ + path));
+  spend(resent ? kLoss : application(sender, client), until);
+}
+
+/// Its sender had sent before, and paused.
+void Timing::judge_pause(const Placed& placed, Side client, Nanos until, bool resent) {
+  const Direction& from = streams_[index(placed.sender)];
+  if (resent) return spend(kLoss, until);
+  const Nanos begun = advanced_;
+  const Nanos path = or_zero(from.path);
+  const Nanos beyond = or_zero(path_to(other(placed.sender)));
+  const std::uint32_t full = from.full_length;
+  const bool short_before = full != 0 && from.last_length % full != 0;
+  const Nanos acknowledged = from.acknowledged.reached(placed.next);
+  const Nanos free = acknowledged == kUnknownTime ? kUnknownTime : acknowledged + path;
+  const bool on_acknowledgment = free != kUnknownTime && until - free <= tolerance() && free - until <= tolerance();
+
+  // Nagle's algorithm (RFC 1122, 4.2.3.4) holds a short segment back until the
+  // one before is acknowledged, which the receiver delays (4.2.3.2).
+  const bool short_now = full != 0 && placed.mark.length < full;
+  if (on_acknowledgment && short_before && short_now && acknowledged - begun >= beyond + kLeastAckDelay) {
+    return spend(kAckDelay, until);
+  }
+  // What the network spread is none of its sender's.
+  spend(kNetwork, advanced_ + spread(placed, until - begun));
+  if (until == advanced_) return;
+  if (short_before && from.last_pushed) return spend(application(placed.sender, client), until);
+  // Bytes on their way, or just acknowledged: the congestion window sets the pace.
+  if (free == kUnknownTime || on_acknowledgment || until < free) return spend(kNetwork, until);
+  if (!from.last_pushed) spend(kNetwork, std::min(until, std::max(begun, free)));
+  spend(application(placed.sender, client), until);
+}
+
+Spent Timing::spent_until(Nanos time, Side client) const {
+  Timing later = *this;
+  if (advanced_ == kUnknownTime) return spent_;
+  const Side waited_for = mover_ == client ? other(client) : mover_;
+  const Direction& from = streams_[index(waited_for)];
+  if (from.window_closed) {
+    later.spend(kWindow, time);
+  } else if (mover_ != waited_for) {
+    later.judge_turn(waited_for, client, time, false);
+  } else {
+    later.spend(application(waited_for, client), time);
+  }
+  return later.spent_;
+}
+
+}  // namespace wirelap

@@ -1,0 +1,189 @@
+// flow: what a connection's time was spent on, in one pass.
+//
+// In: the segments of one connection, each with its place in its stream. Out: a
+// ledger of time by cause, and counts of what became of segments. No packet is
+// kept; per stream a few points of its history are.
+//
+// The ledger advances at each arrival of new in-order bytes. What lies between
+// two arrivals is judged by the later one: what kept its sender from sending it
+// at once, and until when? What the sender of a segment seen at `t` knew is what
+// had passed the capture point by `t` minus the round trip from there to that
+// sender. That makes a capture at either end, or between, say the same.
+#pragma once
+
+#include <cstdint>
+
+#include "base/time.h"
+#include "flow/causes.h"
+#include "flow/key.h"
+#include "flow/offset_log.h"
+#include "wire/decode.h"
+
+namespace wirelap {
+
+/// Counts that only grow; an exchange's own are the difference between two states.
+struct TcpCounts {
+  std::uint64_t packets = 0;
+  std::uint64_t zero_windows = 0;
+  std::uint64_t retransmitted = 0;  ///< segments sent again, needed or not
+  std::uint64_t lost = 0;           ///< segments that had to be sent again; `unneeded` ones among them
+  std::uint64_t unneeded = 0;       ///< segments taken for lost that had arrived after all
+  std::uint64_t out_of_order = 0;   ///< segments overtaken on the way
+  std::uint64_t duplicate = 0;      ///< copies of one packet, made on the way or by the capture
+
+  TcpCounts operator-(const TcpCounts& then) const {
+    return {packets - then.packets,   zero_windows - then.zero_windows, retransmitted - then.retransmitted,
+            lost - then.lost,         unneeded - then.unneeded,         out_of_order - then.out_of_order,
+            duplicate - then.duplicate};
+  }
+  /// Segments that never arrived.
+  std::uint64_t truly_lost() const { return lost > unneeded ? lost - unneeded : 0; }
+};
+
+/// What tells a packet from a retransmission of it: the sender's clocks, so to say.
+struct PacketMark {
+  std::uint16_t id = 0;          ///< IPv4 Identification
+  std::uint32_t timestamp = 0;   ///< TSval (RFC 7323), 0 where there is none
+  std::uint32_t sequence = 0;
+  std::uint32_t acknowledgment = 0;
+  std::uint32_t length = 0;
+  std::uint8_t flags = 0;
+  bool has_id = false;
+  Nanos time = kUnknownTime;
+};
+
+/// A segment with payload and its place in its stream.
+struct Placed {
+  Side sender;
+  std::int64_t begin = 0;          ///< offset of its first byte
+  std::uint64_t next = 0;          ///< first byte of the stream that was not there in order before it
+  std::uint64_t acknowledged = 0;  ///< of the stream, by its receiver, before it
+  bool hole = false;               ///< segments past `next` were there already
+  bool pushed = false;
+  PacketMark mark;
+
+  std::int64_t end() const { return begin + static_cast<std::int64_t>(mark.length); }
+};
+
+/// An acknowledgment and its place in the stream.
+struct Acknowledged {
+  std::uint64_t offset = 0;   ///< all before it has arrived
+  std::uint64_t edge = 0;     ///< right edge of the receiver's window
+  bool zero_window = false;
+  bool duplicate_sack = false;  ///< it reports bytes that arrived twice (RFC 2883)
+  Nanos time = 0;
+};
+
+/// Judges one connection.
+class Timing {
+ public:
+  const Spent& spent() const { return spent_; }
+
+  /// What would be spent if nothing more came until `time`.
+  Spent spent_until(Nanos time, Side client) const;
+
+  /// Round trip from the capture point to `side` and back, by the handshake or
+  /// the quickest answer; kUnknownTime where there was neither.
+  Nanos path_to(Side side) const { return streams_[index(side)].path; }
+  /// A round trip that was measured; the smallest counts.
+  void note_path(Side side, Nanos round_trip);
+
+  /// Whether what `sender` sends may still get lost after the capture point saw it.
+  bool may_get_lost(Side sender) const;
+
+  /// The longest payload of one packet that `sender` may send.
+  void set_full_length(Side sender, std::uint32_t bytes) { streams_[index(sender)].full_length = bytes; }
+
+  /// `sender` counts its IP IDs by connection, not over all that it sends.
+  void set_own_ids(Side sender) { direction(sender).own_ids = true; }
+
+  /// The right edge of the window that `sender` has had so far.
+  void set_allowed(Side sender, std::uint64_t edge, Nanos time) { direction(sender).allowed.reach(edge, time, 0); }
+
+  /// Whether a packet is a copy of the one that `sender` sent last; else it is now the last.
+  bool is_copy(Side sender, const PacketMark& mark);
+
+  /// Who is to send next, as the consumer knows from the messages: while the
+  /// server is, what the client sends meanwhile ends no wait.
+  void wait_for(Side side) {
+    awaited_ = side;
+    has_awaited_ = true;
+  }
+
+  /// `side` acknowledged the other's stream. True where that shows that what was
+  /// last taken for lost and sent again had arrived at first: its time is given back.
+  bool take_acknowledgment(Side side, const Acknowledged& now, TcpCounts& counts);
+
+  /// A segment with payload, before its bytes are delivered. True where it was
+  /// seen before and got lost beyond the capture point: its receiver has it only now.
+  bool take_data(const Placed& placed, Side client, TcpCounts& counts);
+
+  /// Bytes that waited behind a hole which only the capture had were in order at `time`.
+  void take_late(Side sender, Side client, Nanos time) { advance({sender, {}, {}, {}, {}, {}, {.time = time}}, client, false); }
+
+ private:
+  /// One direction, as the judge sees it.
+  struct Direction {
+    OffsetLog sent{true};          // bytes seen
+    OffsetLog acknowledged{true};  // of them, by the receiver
+    OffsetLog allowed{false};      // right edge of the receiver's window
+    Nanos path = kUnknownTime;    // round trip between the capture point and the sender
+    Nanos queued = 0;             // what its latest answer to bytes in flight took, in this turn
+    Nanos reopened = kUnknownTime;  // when the receiver's zero window last ended
+    bool window_closed = false;
+    bool last_pushed = false;     // the latest new segment ended what its sender had
+    std::uint32_t last_length = 0;
+    std::uint32_t full_length = 0;
+    std::uint8_t id_steps = 0;    // packets in a row whose IP ID was one more
+    std::uint16_t id_jump = 0;     // IDs left out just before the latest packet
+    PacketMark last;              // the latest packet
+    PacketMark latest_new;        // the latest segment with new bytes
+    PacketMark behind_hole;       // the first segment that came too early
+    Nanos hole_since = kUnknownTime;
+    bool own_ids = false;         // its IP IDs are known to count this connection's packets alone
+    std::uint16_t unseen = 0;     // IDs left out that no retransmission explains yet
+    bool recovering = false;      // a hole was filled, since which nothing came without one
+  };
+
+  /// The state before a segment was taken for lost and sent again.
+  struct Resent {
+    Side sender;
+    std::uint64_t end = 0;  // offset of its end
+    Nanos time = kUnknownTime;
+    Spent spent;
+    Nanos advanced;
+    Side mover;
+  };
+
+  Direction& direction(Side side) { return streams_[index(side)]; }
+  static bool has_steady_ids(const Direction& from) { return from.id_steps >= (from.own_ids ? 1 : 3); }
+  static Cause application(Side sender, Side client) { return sender == client ? kClient : kServer; }
+
+  bool was_unneeded(const Acknowledged& now) const;
+  bool take_seen_before(const Placed& placed, Side client, TcpCounts& counts);
+  void note_hole(Direction& from, const Placed& placed);
+  void fill_hole(Direction& from, const Placed& placed, Side client, TcpCounts& counts);
+  static void settle_unseen(Direction& from, TcpCounts& counts);
+  static void count_resent(Direction& from, TcpCounts& counts);
+  bool was_overtaken(const Direction& from, const PacketMark& mark) const;
+  void advance(const Placed& placed, Side client, bool resent);
+  void spend(Cause cause, Nanos until);
+  void judge(const Placed& placed, Side client, Nanos until, bool resent);
+  void judge_turn(Side sender, Side client, Nanos until, bool resent);
+  void judge_pause(const Placed& placed, Side client, Nanos until, bool resent);
+  bool spend_window(const Placed& placed, Nanos until);
+  bool looks_resent(const Placed& placed) const;
+  Nanos spread(const Placed& placed, Nanos pause) const;
+  Nanos round_trip() const;
+  Nanos tolerance() const;
+
+  Direction streams_[2];  // by the Side that sends
+  Spent spent_;
+  Nanos advanced_ = kUnknownTime;  // all before it is spent
+  Resent resent_;                  // the latest
+  Side mover_ = Side::low;         // who sent the bytes that advanced it last
+  Side awaited_ = Side::low;       // who is to send next, where has_awaited_
+  bool has_awaited_ = false;
+};
+
+}  // namespace wirelap

@@ -1,0 +1,579 @@
+// capture/: pcap files and pipes to records; and what is said of those that cannot be read.
+
+#include <doctest/doctest.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <fcntl.h>
+#include <optional>
+#include <string>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <vector>
+
+#include "base/error.h"
+#include "capture/reader.h"
+#include "support/packets.h"
+#include "support/run.h"
+
+namespace wirelap::test {
+namespace {
+
+using Kind = Fault::Kind;
+
+/// A record that outlives its reader.
+struct Copy {
+  Nanos time;
+  std::uint64_t number;
+  Buffer bytes;
+  std::uint32_t length;
+  std::uint32_t link_type;
+  friend bool operator==(const Copy&, const Copy&) = default;
+};
+
+struct ReadResult {
+  std::vector<Copy> records;
+  std::optional<Fault> fault;
+  bool started = false;
+  bool stopped = false;
+  int decimals = 0;
+};
+
+ReadResult read_all(Input& input) {
+  ReadResult result;
+  Reader reader(input, "x.pcap");
+  result.started = reader.start();
+  Record record;
+  while (result.started && reader.next(record)) {
+    result.records.push_back({record.time, record.number, {record.bytes.begin(), record.bytes.end()}, record.length,
+                              record.link_type});
+  }
+  result.fault = reader.fault();
+  result.stopped = input.stopped();
+  result.decimals = reader.decimals();
+  return result;
+}
+
+std::string path_of(int fd) { return "/proc/self/fd/" + std::to_string(fd); }
+
+/// A regular file without a name.
+class File {
+ public:
+  explicit File(Bytes content) : fd_(::memfd_create("capture", MFD_CLOEXEC)) {
+    REQUIRE(::write(fd_, content.data(), content.size()) == static_cast<ssize_t>(content.size()));
+  }
+  ~File() { ::close(fd_); }
+  File(const File&) = delete;
+  std::string path() const { return path_of(fd_); }
+
+ private:
+  int fd_;
+};
+
+/// A pipe; either end can be closed before.
+struct Pipe {
+  Pipe() { REQUIRE(::pipe2(fds, O_CLOEXEC) == 0); }
+  ~Pipe() {
+    close_end(0);
+    close_end(1);
+  }
+  Pipe(const Pipe&) = delete;
+  void close_end(int end) {
+    if (fds[end] >= 0) ::close(fds[end]);
+    fds[end] = -1;
+  }
+  void write(Bytes bytes) { REQUIRE(::write(fds[1], bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size())); }
+  int fds[2];
+};
+
+ReadResult read_file(Bytes content, Input::Options options = {}) {
+  const File file(content);
+  Input input(std::move(options));
+  REQUIRE(input.open(file.path()) == 0);
+  return read_all(input);
+}
+
+ReadResult read_file_by(Bytes content, std::size_t window_bytes) {
+  Input::Options options;
+  options.window_bytes = window_bytes;
+  return read_file(content, std::move(options));
+}
+
+/// Feeds a pipe with the next `piece_bytes` whenever the reader would block.
+ReadResult read_pipe_by(Bytes content, std::size_t piece_bytes, std::optional<std::size_t> window_bytes = {}) {
+  Pipe pipe;
+  Input::Options options;
+  if (window_bytes) options.window_bytes = *window_bytes;
+  options.before_wait = [&] {
+    const Bytes piece = content.first(std::min(piece_bytes, content.size()));
+    content = content.subspan(piece.size());
+    if (piece.empty()) pipe.close_end(1);
+    else pipe.write(piece);
+  };
+  Input input(options);
+  input.attach(pipe.fds[0]);
+  return read_all(input);
+}
+
+constexpr Nanos kStart = 1'700'000'000 * kNanosPerSecond;
+
+/// Records of several sizes, an empty one among them, and one over a page.
+std::vector<Buffer> sample_frames() {
+  std::vector<Buffer> frames;
+  for (const std::size_t payload_bytes : {0, 1, 100, 5000, 33}) {
+    SegmentSpec spec;
+    spec.payload = std::string(payload_bytes, static_cast<char>('a' + frames.size()));
+    frames.push_back(ethernet_frame(spec));
+  }
+  frames.insert(frames.begin() + 2, Buffer{});
+  return frames;
+}
+
+PcapWriter sample_capture(PcapWriter::Options options = {}) {
+  PcapWriter writer(options);
+  Nanos time = kStart;
+  for (const Buffer& frame : sample_frames()) writer.add(time += 1'234'567'891, frame);
+  return writer;
+}
+
+std::vector<Copy> sample_records(const PcapWriter::Options& options = {}) {
+  std::vector<Copy> records;
+  Nanos time = kStart;
+  for (const Buffer& frame : sample_frames()) {
+    time += 1'234'567'891;
+    const Nanos kept = options.decimals == 9 ? time : time / kNanosPerMicro * kNanosPerMicro;
+    records.push_back({kept, records.size() + 1, frame, static_cast<std::uint32_t>(frame.size()), options.link_type});
+  }
+  return records;
+}
+
+/// What wirelap says of a capture with these bytes, as a file and through a pipe.
+std::string complaint(Bytes content) {
+  const ReadResult by_file = read_file(content);
+  const ReadResult by_pipe = read_pipe_by(content, 5);
+  const std::string said = by_file.fault ? describe(*by_file.fault) : "";
+  CHECK((by_pipe.fault ? describe(*by_pipe.fault) : "") == said);
+  return said;
+}
+
+TEST_CASE("capture: windows and pipe pieces of any size give the same records") {
+  const PcapWriter capture = sample_capture();
+  const std::vector<Copy> expected = sample_records();
+  const auto check = [&](const ReadResult& result) {
+    CHECK(result.records == expected);
+    CHECK_FALSE(result.fault);
+    CHECK_FALSE(result.stopped);
+  };
+  for (const std::size_t window : {1, 16, 24, 100, 4095, 4096, 4097, 8192, 1 << 20}) {
+    CAPTURE(window);
+    check(read_file_by(capture.bytes(), window));
+  }
+  for (const std::size_t piece : {1, 2, 3, 7, 4096, 65536}) {
+    for (const std::size_t window : {1, 100, 1 << 20}) {
+      CAPTURE(piece);
+      CAPTURE(window);
+      check(read_pipe_by(capture.bytes(), piece, window));
+    }
+  }
+}
+
+TEST_CASE("capture: a window moves on over a capture of many pages") {
+  PcapWriter writer;
+  for (Nanos i = 0; i < 3000; ++i) writer.add(i * kNanosPerMicro, Buffer(static_cast<std::size_t>(i % 97), static_cast<std::uint8_t>(i)));
+  for (const std::size_t window : {1, 4096, 10000}) {
+    CAPTURE(window);
+    const ReadResult result = read_file_by(writer.bytes(), window);
+    REQUIRE(result.records.size() == 3000);
+    CHECK_FALSE(result.fault);
+    for (std::size_t i = 0; i < 3000; ++i) {
+      const Copy& record = result.records[i];
+      const bool same = record.number == i + 1 && record.bytes == Buffer(i % 97, static_cast<std::uint8_t>(i)) &&
+                        record.time == static_cast<Nanos>(i) * kNanosPerMicro;
+      if (!same) FAIL("record " << i + 1);
+    }
+  }
+}
+
+// draft-ietf-opsawg-pcap, section 4: the magic number tells byte order and unit.
+TEST_CASE("capture: both byte orders, microseconds and nanoseconds") {
+  struct Case {
+    std::string name;
+    bool big_endian;
+    int decimals;
+    const char* magic;
+  };
+  const Case cases[] = {{"little-endian, us", false, 6, "\xd4\xc3\xb2\xa1"},
+                        {"little-endian, ns", false, 9, "\x4d\x3c\xb2\xa1"},
+                        {"big-endian, us", true, 6, "\xa1\xb2\xc3\xd4"},
+                        {"big-endian, ns", true, 9, "\xa1\xb2\x3c\x4d"}};
+  for (const Case& test : cases) {
+    INFO(test.name);
+    PcapWriter::Options options;
+    options.big_endian = test.big_endian;
+    options.decimals = test.decimals;
+    const PcapWriter capture = sample_capture(options);
+    REQUIRE(std::memcmp(capture.bytes().data(), test.magic, 4) == 0);
+    const ReadResult result = read_file(capture.bytes());
+    CHECK(result.records == sample_records(options));
+    CHECK(result.decimals == test.decimals);
+    CHECK_FALSE(result.fault);
+  }
+}
+
+// draft-ietf-opsawg-pcap, section 4: FCS length and flags stand above the 16-bit link type.
+TEST_CASE("capture: link types, with and without FCS bits") {
+  for (const std::uint32_t link_type : {0u, 1u, 101u, 113u, 276u, 0xffffu}) {
+    for (const std::uint32_t fcs_bits : {0u, 0x2400u, 0xf000u, 0xffffu}) {
+      for (const bool big_endian : {false, true}) {
+        CAPTURE(link_type);
+        CAPTURE(fcs_bits);
+        PcapWriter::Options options;
+        options.link_type = link_type;
+        options.fcs_bits = fcs_bits;
+        options.big_endian = big_endian;
+        CHECK(read_file(sample_capture(options).bytes()).records == sample_records(options));
+      }
+    }
+  }
+}
+
+// draft-ietf-opsawg-pcap, section 5: seconds are unsigned, beyond 2038 too.
+TEST_CASE("capture: timestamps at the edges of their fields") {
+  struct Case {
+    std::string name;
+    int decimals;
+    std::uint32_t seconds, fraction;
+    Nanos time;
+  };
+  const Case cases[] = {{"zero", 6, 0, 0, 0},
+                        {"last microsecond", 6, 1, 999'999, 1'999'999'000},
+                        {"last nanosecond", 9, 1, 999'999'999, 1'999'999'999},
+                        {"after 2038", 6, 0x80000000, 1, 2'147'483'648'000'001'000},
+                        {"last second", 9, 0xffffffff, 999'999'999, 4'294'967'295'999'999'999},
+                        {"more microseconds than a second has", 6, 5, 0xffffffff, 4'299'967'295'000}};
+  for (const Case& test : cases) {
+    INFO(test.name);
+    PcapWriter::Options options;
+    options.big_endian = true;
+    options.decimals = test.decimals;
+    Buffer capture = PcapWriter(options).bytes();
+    for (const std::uint32_t field : {test.seconds, test.fraction, 0u, 0u}) put32(capture, field);
+    const ReadResult result = read_file(capture);
+    REQUIRE(result.records.size() == 1);
+    CHECK(result.records[0].time == test.time);
+  }
+}
+
+TEST_CASE("capture: lengths are handed on as the file has them") {
+  PcapWriter::Options options;
+  options.snap_length = 60;
+  PcapWriter writer(options);
+  const Buffer frame(100, 7);
+  writer.add(0, frame);
+  writer.add(0, frame, 9000);
+  writer.add(0, frame, 20);  // a file that lies: more captured than there was
+  const ReadResult result = read_file(writer.bytes());
+  REQUIRE(result.records.size() == 3);
+  CHECK_FALSE(result.fault);
+  const std::uint32_t lengths[] = {100, 9000, 20};
+  for (std::size_t i = 0; i < 3; ++i) {
+    CHECK(result.records[i].bytes.size() == 60);
+    CHECK(result.records[i].length == lengths[i]);
+  }
+}
+
+TEST_CASE("capture: cut at every byte, all records before are delivered and the place is told") {
+  PcapWriter writer;
+  const std::size_t sizes[] = {60, 0, 1, 90};
+  for (const std::size_t size : sizes) writer.add(kStart, Buffer(size, 0x55));
+  const Buffer& whole = writer.bytes();
+  const std::vector<Copy> all = read_file(whole).records;
+  REQUIRE(all.size() == std::size(sizes));
+
+  for (std::size_t held = 0; held <= whole.size(); ++held) {
+    CAPTURE(held);
+    const Bytes content = Bytes(whole).first(held);
+    std::size_t complete = 0;
+    while (complete < all.size() && writer.starts()[complete] + 16 + sizes[complete] <= held) ++complete;
+    std::string expected;
+    if (held == 0) {
+      expected = "x.pcap: empty: a capture begins with a 24-byte header";
+    } else if (held < 24) {
+      expected = "x.pcap: not a pcap capture: its header needs 24 bytes, " + std::to_string(held) + " are there";
+    } else {
+      const std::size_t start = complete < all.size() ? writer.starts()[complete] : whole.size();
+      const std::size_t rest = held - start;
+      const std::string place = "x.pcap: record " + std::to_string(complete + 1) + " at byte " + std::to_string(start);
+      if (rest >= 16) {
+        expected = place + ": cut short: the record holds " + std::to_string(sizes[complete]) + " bytes, " +
+                   std::to_string(rest - 16) + " are there";
+      } else if (rest > 0) {
+        expected = place + ": cut short: a record header needs 16 bytes, " + std::to_string(rest) + " are there";
+      }
+    }
+    for (const ReadResult& result : {read_file_by(content, 1), read_pipe_by(content, 7)}) {
+      CHECK(result.records == std::vector<Copy>(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(complete)));
+      CHECK((result.fault ? describe(*result.fault) : "") == expected);
+      if (result.fault) CHECK(result.fault->kind == (held < 24 ? Kind::not_capture : Kind::cut));
+      CHECK_FALSE(result.stopped);
+    }
+  }
+}
+
+TEST_CASE("capture: the largest record is read, a larger one is damage") {
+  PcapWriter writer;
+  writer.add(0, Buffer(10));
+  writer.add(0, Buffer(pcap::kMaxCapturedBytes, 3));
+  writer.add(0, Buffer(10));
+  for (const ReadResult& result : {read_file_by(writer.bytes(), 1), read_pipe_by(writer.bytes(), 4096)}) {
+    REQUIRE(result.records.size() == 3);
+    CHECK(result.records[1].bytes == Buffer(pcap::kMaxCapturedBytes, 3));
+    CHECK_FALSE(result.fault);
+  }
+
+  for (const std::uint32_t captured : {pcap::kMaxCapturedBytes + 1, 0x80000000u, 0xffffffffu}) {
+    CAPTURE(captured);
+    PcapWriter::Options options;
+    options.big_endian = true;
+    PcapWriter good(options);
+    good.add(0, Buffer(10));
+    Buffer damaged = good.bytes();
+    for (const std::uint32_t field : {0u, 0u, captured, captured}) put32(damaged, field);
+    damaged.resize(damaged.size() + 500);
+    const ReadResult result = read_file(damaged);
+    CHECK(result.records.size() == 1);
+    REQUIRE(result.fault);
+    CHECK(result.fault->kind == Kind::damaged);
+    CHECK(result.fault->record == 2);
+    CHECK(result.fault->offset == 24 + 16 + 10);
+    CHECK(complaint(damaged) == "x.pcap: record 2 at byte 50: damaged: the record says that it holds " +
+                                    std::to_string(captured) + " bytes, the most is 262144");
+  }
+}
+
+TEST_CASE("capture: a fault in the first record is told to be there") {
+  PcapWriter writer;
+  writer.add(0, Buffer(10));
+  CHECK(complaint(Bytes(writer.bytes()).first(30)) ==
+        "x.pcap: record 1 at byte 24: cut short: a record header needs 16 bytes, 6 are there");
+}
+
+TEST_CASE("capture: other containers are named, with the way out") {
+  struct Case {
+    std::string name;
+    std::string start;
+    std::string said;
+  };
+  const std::string zeros(30, '\0');
+  const Case cases[] = {
+      {"pcapng", "\x0a\x0d\x0d\x0a", "a pcapng capture; turn it into pcap with: editcap -F pcap IN OUT"},
+      {"modified pcap", "\x34\xcd\xb2\xa1", "a modified (Kuznetzov) pcap capture; editcap -F pcap IN OUT"},
+      {"modified pcap, big-endian", "\xa1\xb2\xcd\x34", "a modified (Kuznetzov) pcap capture; editcap -F pcap IN OUT"},
+      {"gzip", "\x1f\x8b\x08", "a gzip file; pipe it in: gzip -dc FILE | wirelap"},
+      {"zstd", "\x28\xb5\x2f\xfd", "a zstd file; pipe it in: zstd -dc FILE | wirelap"},
+      {"xz", std::string("\xfd" "7zXZ\0", 6), "an xz file; pipe it in: xz -dc FILE | wirelap"},
+      {"lz4", "\x04\x22\x4d\x18", "an lz4 file; pipe it in: lz4 -dc FILE | wirelap"},
+      {"bzip2", "BZh9", "a bzip2 file; pipe it in: bzip2 -dc FILE | wirelap"},
+      {"snoop", std::string("snoop\0\0\0\0\0\0\2", 12), "a snoop capture; turn it into pcap with: editcap -F pcap IN OUT"},
+      {"text", "GET / HTTP/1.1\r\nHost: a", "not a pcap capture: its magic number is unknown"},
+      {"zeros", "", "not a pcap capture: its magic number is unknown"},
+  };
+  for (const Case& test : cases) {
+    INFO(test.name);
+    CHECK(complaint(bytes_of(test.start + zeros)) == "x.pcap: " + test.said);
+    const auto fault = read_file(bytes_of(test.start + zeros)).fault;
+    REQUIRE(fault);
+    CHECK(fault->kind == Kind::not_capture);
+    CHECK(fault->record == 0);
+    CHECK(fault->offset == 0);
+  }
+  CHECK(complaint(bytes_of("\x1f\x8b\x08")) == "x.pcap: a gzip file; pipe it in: gzip -dc FILE | wirelap");
+  CHECK(complaint(bytes_of("short")) == "x.pcap: not a pcap capture: its header needs 24 bytes, 5 are there");
+}
+
+TEST_CASE("capture: what cannot be opened or read") {
+  CHECK(Input({}).open("no/such/file") == ENOENT);
+  CHECK(Input({}).open(".") == EISDIR);
+  CHECK(Input({}).open("") == ENOENT);
+
+  Input device({});
+  REQUIRE(device.open("/dev/null") == 0);
+  const ReadResult empty = read_all(device);
+  REQUIRE(empty.fault);
+  CHECK(describe(*empty.fault) == "x.pcap: empty: a capture begins with a 24-byte header");
+
+  const int directory = ::open(".", O_RDONLY | O_CLOEXEC);
+  Input unreadable({});
+  unreadable.attach(directory);
+  const ReadResult failed = read_all(unreadable);
+  ::close(directory);
+  REQUIRE(failed.fault);
+  CHECK(failed.fault->kind == Kind::unreadable);
+  CHECK(describe(*failed.fault) == "x.pcap: cannot be read on: Is a directory");
+}
+
+TEST_CASE("capture: a named pipe is read, not mapped") {
+  Pipe pipe;
+  pipe.write(sample_capture().bytes());
+  Input input({});
+  REQUIRE(input.open(path_of(pipe.fds[0])) == 0);
+  pipe.close_end(1);
+  CHECK(read_all(input).records == sample_records());
+}
+
+TEST_CASE("capture: the descriptor stays the caller's") {
+  Pipe pipe;
+  { Input input({}); input.attach(pipe.fds[0]); }
+  CHECK(::fcntl(pipe.fds[0], F_GETFD) != -1);
+}
+
+TEST_CASE("capture: stop_fd ends a read that blocks, without a fault") {
+  Pipe pipe, stop;
+  const Buffer capture = sample_capture().bytes();
+  pipe.write(Bytes(capture).first(capture.size() - 1));  // inside the last record
+  Input::Options options;
+  options.stop_fd = stop.fds[0];
+  int waits = 0;
+  options.before_wait = [&] {
+    ++waits;
+    stop.write(Buffer{0});
+  };
+  Input input(options);
+  input.attach(pipe.fds[0]);
+  const ReadResult result = read_all(input);
+  CHECK(waits == 1);
+  CHECK(result.stopped);
+  CHECK_FALSE(result.fault);
+  CHECK(result.records.size() == sample_records().size() - 1);
+}
+
+TEST_CASE("capture: what comes right after the stop is still read") {
+  Pipe pipe, stop;
+  const Buffer capture = sample_capture().bytes();
+  Input::Options options;
+  options.stop_fd = stop.fds[0];
+  options.before_wait = [&] {
+    stop.write(Buffer{0});
+    pipe.write(capture);
+    pipe.close_end(1);
+  };
+  Input input(options);
+  input.attach(pipe.fds[0]);
+  const ReadResult result = read_all(input);
+  CHECK(result.records == sample_records());
+  CHECK_FALSE(result.fault);
+}
+
+TEST_CASE("capture: stop_fd ends the reading of a file at the next window") {
+  Pipe stop;
+  stop.write(Buffer{0});
+  Input::Options options;
+  options.stop_fd = stop.fds[0];
+  const ReadResult result = read_file(sample_capture().bytes(), options);
+  CHECK(result.stopped);
+  CHECK_FALSE(result.started);
+  CHECK_FALSE(result.fault);
+}
+
+TEST_CASE("capture: wanted() false ends a file and a pipe, without a fault") {
+  for (const bool piped : {false, true}) {
+    CAPTURE(piped);
+    Pipe pipe;
+    const Buffer capture = sample_capture().bytes();
+    pipe.write(capture);
+    const File file(capture);
+    Input::Options options;
+    options.window_bytes = 1;
+    int asked = 0;
+    options.wanted = [&] { return ++asked < 4; };
+    Input input(options);
+    if (piped) input.attach(pipe.fds[0]);
+    else REQUIRE(input.open(file.path()) == 0);
+    const ReadResult result = read_all(input);
+    CHECK(asked == 4);
+    CHECK(result.stopped);
+    CHECK_FALSE(result.fault);
+    CHECK(result.records.size() < sample_records().size());
+  }
+}
+
+TEST_CASE("capture: offset() is the place in the capture, however it is read") {
+  const Buffer content = [] {
+    Buffer bytes;
+    for (unsigned i = 0; i < 10000; ++i) put8(bytes, i * 7 & 0xff);
+    return bytes;
+  }();
+  for (const bool piped : {false, true}) {
+    CAPTURE(piped);
+    const File file(content);
+    Pipe pipe;
+    pipe.write(content);
+    pipe.close_end(1);
+    Input::Options options;
+    options.window_bytes = 1;
+    Input input(options);
+    if (piped) input.attach(pipe.fds[0]);
+    else REQUIRE(input.open(file.path()) == 0);
+    std::size_t at = 0;
+    for (std::size_t step = 1; input.ensure(step); step = step * 5 % 311 + 1) {
+      REQUIRE(input.offset() == at);
+      REQUIRE(std::memcmp(input.data(), &content[at], step) == 0);
+      input.consume(step);
+      at += step;
+    }
+    CHECK(input.offset() == at);
+    CHECK(at + input.size() == content.size());  // what there is stays available
+  }
+}
+
+TEST_CASE("error: what a terminal would obey is escaped") {
+  struct Case {
+    std::string text, shown;
+  };
+  const Case cases[] = {{"plain name-1.pcap", "plain name-1.pcap"},
+                        {"\x1b[2J", "\\x1b[2J"},
+                        {std::string("a\0b", 3), "a\\x00b"},
+                        {"\r\n\t", "\\x0d\\x0a\\x09"},
+                        {"\x7f\x80\xc3\xa4\xff", "\\x7f\\x80\\xc3\\xa4\\xff"},
+                        {"", ""}};
+  for (const Case& test : cases) CHECK(printable(test.text) == test.shown);
+  CHECK(describe({Kind::unreadable, "\x1b.pcap", "why", 0, 0}) == "\\x1b.pcap: why");
+  CHECK(describe({Kind::damaged, "a", "why", 7, 5120}) == "a: record 7 at byte 5120: why");
+}
+
+// WIRELAP is the program of the suite's own flavour, as `make test` sets it.
+TEST_CASE("program: what it could not read goes to standard error, and the exit code tells") {
+  const char* const program = std::getenv("WIRELAP");
+  if (program == nullptr) return;
+  const std::string whole = text_of(sample_capture().bytes());
+  struct Case {
+    std::string name;
+    std::vector<std::string> arguments;
+    std::string input;
+    int exit_code;
+    std::string errors;
+  };
+  const Case cases[] = {
+      {"whole", {"-"}, whole, 0, ""},
+      {"standard input without a name", {}, whole, 0, ""},
+      {"empty", {"-"}, "", 1, "wirelap: -: empty: a capture begins with a 24-byte header\n"},
+      {"missing", {"no/such/file"}, "", 1, "wirelap: no/such/file: No such file or directory\n"},
+      {"directory", {"."}, "", 1, "wirelap: .: Is a directory\n"},
+      {"no capture", {"-"}, std::string(24, 'x'), 1, "wirelap: -: not a pcap capture: its magic number is unknown\n"},
+      {"unknown format", {"-f", "xml"}, "", 2,
+       "wirelap: unknown format 'xml': table, ndjson, json, csv or classic\nTry 'wirelap --help'.\n"},
+  };
+  for (const Case& test : cases) {
+    INFO(test.name);
+    std::vector<std::string> arguments = {program};
+    arguments.insert(arguments.end(), test.arguments.begin(), test.arguments.end());
+    const RunResult result = run(arguments, test.input);
+    CHECK(result.exit_code == test.exit_code);
+    CHECK(result.errors == test.errors);
+    CHECK(result.output == "");
+  }
+}
+
+}  // namespace
+}  // namespace wirelap::test

@@ -1,0 +1,680 @@
+// Whole captures through the engine: which response belongs to which request,
+// when each part of an exchange was, and what a lost packet costs.
+#include <doctest/doctest.h>
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "engine.h"
+#include "report/row.h"
+#include "support/packets.h"
+
+namespace wirelap {
+namespace {
+
+using test::Buffer;
+using test::SegmentSpec;
+
+constexpr Nanos kMilli = 1'000'000;
+constexpr Nanos kStart = 1'700'000'000 * kNanosPerSecond;
+
+/// A row, kept after its exchange is gone; times in milliseconds, -1 for unknown.
+struct Kept {
+  std::uint64_t connection, exchange, packets, missing;
+  std::string method, target, outcome;
+  int status;
+  std::uint16_t client_port, server_port;
+  Nanos start, connect, send, wait, receive, total, idle, max_gap;
+  std::uint64_t request_bytes, response_bytes, request_body, response_body, first_frame, last_frame;
+};
+
+class Keeper : public Sink {
+ public:
+  void write(const Row& row) override {
+    const http::Exchange& exchange = row.exchange;
+    const Phases phases = measure_phases(exchange, row.connection.handshake);
+    Nanos sum = 0;
+    for (const Nanos phase : {phases.connect, phases.tls, phases.send, phases.wait, phases.receive}) {
+      CHECK((phase >= 0 || phase == kUnknownTime));
+      if (phase != kUnknownTime) sum += phase;
+    }
+    CHECK(sum == phases.total);
+    const int client = index(row.connection.client);
+    rows.push_back({row.connection.number, exchange.number, exchange.tcp.packets, exchange.missing_bytes,
+                    exchange.method, exchange.target, std::string(name_of(exchange.outcome)), exchange.status,
+                    row.connection.key.ports[client], row.connection.key.ports[1 - client],
+                    exchange.request.first == kUnknownTime ? -1 : milli(exchange.request.first - kStart),
+                    milli(phases.connect), milli(phases.send), milli(phases.wait), milli(phases.receive),
+                    milli(phases.total), milli(exchange.idle), milli(exchange.max_gap),
+                    exchange.request.bytes, exchange.response.bytes, exchange.request.body_bytes,
+                    exchange.response.body_bytes, exchange.first_frame, exchange.last_frame});
+  }
+
+  std::vector<Kept> rows;
+
+ private:
+  static Nanos milli(Nanos time) {
+    if (time == kUnknownTime) return -1;
+    CHECK(time % kMilli == 0);
+    return time / kMilli;
+  }
+};
+
+struct TimedSegment {
+  Nanos time;
+  SegmentSpec segment;
+};
+using Capture = std::vector<TimedSegment>;
+
+/// A pcap of `capture` in memory, to be read from its start.
+int open_capture(const Capture& capture) {
+  test::PcapWriter::Options nanoseconds;
+  nanoseconds.decimals = 9;
+  test::PcapWriter file(nanoseconds);
+  for (const TimedSegment& packet : capture) file.add(packet.time, test::ethernet_frame(packet.segment));
+  const int fd = ::memfd_create("capture", 0);
+  REQUIRE(fd >= 0);
+  REQUIRE(::write(fd, file.bytes().data(), file.bytes().size()) == static_cast<ssize_t>(file.bytes().size()));
+  REQUIRE(::lseek(fd, 0, SEEK_SET) == 0);
+  return fd;
+}
+
+/// The rows of `captures`, read one after the other, in the order of their numbers.
+std::vector<Kept> run_all(const std::vector<Capture>& captures, EngineOptions options = {}) {
+  Keeper keeper;
+  Engine engine(std::move(options), keeper);
+  for (const Capture& capture : captures) {
+    const int fd = open_capture(capture);
+    Input input({});
+    input.attach(fd);
+    CHECK(!engine.run(input, "test"));
+    ::close(fd);
+  }
+  std::sort(keeper.rows.begin(), keeper.rows.end(), [](const Kept& a, const Kept& b) {
+    return std::tie(a.connection, a.exchange) < std::tie(b.connection, b.exchange);
+  });
+  return keeper.rows;
+}
+
+std::vector<Kept> run(const Capture& capture, EngineOptions options = {}) {
+  return run_all({capture}, std::move(options));
+}
+
+/// One line a row: connection.exchange, request, status, outcome.
+std::string pairs(const std::vector<Kept>& rows) {
+  std::string text;
+  for (const Kept& row : rows) {
+    text += std::to_string(row.connection) + "." + std::to_string(row.exchange) + " ";
+    text += (row.method.empty() ? "?" : row.method + " " + row.target) + " ";
+    text += (row.status == 0 ? "-" : std::to_string(row.status)) + " " + row.outcome + "\n";
+  }
+  return text;
+}
+
+std::string phases(const Kept& row) {
+  std::string text;
+  const std::pair<const char*, Nanos> all[] = {{"connect ", row.connect}, {" send ", row.send}, {" wait ", row.wait},
+                                               {" receive ", row.receive}, {" total ", row.total}, {" idle ", row.idle}};
+  for (const auto& [name, time] : all) text += name + (time == -1 ? "?" : std::to_string(time));
+  return text;
+}
+
+/// One connection's packets. Both ends acknowledge all that the other has sent,
+/// whether or not it gets into the capture.
+class Talk {
+ public:
+  explicit Talk(Capture& capture, std::uint16_t client_port = 40000, std::uint16_t server_port = 80)
+      : capture_(capture), ports_{client_port, server_port} {}
+
+  /// A segment at `milliseconds`; without data, an acknowledgment.
+  Talk& client(int milliseconds, std::string_view data = {}, unsigned flags = kAck) {
+    return send(0, milliseconds, data, flags);
+  }
+  Talk& server(int milliseconds, std::string_view data = {}, unsigned flags = kAck) {
+    return send(1, milliseconds, data, flags);
+  }
+  /// The handshake, at three times.
+  Talk& open(int syn, int syn_ack, int ack) {
+    client(syn, {}, kSyn);
+    server(syn_ack, {}, kSyn | kAck);
+    return client(ack);
+  }
+  /// The last packet was not captured.
+  Talk& lose() {
+    capture_.pop_back();
+    return *this;
+  }
+  /// The last two packets were captured in the wrong order.
+  Talk& swap() {
+    std::swap(capture_[capture_.size() - 1].segment, capture_[capture_.size() - 2].segment);
+    return *this;
+  }
+
+ private:
+  Talk& send(int from, int milliseconds, std::string_view data, unsigned flags) {
+    SegmentSpec segment;
+    segment.source = from == 0 ? "10.0.0.1" : "10.0.0.2";
+    segment.destination = from == 0 ? "10.0.0.2" : "10.0.0.1";
+    segment.source_port = ports_[from];
+    segment.destination_port = ports_[1 - from];
+    segment.sequence = next_[from];
+    segment.acknowledgment = (flags & kAck) != 0 ? next_[1 - from] : 0;
+    segment.flags = static_cast<std::uint8_t>(flags);
+    segment.payload = data;
+    segment.ip_id = ++ip_id_[from];
+    next_[from] += static_cast<std::uint32_t>(data.size()) + ((flags & (kSyn | kFin)) != 0 ? 1 : 0);
+    capture_.push_back({kStart + milliseconds * kMilli, segment});
+    return *this;
+  }
+
+  Capture& capture_;
+  std::uint16_t ports_[2];
+  std::uint32_t next_[2] = {1000, 4'294'967'000};  // the server's wraps after 296 bytes
+  std::uint16_t ip_id_[2] = {100, 200};
+};
+
+std::string get(std::string_view target) { return "GET " + std::string(target) + " HTTP/1.1\r\nHost: x\r\n\r\n"; }
+
+std::string response(int status, std::size_t body_bytes = 0, std::string_view fields = {}) {
+  return "HTTP/1.1 " + std::to_string(status) + " x\r\n" + std::string(fields) + "Content-Length: " + std::to_string(body_bytes) + "\r\n\r\n" +
+         std::string(body_bytes, 'x');
+}
+
+// ---- times
+
+TEST_CASE("keep-alive: each exchange's phases, to the nanosecond") {
+  Capture capture;
+  Talk(capture)
+      .open(0, 20, 21)
+      .client(25, get("/a"))
+      .server(26)
+      .server(35, response(200, 100).substr(0, 50))
+      .server(37, response(200, 100).substr(50))
+      .client(38)
+      .client(50, "PUT /b HTTP/1.1\r\nContent-Length: 4\r\n\r\nab")
+      .client(53, "cd")
+      .server(60, response(201))
+      .client(61);
+  const auto rows = run(capture);
+  CHECK(pairs(rows) == "1.1 GET /a 200 complete\n1.2 PUT /b 201 complete\n");
+  CHECK(phases(rows[0]) == "connect 21 send 0 wait 10 receive 2 total 33 idle 4");
+  CHECK(phases(rows[1]) == "connect 0 send 3 wait 7 receive 0 total 10 idle 13");
+  CHECK(rows[0].start == 25);
+  CHECK(rows[0].first_frame == 4);
+  CHECK(rows[0].last_frame == 7);
+  CHECK(rows[0].request_bytes == get("/a").size());
+  CHECK(rows[0].response_bytes == response(200, 100).size());
+  CHECK(rows[0].response_body == 100);
+  CHECK(rows[1].request_body == 4);
+  CHECK(rows[1].first_frame == 9);
+  CHECK(rows[1].last_frame == 11);
+}
+
+TEST_CASE("packets and the longest gap are those inside the exchange") {
+  Capture capture;
+  Talk(capture)
+      .open(0, 20, 21)
+      .client(25, get("/a"))
+      .server(26)
+      .server(35, response(200, 10))
+      .client(36)
+      .client(80, get("/b"))
+      .server(82)
+      .server(89, response(200, 99).substr(0, 60))
+      .client(90)
+      .server(93, response(200, 99).substr(60))
+      .client(94);
+  const auto rows = run(capture);
+  REQUIRE(rows.size() == 2);
+  CHECK(rows[0].packets == 6);  // with the handshake's
+  CHECK(rows[0].max_gap == 20);
+  CHECK(rows[1].packets == 5);
+  CHECK(rows[1].max_gap == 7);
+}
+
+TEST_CASE("a response that is whole only when a lost segment comes again") {
+  Capture capture;
+  Talk talk(capture);
+  talk.open(0, 1, 2).client(3, get("/a")).server(10, response(200, 100).substr(0, 80)).server(11, response(200, 100).substr(80));
+  TimedSegment again = capture[4];
+  capture.erase(capture.begin() + 4);
+  again.time = kStart + 210 * kMilli;
+  again.segment.ip_id = 300;
+  capture.push_back(again);
+  talk.client(211);
+  const auto rows = run(capture);
+  CHECK(pairs(rows) == "1.1 GET /a 200 complete\n");
+  CHECK(phases(rows[0]) == "connect 2 send 0 wait 207 receive 0 total 209 idle 1");
+}
+
+TEST_CASE("interim responses are no answer: their time is not the response's") {
+  Capture capture;
+  Talk(capture)
+      .open(0, 1, 2)
+      .client(3, "PUT /a HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n")
+      .server(5, "HTTP/1.1 100 Continue\r\n\r\n")
+      .client(7, "abc")
+      .server(17, response(200, 1))
+      .client(20, get("/b"))
+      .server(21, "HTTP/1.1 103 Early Hints\r\n\r\n")
+      .server(33, response(404, 3).substr(0, 20))
+      .server(34, response(404, 3).substr(20))
+      .client(35);
+  const auto rows = run(capture);
+  CHECK(pairs(rows) == "1.1 PUT /a 200 complete\n1.2 GET /b 404 complete\n");
+  CHECK(phases(rows[0]) == "connect 2 send 4 wait 10 receive 0 total 16 idle 1");
+  CHECK(phases(rows[1]) == "connect 0 send 0 wait 13 receive 1 total 14 idle 3");
+  CHECK(rows[0].response_bytes == 25 + response(200, 1).size());
+}
+
+TEST_CASE("an early response: the request goes on while it comes") {
+  Capture capture;
+  Talk(capture)
+      .open(0, 1, 2)
+      .client(3, "PUT /a HTTP/1.1\r\nContent-Length: 6\r\n\r\nab")
+      .server(5, response(413, 10))
+      .client(7, "cd")
+      .client(9, "ef")
+      .client(12, get("/b"))
+      .server(13, response(200))
+      .client(14);
+  const auto rows = run(capture);
+  CHECK(pairs(rows) == "1.1 PUT /a 413 complete\n1.2 GET /b 200 complete\n");
+  CHECK(phases(rows[0]) == "connect 2 send 6 wait 0 receive 0 total 8 idle 1");
+  CHECK(rows[0].request_body == 6);
+}
+
+TEST_CASE("pipelining: requests in one segment, responses cut anywhere") {
+  const std::string all = response(201, 10) + response(202) + response(203, 30);
+  for (std::size_t cut = 1; cut < all.size(); ++cut) {
+    Capture capture;
+    Talk(capture)
+        .open(0, 1, 2)
+        .client(3, get("/1") + get("/2") + get("/3"))
+        .server(10, all.substr(0, cut))
+        .server(20, all.substr(cut))
+        .client(21);
+    const auto rows = run(capture);
+    REQUIRE(pairs(rows) == "1.1 GET /1 201 complete\n1.2 GET /2 202 complete\n1.3 GET /3 203 complete\n");
+    REQUIRE(rows[0].response_body == 10);
+    REQUIRE(rows[2].response_body == 30);
+    REQUIRE(rows[2].send + rows[2].wait + rows[2].receive == 17);
+    REQUIRE(rows[1].idle == 0);
+  }
+}
+
+// ---- ends
+
+TEST_CASE("how an exchange ends") {
+  Capture capture;
+  Talk talk(capture);
+  talk.open(0, 1, 2).client(3, get("/a"));
+  SUBCASE("reset before the response") {
+    talk.server(9, {}, kRst | kAck);
+    const auto rows = run(capture);
+    CHECK(pairs(rows) == "1.1 GET /a - reset\n");
+    CHECK(phases(rows[0]) == "connect 2 send 0 wait 6 receive 0 total 8 idle 1");
+  }
+  SUBCASE("reset inside it") {
+    talk.server(9, response(200, 5).substr(0, 40)).client(11, {}, kRst);
+    const auto rows = run(capture);
+    CHECK(pairs(rows) == "1.1 GET /a 200 reset\n");
+    CHECK(phases(rows[0]) == "connect 2 send 0 wait 6 receive 2 total 10 idle 1");
+  }
+  SUBCASE("closed without one") {
+    talk.server(9, {}, kFin | kAck).client(10, {}, kFin | kAck);
+    CHECK(pairs(run(capture)) == "1.1 GET /a - no_response\n");
+  }
+  SUBCASE("closed inside it") {
+    talk.server(9, response(200, 5).substr(0, 40)).server(12, {}, kFin | kAck).client(13, {}, kFin | kAck);
+    const auto rows = run(capture);
+    CHECK(pairs(rows) == "1.1 GET /a 200 closed\n");
+    CHECK(phases(rows[0]) == "connect 2 send 0 wait 6 receive 3 total 11 idle 1");
+  }
+  SUBCASE("a body until the close") {
+    talk.server(9, "HTTP/1.0 200 x\r\n\r\nab").server(12, "cde", kFin | kAck).client(13, {}, kFin | kAck);
+    const auto rows = run(capture);
+    CHECK(pairs(rows) == "1.1 GET /a 200 complete\n");
+    CHECK(rows[0].response_body == 5);
+    CHECK(rows[0].receive == 3);
+  }
+  SUBCASE("the client has closed its half already") {
+    talk.client(4, {}, kFin | kAck).server(9, response(200, 5)).server(10, {}, kFin | kAck).client(11);
+    CHECK(pairs(run(capture)) == "1.1 GET /a 200 complete\n");
+  }
+  SUBCASE("with the capture, before the response") {
+    talk.server(4);
+    const auto rows = run(capture);
+    CHECK(pairs(rows) == "1.1 GET /a - capture_end\n");
+    CHECK(rows[0].wait == 1);
+  }
+  SUBCASE("with the capture, inside it") {
+    talk.server(9, response(200, 5).substr(0, 40));
+    CHECK(pairs(run(capture)) == "1.1 GET /a 200 capture_end\n");
+  }
+  SUBCASE("with its ports used again") {
+    Talk(capture).open(100, 101, 102).client(103, get("/b")).server(105, response(204)).client(106);
+    for (std::size_t i = 4; i < capture.size(); ++i) {
+      SegmentSpec& segment = capture[i].segment;
+      const bool client = segment.source_port == 40000;
+      segment.sequence += client ? 500'000 : 900'000;
+      if (segment.acknowledgment != 0) segment.acknowledgment += client ? 900'000 : 500'000;
+    }
+    CHECK(pairs(run(capture)) == "1.1 GET /a - no_response\n2.1 GET /b 204 complete\n");
+  }
+}
+
+TEST_CASE("the server closes while a request's head is on its way") {
+  Capture capture;
+  Talk talk(capture);
+  talk.open(0, 1, 2).client(3, "GET /a HTTP/1.1\r\nHost:").server(5, {}, kFin | kAck);
+  SUBCASE("which goes on") { talk.client(6, " x\r\n\r\n"); }
+  SUBCASE("which turns to garbage") { talk.client(6, std::string(60'000, 'x')).client(7, std::string(9'000, 'x')); }
+  SUBCASE("and is lost") { talk.client(6, " x\r\n\r\n").lose().server(7).client(8, get("/b")); }
+  talk.client(9, {}, kFin | kAck);
+  const auto rows = run(capture);
+  REQUIRE(!rows.empty());
+  CHECK(rows[0].status == 0);
+  CHECK(rows[0].outcome == "no_response");
+}
+
+// ---- roles, ports and numbers
+
+TEST_CASE("a capture that starts inside a connection") {
+  Capture capture;
+  Talk talk(capture);
+  SUBCASE("between exchanges") {
+    talk.client(3, get("/a")).server(9, response(200)).client(10);
+    const auto rows = run(capture);
+    CHECK(pairs(rows) == "1.1 GET /a 200 complete\n");
+    CHECK(phases(rows[0]) == "connect ? send 0 wait 6 receive 0 total 6 idle ?");
+  }
+  SUBCASE("inside a response") {
+    talk.server(1, "rest of it").client(2).client(3, get("/a")).server(9, response(200)).client(10);
+    CHECK(pairs(run(capture)) == "1.1 GET /a 200 complete\n");
+  }
+  SUBCASE("before a response: its request is not known") {
+    talk.server(1, response(302)).client(2, get("/a")).server(9, response(200)).client(10);
+    const auto rows = run(capture);
+    CHECK(pairs(rows) == "1.1 ? 302 gap\n1.2 GET /a 200 complete\n");
+    CHECK(phases(rows[0]) == "connect ? send ? wait ? receive 0 total 0 idle ?");
+  }
+  for (const Kept& row : run(capture)) {
+    CHECK(row.client_port == 40000);
+    CHECK(row.server_port == 80);
+  }
+}
+
+TEST_CASE("the client is who asks, whatever the ports and addresses") {
+  for (const auto& [client_port, server_port] : {std::pair{80, 40000}, std::pair{8080, 8080}, std::pair{1, 65535}}) {
+    Capture capture;
+    Talk talk(capture, static_cast<std::uint16_t>(client_port), static_cast<std::uint16_t>(server_port));
+    SUBCASE("told by the handshake") { talk.open(0, 1, 2); }
+    SUBCASE("told by the messages") {}
+    talk.client(3, get("/a")).server(4, response(200)).client(5);
+    const auto rows = run(capture);
+    REQUIRE(pairs(rows) == "1.1 GET /a 200 complete\n");
+    CHECK(rows[0].client_port == client_port);
+    CHECK(rows[0].server_port == server_port);
+  }
+}
+
+TEST_CASE("two connections interleaved, and one that speaks no HTTP") {
+  Capture capture;
+  Talk a(capture, 40001), other(capture, 40002, 25), b(capture, 40003);
+  a.open(0, 10, 11);
+  other.open(1, 2, 3).server(4, "220 mail.example.org ESMTP\r\n").client(5, "EHLO x\r\n");
+  b.open(12, 16, 17);
+  a.client(18, get("/a"));
+  b.client(19, get("/b"));
+  b.server(22, response(202, 5));
+  a.server(28, response(201, 5));
+  b.client(30, get("/c")).server(31, response(203)).client(32);
+  other.client(33, "GET /not HTTP\r\n").client(34, get("/not-here"));
+  const auto rows = run(capture);
+  CHECK(pairs(rows) == "1.1 GET /a 201 complete\n3.1 GET /b 202 complete\n3.2 GET /c 203 complete\n");
+  CHECK(phases(rows[0]) == "connect 11 send 0 wait 10 receive 0 total 21 idle 7");
+  CHECK(phases(rows[1]) == "connect 5 send 0 wait 3 receive 0 total 8 idle 2");
+}
+
+TEST_CASE("only the ports asked for") {
+  Capture capture;
+  for (const std::uint16_t port : {std::uint16_t{80}, std::uint16_t{8080}, std::uint16_t{9000}}) {
+    Talk(capture, 40000, port).open(0, 1, 2).client(3, get("/a")).server(4, response(200)).client(5);
+  }
+  CHECK(run(capture).size() == 3);
+  CHECK(pairs(run(capture, {{8080, 9000}})) == "2.1 GET /a 200 complete\n3.1 GET /a 200 complete\n");
+  CHECK(run(capture, {{40000}}).empty());  // a client's
+}
+
+TEST_CASE("connections are numbered on from one capture to the next, and end with theirs") {
+  Capture first, second;
+  Talk a(first, 40001);
+  a.open(0, 1, 2).client(3, get("/a")).server(4, response(200)).client(5, get("/b"));
+  Talk(first, 40002).open(6, 7, 8);
+  Talk(second, 40001).client(9, get("/c")).server(10, response(200)).client(11);
+  CHECK(pairs(run_all({first, second})) ==
+        "1.1 GET /a 200 complete\n1.2 GET /b - capture_end\n3.1 GET /c 200 complete\n");
+}
+
+// ---- what the capture does not hold
+
+TEST_CASE("one direction alone") {
+  Capture capture;
+  Talk(capture)
+      .open(0, 1, 2)
+      .client(3, get("/a")).server(4, response(201)).client(5)
+      .client(6, get("/b")).server(7, response(202)).client(8)
+      .client(9, {}, kFin | kAck).server(10, {}, kFin | kAck).client(11);
+  const auto keep = [&](std::uint16_t source_port) {
+    std::erase_if(capture, [&](const TimedSegment& packet) { return packet.segment.source_port != source_port; });
+    return run(capture);
+  };
+  SUBCASE("of the client") {
+    const auto rows = keep(40000);
+    REQUIRE(rows.size() == 2);
+    for (const Kept& row : rows) {
+      CHECK(row.status == 0);
+      CHECK(row.outcome != "complete");
+    }
+    CHECK(rows[0].target == "/a");
+    CHECK(rows[1].target == "/b");
+  }
+  SUBCASE("of the server") { CHECK(pairs(keep(80)) == "1.1 ? 201 gap\n1.2 ? 202 gap\n"); }
+}
+
+TEST_CASE("a lost request: the other pairs stay right") {
+  Capture capture;
+  Talk talk(capture);
+  talk.open(0, 1, 2).client(3, get("/1")).server(4, response(201)).client(5);
+  talk.client(6, get("/2")).lose();
+  SUBCASE("its response in one segment") { talk.server(8, response(202, 30)); }
+  SUBCASE("in two") { talk.server(8, response(202, 30).substr(0, 45)).server(9, response(202, 30).substr(45)); }
+  SUBCASE("in two, acknowledged between") {
+    talk.server(8, response(202, 30).substr(0, 45)).client(8).server(9, response(202, 30).substr(45));
+  }
+  talk.client(10, get("/3")).server(11, response(203)).client(12);
+  talk.client(13, get("/4")).server(14, response(204)).client(15);
+  const auto rows = run(capture);
+  CHECK(pairs(rows) == "1.1 GET /1 201 complete\n1.2 ? 202 gap\n1.3 GET /3 203 complete\n1.4 GET /4 204 complete\n");
+  CHECK(rows[1].response_body == 30);
+  CHECK(rows[2].total == 1);
+}
+
+TEST_CASE("a lost response: the other pairs stay right") {
+  for (const int lost : {1, 2, 3}) {
+    Capture capture;
+    Talk talk(capture);
+    talk.open(0, 1, 2);
+    std::string expected;
+    for (int i = 1; i <= 5; ++i) {
+      const bool is_lost = i >= 2 && i < 2 + lost;
+      talk.client(10 * i, get("/" + std::to_string(i))).server(10 * i + 4, response(200 + i));
+      if (is_lost) talk.lose();
+      talk.client(10 * i + 5);
+      expected += "1." + std::to_string(i) + " GET /" + std::to_string(i) +
+                  (is_lost ? " - gap\n" : " " + std::to_string(200 + i) + " complete\n");
+    }
+    const auto rows = run(capture);
+    CHECK(pairs(rows) == expected);
+    CHECK(rows.back().wait == 4);
+    CHECK(rows.back().total == 4);
+  }
+}
+
+TEST_CASE("a hole inside a body is counted, and hides nothing") {
+  Capture capture;
+  Talk(capture)
+      .open(0, 1, 2)
+      .client(3, get("/1"))
+      .server(5, response(201, 300).substr(0, 100))
+      .server(6, response(201, 300).substr(100, 150)).lose()
+      .server(7, response(201, 300).substr(250))
+      .client(8)
+      .client(9, get("/2"))
+      .server(12, response(202))
+      .client(13);
+  const auto rows = run(capture);
+  CHECK(pairs(rows) == "1.1 GET /1 201 complete\n1.2 GET /2 202 complete\n");
+  CHECK(rows[0].missing == 150);
+  CHECK(rows[0].response_body == 300);
+  CHECK(phases(rows[0]) == "connect 2 send 0 wait 2 receive 2 total 6 idle 1");
+  CHECK(rows[1].missing == 0);
+}
+
+TEST_CASE("a response captured before its request") {
+  Capture capture;
+  Talk talk(capture);
+  talk.open(0, 1, 2);
+  SUBCASE("in pieces") {
+    talk.client(3, get("/1")).server(4, response(201, 30).substr(0, 45)).swap().server(5, response(201, 30).substr(45));
+  }
+  SUBCASE("whole") { talk.client(3, get("/1")).server(4, response(201, 30)).swap(); }
+  talk.client(6).client(7, get("/2")).server(8, response(202)).swap().client(9);
+  talk.client(10, get("/3")).server(11, response(203)).client(12);
+  const auto rows = run(capture);
+  CHECK(pairs(rows) == "1.1 GET /1 201 complete\n1.2 GET /2 202 complete\n1.3 GET /3 203 complete\n");
+}
+
+/// Of the capture below: what each exchange is, and whose packet each is (-1: no one's).
+struct Session {
+  static constexpr int kExchanges = 30;
+  Capture capture;
+  std::vector<int> owners;
+  std::vector<std::size_t> request_bodies, response_bodies;
+};
+
+int status_of(int exchange) { return 400 + exchange; }
+
+/// Keep-alive; each request is a segment, each response one to four.
+Session make_session() {
+  Session session;
+  Talk talk(session.capture);
+  const auto owned_by = [&](int exchange) { session.owners.resize(session.capture.size(), exchange); };
+  talk.open(0, 1, 2);
+  owned_by(-1);
+  int time = 3;
+  for (int i = 0; i < Session::kExchanges; ++i) {
+    const std::size_t request_body = i % 3 == 1 ? static_cast<std::size_t>(i) * 7 : 0;
+    const std::size_t response_body = i % 5 == 0 ? 0 : static_cast<std::size_t>(i * i) + 1;
+    session.request_bodies.push_back(request_body);
+    session.response_bodies.push_back(response_body);
+    const std::string request = "POST /" + std::to_string(i) + " HTTP/1.1\r\nContent-Length: " + std::to_string(request_body);
+    talk.client(time++, request + "\r\n\r\n" + std::string(request_body, 'q'));
+    owned_by(i);
+    if (i % 3 == 0) talk.server(time++);
+    owned_by(-1);
+    // A quarter of it holds a start line, without which a lost message is not followed by the next.
+    const std::string server = "Server: " + std::string(100, 's') + "\r\n";
+    std::string answer = response(status_of(i), response_body, server);
+    if (i % 4 == 3) {
+      const std::size_t half = response_body / 2;
+      answer = "HTTP/1.1 " + std::to_string(status_of(i)) + " x\r\n" + server + "Transfer-Encoding: chunked\r\n\r\n";
+      for (const std::size_t size : {half, response_body - half}) {
+        char line[24];
+        if (size == 0) continue;
+        std::snprintf(line, sizeof line, "%zx\r\n", size);
+        answer += line + std::string(size, 'x') + "\r\n";
+      }
+      answer += "0\r\n\r\n";
+    }
+    const std::size_t segments = 1 + static_cast<std::size_t>(i) % 4;
+    const std::size_t size = answer.size() / segments + 1;
+    for (std::size_t at = 0; at < answer.size(); at += size) talk.server(time++, std::string_view(answer).substr(at, size));
+    owned_by(i);
+    if (i % 2 == 0) talk.client(time++);
+    owned_by(-1);
+  }
+  talk.client(time, {}, kFin | kAck).server(time + 1, {}, kFin | kAck).client(time + 2);
+  owned_by(-1);
+  return session;
+}
+
+/// No pair is wrong, and exchanges other than `touched` are whole and right.
+void check_session(const Session& session, const std::vector<Kept>& rows, const std::vector<int>& touched) {
+  std::vector<int> seen(Session::kExchanges, 0);
+  for (const Kept& row : rows) {
+    const int asked = row.target.empty() ? -1 : std::stoi(row.target.substr(1));
+    const int answered = row.status == 0 ? -1 : row.status - status_of(0);
+    REQUIRE((asked == -1 || answered == -1 || asked == answered));
+    const int exchange = std::max(asked, answered);
+    REQUIRE(exchange >= 0);
+    if (row.outcome == "complete") {
+      const auto at = static_cast<std::size_t>(exchange);
+      CHECK(row.request_body == session.request_bodies[at]);
+      CHECK(row.response_body == session.response_bodies[at]);
+    }
+    if (std::find(touched.begin(), touched.end(), exchange) != touched.end()) continue;
+    CHECK(row.outcome == "complete");
+    CHECK(row.missing == 0);
+    CHECK(asked == answered);
+    ++seen[static_cast<std::size_t>(exchange)];
+  }
+  for (int i = 0; i < Session::kExchanges; ++i) {
+    const bool is_touched = std::find(touched.begin(), touched.end(), i) != touched.end();
+    CHECK(seen[static_cast<std::size_t>(i)] == (is_touched ? 0 : 1));
+  }
+}
+
+TEST_CASE("any packet lost from a capture spoils its own exchange alone") {
+  const Session session = make_session();
+  check_session(session, run(session.capture), {});
+  for (std::size_t lost = 0; lost < session.capture.size(); ++lost) {
+    INFO("lost packet ", lost, " of exchange ", session.owners[lost]);
+    Capture rest = session.capture;
+    rest.erase(rest.begin() + static_cast<std::ptrdiff_t>(lost));
+    check_session(session, run(rest), {session.owners[lost]});
+  }
+}
+
+TEST_CASE("any two packets in a row lost spoil their own exchanges alone") {
+  const Session session = make_session();
+  for (std::size_t lost = 0; lost + 1 < session.capture.size(); ++lost) {
+    INFO("lost packets ", lost, " and the next, of exchanges ", session.owners[lost], " ", session.owners[lost + 1]);
+    Capture rest = session.capture;
+    const auto at = rest.begin() + static_cast<std::ptrdiff_t>(lost);
+    rest.erase(at, at + 2);
+    check_session(session, run(rest), {session.owners[lost], session.owners[lost + 1]});
+  }
+}
+
+TEST_CASE("any two neighbours captured in the wrong order spoil nothing") {
+  const Session session = make_session();
+  for (std::size_t at = 0; at + 1 < session.capture.size(); ++at) {
+    INFO("packets ", at, " and the next, of exchanges ", session.owners[at], " ", session.owners[at + 1]);
+    Capture swapped = session.capture;
+    std::swap(swapped[at].segment, swapped[at + 1].segment);
+    check_session(session, run(swapped), {});
+  }
+}
+
+}  // namespace
+}  // namespace wirelap

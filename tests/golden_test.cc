@@ -1,0 +1,89 @@
+// Every fixture in every format, against fixtures/golden; read from a file, and
+// through a pipe in pieces, which must not matter.
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+#include "engine.h"
+#include "support/run.h"
+
+namespace wirelap {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string slurp(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::vector<fs::path> fixtures() {
+  std::vector<fs::path> found;
+  for (const auto& entry : fs::directory_iterator("fixtures")) {
+    if (entry.path().extension() == ".pcap") found.push_back(entry.path());
+  }
+  return found;
+}
+
+std::string program() {
+  const char* const path = std::getenv("WIRELAP");
+  return path != nullptr ? path : "build/wirelap";
+}
+
+/// The ndjson of a capture that comes through a pipe, `piece` bytes a write.
+std::string through_pipe(const std::string& capture, const std::string& name, std::size_t piece) {
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);
+  std::thread writer([&] {
+    for (std::size_t at = 0; at < capture.size(); at += piece) {
+      const std::size_t count = std::min(piece, capture.size() - at);
+      if (::write(ends[1], capture.data() + at, count) != static_cast<ssize_t>(count)) break;
+    }
+    ::close(ends[1]);
+  });
+  Output output(-1);
+  const auto sink = make_sink(Format::ndjson, output, false);
+  Input input({});
+  input.attach(ends[0]);
+  Engine({}, *sink).run(input, name);
+  writer.join();
+  ::close(ends[0]);
+  return std::string(output.text());
+}
+
+TEST_CASE("each fixture in each format is as its golden file has it") {
+  REQUIRE(fixtures().size() > 20);
+  for (const fs::path& fixture : fixtures()) {
+    for (const std::string format : {"ndjson", "json", "csv", "table", "classic"}) {
+      CAPTURE(fixture);
+      CAPTURE(format);
+      std::vector<std::string> command{program(), "--format", format, fixture.string()};
+      if (format == "classic") {
+        for (const char* const port : {"80", "4568", "8080"}) command.insert(command.end(), {"--port", port});
+      }
+      const test::RunResult result = test::run(command);
+      CHECK(result.exit_code == 0);
+      CHECK(result.output == slurp("fixtures/golden" / fixture.stem().concat("." + format)));
+    }
+  }
+}
+
+TEST_CASE("a pipe gives what the file gives, in pieces of any size") {
+  for (const fs::path& fixture : fixtures()) {
+    const std::string capture = slurp(fixture);
+    const std::string golden = slurp("fixtures/golden" / fixture.stem().concat(".ndjson"));
+    CAPTURE(fixture);
+    for (const std::size_t piece : {7, 4096}) CHECK(through_pipe(capture, fixture.string(), piece) == golden);
+    if (capture.size() > 40'000) continue;  // every byte is a system call
+    for (const std::size_t piece : {1, 2, 3}) CHECK(through_pipe(capture, fixture.string(), piece) == golden);
+  }
+}
+
+}  // namespace
+}  // namespace wirelap

@@ -1,0 +1,189 @@
+// The program from outside: options, exit codes, signals, closed outputs.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <poll.h>
+#include <string>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "support/run.h"
+
+namespace wirelap {
+namespace {
+
+using test::run;
+using test::RunResult;
+
+std::string program() {
+  const char* const path = std::getenv("WIRELAP");
+  return path != nullptr ? path : "build/wirelap";
+}
+
+std::string slurp(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+const std::string kCapture = "fixtures/ipv6.pcap";
+
+/// wirelap with a pipe as its input that stays open, as behind a live tcpdump.
+class Live {
+ public:
+  Live() {
+    int in[2], out[2];
+    REQUIRE(::pipe2(in, O_CLOEXEC) == 0);
+    REQUIRE(::pipe2(out, O_CLOEXEC) == 0);
+    child_ = ::fork();
+    if (child_ == 0) {
+      ::dup2(in[0], STDIN_FILENO);
+      ::dup2(out[1], STDOUT_FILENO);
+      ::execl(program().c_str(), "wirelap", "-f", "ndjson", nullptr);
+      ::_exit(127);
+    }
+    ::close(in[0]);
+    ::close(out[1]);
+    to_ = in[1];
+    from_ = out[0];
+  }
+  ~Live() { ::close(from_); }
+
+  void write(std::string_view bytes) { REQUIRE(::write(to_, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size())); }
+  void signal(int number) { ::kill(child_, number); }
+  void close_input() { ::close(to_); to_ = -1; }
+
+  /// What it has written until `lines` lines are there or it stops writing.
+  std::string read_lines(int lines) {
+    std::string got;
+    pollfd ready{from_, POLLIN, 0};
+    while (std::count(got.begin(), got.end(), '\n') < lines && ::poll(&ready, 1, 10'000) > 0) {
+      char piece[4096];
+      const ssize_t count = ::read(from_, piece, sizeof piece);
+      if (count <= 0) break;
+      got.append(piece, static_cast<std::size_t>(count));
+    }
+    return got;
+  }
+
+  int wait() {
+    int status = 0;
+    ::waitpid(child_, &status, 0);
+    if (to_ >= 0) ::close(to_);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  }
+
+ private:
+  pid_t child_;
+  int to_, from_;
+};
+
+TEST_CASE("a capture is named by position, by -r, as '-', or comes on a pipe") {
+  const std::string all = run({program(), kCapture}).output;
+  CHECK(std::count(all.begin(), all.end(), '\n') == 4);
+  CHECK(run({program(), "-r", kCapture}).output == all);
+  const std::string bytes = slurp(kCapture);
+  const std::string piped = run({program()}, bytes).output;
+  CHECK(run({program(), "-"}, bytes).output == piped);
+  CHECK(has(piped, "\"capture\":\"-\""));
+  const RunResult both = run({program(), kCapture, "-r", "fixtures/vlan.pcap"});
+  CHECK(has(both.output, "ipv6.pcap"));
+  CHECK(has(both.output, "vlan.pcap"));
+}
+
+TEST_CASE("bad usage exits with 2 and says why") {
+  for (const std::vector<std::string>& arguments :
+       std::vector<std::vector<std::string>>{{"--nonsense"}, {"-f", "xml", kCapture}, {"-p", "0", kCapture},
+        {"-p", "65536", kCapture}, {"-p", "80x", kCapture}, {"-o"}}) {
+    std::vector<std::string> command{program()};
+    command.insert(command.end(), arguments.begin(), arguments.end());
+    const RunResult result = run(command);
+    CAPTURE(arguments.front());
+    CHECK(result.exit_code == 2);
+    CHECK(result.output.empty());
+    CHECK(has(result.errors, "--help"));
+  }
+}
+
+TEST_CASE("help fits a screen") {
+  const RunResult result = run({program(), "--help"});
+  CHECK(result.exit_code == 0);
+  CHECK(std::count(result.output.begin(), result.output.end(), '\n') <= 24);
+}
+
+TEST_CASE("a capture that cannot be read does not stop the others") {
+  const RunResult result = run({program(), "/nonexistent.pcap", "fixtures", "README.md", kCapture});
+  CHECK(result.exit_code == 1);
+  CHECK(std::count(result.output.begin(), result.output.end(), '\n') == 4);
+  CHECK(std::count(result.errors.begin(), result.errors.end(), '\n') == 3);
+  CHECK(has(result.errors, "README.md"));
+}
+
+TEST_CASE("a capture cut in its last record is read, and where is said") {
+  const RunResult cut = run({program(), "fixtures/cut.pcap"});
+  CHECK(cut.exit_code == 0);
+  CHECK(has(cut.errors, "record 35 at byte 31344"));
+  std::string damaged = slurp(kCapture);
+  damaged.replace(24 + 8, 4, std::string("\xff\xff\xff\x7f", 4));
+  const RunResult damage = run({program()}, damaged);
+  CHECK(damage.exit_code == 1);
+  CHECK(has(damage.errors, "record 1 at byte 24"));
+}
+
+TEST_CASE("-p reports only that port's servers") {
+  CHECK(run({program(), "-p", "81", kCapture}).output.empty());
+  CHECK(run({program(), "-p", "81", "-p", "80", kCapture}).output == run({program(), kCapture}).output);
+}
+
+TEST_CASE("-o writes a file; a full disk is an error") {
+  char path[] = "/tmp/wirelap-test-XXXXXX";
+  ::close(::mkstemp(path));
+  CHECK(run({program(), "-o", path, kCapture}).exit_code == 0);
+  CHECK(slurp(path) == run({program(), kCapture}).output);
+  ::unlink(path);
+  const RunResult full = run({program(), "-o", "/dev/full", kCapture});
+  CHECK(full.exit_code == 1);
+  CHECK(has(full.errors, "No space left"));
+}
+
+TEST_CASE("live: a record is out before the next read blocks") {
+  Live live;
+  live.write(slurp(kCapture));
+  const std::string got = live.read_lines(4);
+  CHECK(std::count(got.begin(), got.end(), '\n') == 4);
+  live.close_input();
+  CHECK(live.wait() == 0);
+}
+
+TEST_CASE("SIGINT and SIGTERM end a run as the end of input does, with what is open reported") {
+  for (const int signal : {SIGINT, SIGTERM}) {
+    Live live;
+    const std::string capture = slurp("fixtures/cut.pcap");
+    live.write(capture);
+    CHECK(has(live.read_lines(1), "complete"));
+    live.signal(signal);
+    const std::string rest = live.read_lines(1);
+    CHECK(has(rest, "capture_end"));
+    CHECK(live.wait() == 0);
+  }
+}
+
+TEST_CASE("a reader that leaves ends the run without a word") {
+  const RunResult result = run({"sh", "-c", program() + " fixtures/many-clients.pcap | head -n 1"});
+  CHECK(std::count(result.output.begin(), result.output.end(), '\n') == 1);
+  CHECK(result.errors.empty());
+}
+
+TEST_CASE("no control character of a peer or a file name reaches the output") {
+  const RunResult result = run({program(), "/no\x1b[31m\nfile"});
+  CHECK(has(result.errors, "\\x1b"));
+  CHECK(result.errors.find('\x1b') == std::string::npos);
+}
+
+}  // namespace
+}  // namespace wirelap

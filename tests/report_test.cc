@@ -1,0 +1,900 @@
+// report/ and base/output: what peers sent made safe, numbers made readable, phases that add up.
+
+#include <doctest/doctest.h>
+
+#include <cerrno>
+#include <csignal>
+#include <fcntl.h>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <sys/mman.h>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+#include "base/output.h"
+#include "report/classic.h"
+#include "report/csv.h"
+#include "report/escape.h"
+#include "report/json.h"
+#include "report/row.h"
+#include "report/table.h"
+#include "support/packets.h"
+
+namespace wirelap::test {
+namespace {
+
+std::string written(const std::function<void(Output&)>& write) {
+  Output output(-1);
+  write(output);
+  return std::string(output.text());
+}
+
+std::string json_of(std::string_view text) {
+  return written([&](Output& output) { put_json_text(output, text); });
+}
+std::string csv_of(std::string_view text) {
+  return written([&](Output& output) { put_csv_text(output, text); });
+}
+
+/// UTF-8 of a code point by the table of RFC 3629, section 3, surrogates too.
+std::string utf8_of(std::uint32_t code) {
+  const auto tail = [&](int shift) { return static_cast<char>(0x80 | (code >> shift & 0x3f)); };
+  if (code < 0x80) return {static_cast<char>(code)};
+  if (code < 0x800) return {static_cast<char>(0xc0 | code >> 6), tail(0)};
+  if (code < 0x10000) return {static_cast<char>(0xe0 | code >> 12), tail(6), tail(0)};
+  return {static_cast<char>(0xf0 | code >> 18), tail(12), tail(6), tail(0)};
+}
+
+constexpr const char* kBroken = "\xef\xbf\xbd";  // U+FFFD
+
+std::string repeated(std::string_view text, std::size_t count) {
+  std::string all;
+  while (count-- > 0) all += text;
+  return all;
+}
+
+// ---- escape
+
+TEST_CASE("escape: every code point is well-formed UTF-8, but for surrogates (RFC 3629, section 3)") {
+  std::uint32_t wrong = 0;
+  for (std::uint32_t code = 0; code < 0x110000; ++code) {
+    const std::string text = utf8_of(code);
+    const bool surrogate = code >= 0xd800 && code < 0xe000;
+    if (utf8_length(text) != (surrogate ? 0 : text.size())) wrong = code;
+  }
+  CHECK(wrong == 0);
+  CHECK(utf8_length("") == 0);
+}
+
+TEST_CASE("escape: no byte of a broken sequence comes through (RFC 3629, sections 3 and 10)") {
+  struct Case {
+    std::string name;
+    std::string text;
+    std::string shown;
+  };
+  const Case cases[] = {
+      {"continuation alone", "\x80", kBroken},
+      {"continuations alone", "\x80\xbf\x90", repeated(kBroken, 3)},
+      {"overlong /, 2 bytes", "\xc0\xaf", repeated(kBroken, 2)},
+      {"overlong DEL, 2 bytes", "\xc1\xbf", repeated(kBroken, 2)},
+      {"overlong /, 3 bytes", "\xe0\x80\xaf", repeated(kBroken, 3)},
+      {"overlong U+07FF, 3 bytes", "\xe0\x9f\xbf", repeated(kBroken, 3)},
+      {"overlong /, 4 bytes", "\xf0\x80\x80\xaf", repeated(kBroken, 4)},
+      {"overlong U+FFFF, 4 bytes", "\xf0\x8f\xbf\xbf", repeated(kBroken, 4)},
+      {"overlong quote", "\xc0\xa2", repeated(kBroken, 2)},
+      {"first surrogate", "\xed\xa0\x80", repeated(kBroken, 3)},
+      {"last surrogate", "\xed\xbf\xbf", repeated(kBroken, 3)},
+      {"a pair of surrogates (CESU-8)", "\xed\xa0\xbd\xed\xb8\x80", repeated(kBroken, 6)},
+      {"U+110000", "\xf4\x90\x80\x80", repeated(kBroken, 4)},
+      {"lead F5", "\xf5\x80\x80\x80", repeated(kBroken, 4)},
+      {"5 bytes", "\xf8\x88\x80\x80\x80", repeated(kBroken, 5)},
+      {"FE and FF", "\xfe\xff", repeated(kBroken, 2)},
+      {"2 bytes, cut", "\xc3", kBroken},
+      {"3 bytes, cut", "\xe2\x82", repeated(kBroken, 2)},
+      {"4 bytes, cut", "\xf0\x9f\x98", repeated(kBroken, 3)},
+      {"a sequence broken off by text", "\xe2\x82" "a", repeated(kBroken, 2) + "a"},
+      {"a sequence broken off by another", "\xe2\x82\xc3\xa4", repeated(kBroken, 2) + "\xc3\xa4"},
+      {"a lead before an escape", "\xc3\x1b", std::string(kBroken) + "\\u001b"},
+      {"the character itself", kBroken, kBroken},
+      {"neighbours of the surrogates", "\xed\x9f\xbf\xee\x80\x80", "\xed\x9f\xbf\xee\x80\x80"},
+      {"the last code point", "\xf4\x8f\xbf\xbf", "\xf4\x8f\xbf\xbf"},
+      {"2, 3 and 4 bytes", "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80", "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80"},
+  };
+  for (const Case& test : cases) {
+    INFO(test.name);
+    CHECK(json_of(test.text) == test.shown);
+    CHECK(csv_of(test.text) == test.shown);
+  }
+}
+
+// RFC 8259, section 7; C1 controls drive terminals as C0 ones do (ECMA-48, 5.3).
+TEST_CASE("escape: all 256 bytes, and the C1 controls as UTF-8") {
+  const auto escape_of = [](unsigned code) {
+    constexpr char kDigits[] = "0123456789abcdef";
+    return std::string("\\u00") + kDigits[code >> 4] + kDigits[code & 15];
+  };
+  for (unsigned byte = 0; byte < 256; ++byte) {
+    CAPTURE(byte);
+    const std::string text(1, static_cast<char>(byte));
+    const bool control = byte < 0x20 || byte == 0x7f;
+    const std::string safe = control ? escape_of(byte) : byte >= 0x80 ? kBroken : text;
+    CHECK(json_of(text) == (text == "\"" || text == "\\" ? "\\" + text : safe));
+    CHECK(csv_of(text) == (text == "\"" ? "\"\"\"\"" : text == "," ? "\",\"" : safe));
+    CHECK(json_of("a" + text + "b").size() == json_of(text).size() + 2);
+  }
+  for (unsigned code = 0x80; code < 0x100; ++code) {
+    CAPTURE(code);
+    const std::string text = utf8_of(code);
+    CHECK(json_of(text) == (code < 0xa0 ? escape_of(code) : text));
+    CHECK(csv_of(text) == (code < 0xa0 ? escape_of(code) : text));
+  }
+}
+
+TEST_CASE("escape: whatever two or three bytes come, no control and no broken UTF-8 goes out") {
+  const auto is_safe = [](std::string_view text) {
+    while (!text.empty()) {
+      const std::size_t length = utf8_length(text);
+      const auto first = static_cast<unsigned char>(text[0]);
+      const bool c1 = length == 2 && first == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0;
+      if (length == 0 || first < 0x20 || first == 0x7f || c1) return false;
+      text.remove_prefix(length);
+    }
+    return true;
+  };
+  Output json(-1), csv(-1);
+  const unsigned edges[] = {0x00, 0x1b, 0x22, 0x41, 0x5c, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc2, 0xe0, 0xed, 0xf0, 0xf4, 0xff};
+  for (unsigned first = 0; first < 256; ++first) {
+    for (unsigned second = 0; second < 256; ++second) {
+      const char pair[] = {static_cast<char>(first), static_cast<char>(second)};
+      put_json_text(json, {pair, 2});
+      put_csv_text(csv, {pair, 2});
+      json.put('|');
+      csv.put('|');
+    }
+    for (const unsigned second : edges) {
+      for (const unsigned third : edges) {
+        const char triple[] = {static_cast<char>(first), static_cast<char>(second), static_cast<char>(third)};
+        put_json_text(json, {triple, 3});
+        put_csv_text(csv, {triple, 3});
+      }
+    }
+  }
+  CHECK(is_safe(json.text()));
+  CHECK(is_safe(csv.text()));
+}
+
+TEST_CASE("escape: JSON and CSV texts") {
+  struct Case {
+    std::string text, json, csv;
+  };
+  const Case cases[] = {
+      {"", "", ""},
+      {"/a?b=c&d", "/a?b=c&d", "/a?b=c&d"},
+      {"say \"hi\"", "say \\\"hi\\\"", "\"say \"\"hi\"\"\""},
+      {"\"", "\\\"", "\"\"\"\""},
+      {"a,b", "a,b", "\"a,b\""},
+      {",", ",", "\",\""},
+      {"C:\\x\\", "C:\\\\x\\\\", "C:\\x\\"},
+      {"a\r\nb", "a\\u000d\\u000ab", "a\\u000d\\u000ab"},
+      {"a\r\n,\"", "a\\u000d\\u000a,\\\"", "\"a\\u000d\\u000a,\"\"\""},
+      {"\x1b]0;x\x07", "\\u001b]0;x\\u0007", "\\u001b]0;x\\u0007"},
+      {"\xc2\x9b" "2J", "\\u009b2J", "\\u009b2J"},
+      {std::string("nul\0!", 5), "nul\\u0000!", "nul\\u0000!"},
+      {" padded ", " padded ", " padded "},
+  };
+  for (const Case& test : cases) {
+    INFO(test.text);
+    CHECK(json_of(test.text) == test.json);
+    CHECK(csv_of(test.text) == test.csv);
+  }
+}
+
+TEST_CASE("escape: fit_text keeps to its width and to printable ASCII") {
+  struct Case {
+    std::string text;
+    std::size_t width;
+    std::string shown;
+  };
+  const Case cases[] = {{"", 5, ""},
+                        {"abcd", 5, "abcd"},
+                        {"abcde", 5, "abcde"},
+                        {"abcdef", 5, "abc.."},
+                        {"abcdefghijklmnop", 5, "abc.."},
+                        {"\x1b", 4, "\\x1b"},
+                        {"\x1b", 3, "\\.."},
+                        {"ab\x1b", 6, "ab\\x1b"},
+                        {"ab\x1b" "c", 6, "ab\\x.."},
+                        {"\xc3\xa4", 8, "\\xc3\\xa4"},
+                        {"abc", 2, ".."},
+                        {"ab", 2, "ab"}};
+  for (const Case& test : cases) {
+    INFO(test.text);
+    CAPTURE(test.width);
+    CHECK(fit_text(test.text, test.width) == test.shown);
+  }
+  for (std::size_t length = 0; length < 40; ++length) {
+    for (std::size_t width = 2; width < 40; ++width) {
+      const std::string plain = fit_text(std::string(length, 'x'), width);
+      CHECK(plain.size() == std::min(length, width));
+      CHECK(fit_text(std::string(length, '\n'), width).size() <= width);
+    }
+  }
+}
+
+// RFC 5952, section 4
+TEST_CASE("escape: addresses") {
+  struct Case {
+    int version;
+    std::string in, shown;
+  };
+  const Case cases[] = {{4, "0.0.0.0", "0.0.0.0"},
+                        {4, "255.255.255.255", "255.255.255.255"},
+                        {4, "10.0.200.3", "10.0.200.3"},
+                        {6, "::", "::"},
+                        {6, "::1", "::1"},
+                        {6, "2001:0db8::0001", "2001:db8::1"},
+                        {6, "2001:db8:0:1:1:1:1:1", "2001:db8:0:1:1:1:1:1"},
+                        {6, "2001:0:0:1:0:0:0:1", "2001:0:0:1::1"},
+                        {6, "2001:db8:0:0:1:0:0:1", "2001:db8::1:0:0:1"},
+                        {6, "2001:DB8::ABCD", "2001:db8::abcd"},
+                        {6, "::ffff:192.0.2.1", "::ffff:192.0.2.1"},
+                        {6, "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"}};
+  for (const Case& test : cases) {
+    const Buffer bytes = address_bytes(test.version == 4 ? AF_INET : AF_INET6, test.in);
+    const Address address = test.version == 4 ? Address{0, kIpv4Mapped | load_be32(&bytes[0])}
+                                              : Address{load_be64(&bytes[0]), load_be64(&bytes[8])};
+    CHECK(written([&](Output& output) { put_address(output, address, test.version); }) == test.shown);
+  }
+}
+
+// ---- numbers for people
+
+TEST_CASE("table: short_duration at its edges") {
+  constexpr Nanos us = 1000, ms = 1000 * us, s = 1000 * ms, minute = 60 * s, hour = 60 * minute;
+  struct Case {
+    Nanos duration;
+    std::string shown;
+  };
+  const Case cases[] = {
+      {kUnknownTime, "-"},         {0, "0"},                    {499, "0us"},
+      {500, "1us"},                {1 * us, "1us"},             {412 * us, "412us"},
+      {999 * us, "999us"},         {999'499, "999us"},          {999'500, "1.00ms"},
+      {1 * ms, "1.00ms"},          {1'234'567, "1.23ms"},       {9'994'999, "9.99ms"},
+      {9'995'001, "10.0ms"},       {10 * ms, "10.0ms"},         {45'600 * us, "45.6ms"},
+      {99'949'999, "99.9ms"},      {99'950'001, "100ms"},       {999'499'999, "999ms"},
+      {999'500'001, "1.00s"},      {1 * s, "1.00s"},            {9'994 * ms, "9.99s"},
+      {9'996 * ms, "10.0s"},       {12'300 * ms, "12.3s"},      {99'949 * ms, "99.9s"},
+      {99'951 * ms, "1m40s"},      {100 * s, "1m40s"},          {245 * s, "4m05s"},
+      {59 * minute, "59m00s"},     {5999 * s, "99m59s"},        {5'999'499 * ms, "99m59s"},
+      {5'999'501 * ms, "1h40m"},   {6000 * s, "1h40m"},         {2 * hour + 13 * minute, "2h13m"},
+      {359'999 * s, "99h59m"},     {360'000 * s, "4d"},         {10 * 24 * hour, "10d"},
+      {4'294'967'295 * s, "49710d"},  // the longest that a capture can hold, but for a fraction out of its range
+      {4'294'967'295 * s + 4'294'967'295 * us, "49710d"},
+  };
+  for (const Case& test : cases) {
+    CAPTURE(test.duration);
+    CHECK(short_duration(test.duration) == test.shown);
+  }
+}
+
+TEST_CASE("table: short_duration is at most six columns, around every power and edge") {
+  const Nanos edges[] = {500, 999'500, 9'995'000, 99'950'000, 999'500'000, 9'995'000'000, 99'950'000'000,
+                         6'000'000'000'000, 360'000'000'000'000};
+  const auto check = [](Nanos duration) {
+    if (duration > 0 && short_duration(duration).size() > 6) FAIL(duration);
+  };
+  for (const Nanos edge : edges) {
+    for (Nanos near = -2000; near <= 2000; ++near) check(edge + near);
+    for (Nanos near = -1000; near <= 1000; ++near) check(edge + near * (edge / 1000));
+  }
+  for (Nanos power = 1; power < 4'000'000'000'000'000'000; power *= 2) {
+    for (const Nanos near : {-1, 0, 1}) check(power + near);
+  }
+}
+
+TEST_CASE("table: short_bytes at its edges, at most five columns") {
+  struct Case {
+    std::uint64_t bytes;
+    std::string shown;
+  };
+  const Case cases[] = {{0, "0"},
+                        {980, "980"},
+                        {999, "999"},
+                        {1000, "1.0k"},
+                        {1049, "1.0k"},
+                        {1051, "1.1k"},
+                        {1200, "1.2k"},
+                        {9949, "9.9k"},
+                        {9951, "10k"},
+                        {45'600, "46k"},
+                        {999'499, "999k"},
+                        {999'500, "1.0M"},
+                        {1'000'000, "1.0M"},
+                        {999'499'999, "999M"},
+                        {999'500'000, "1.0G"},
+                        {5'000'000'000'000, "5.0T"},
+                        {5'000'000'000'000'000, "5.0P"},
+                        {std::numeric_limits<std::uint64_t>::max(), "18E"}};
+  for (const Case& test : cases) {
+    CAPTURE(test.bytes);
+    CHECK(short_bytes(test.bytes) == test.shown);
+  }
+  for (std::uint64_t power = 1; power != 0; power *= 2) CHECK(short_bytes(power).size() <= 5);
+  for (std::uint64_t power = 1; power < 1'000'000'000'000'000'000; power *= 10) {
+    for (std::uint64_t near = 0; near <= 200; ++near) {
+      const std::uint64_t below = power - std::min(power, near * (power / 10'000 + 1));
+      if (short_bytes(below).size() > 5) FAIL(below);
+    }
+  }
+}
+
+// What Python's repr writes, as Python 3 printed it.
+TEST_CASE("classic: python_float") {
+  struct Case {
+    double value;
+    std::string shown;
+  };
+  const Case cases[] = {{0.0, "0.0"},
+                        {-0.0, "-0.0"},
+                        {1.0, "1.0"},
+                        {-1.0, "-1.0"},
+                        {0.1, "0.1"},
+                        {0.3, "0.3"},
+                        {0.5, "0.5"},
+                        {1e-06, "1e-06"},
+                        {-1e-06, "-1e-06"},
+                        {1e-05, "1e-05"},
+                        {2.2e-05, "2.2e-05"},
+                        {9.9e-05, "9.9e-05"},
+                        {0.0001, "0.0001"},
+                        {0.00010000000000000002, "0.00010000000000000002"},
+                        {0.000123, "0.000123"},
+                        {0.001234, "0.001234"},
+                        {12.345678, "12.345678"},
+                        {-12.345678, "-12.345678"},
+                        {1.0 / 3, "0.3333333333333333"},
+                        {2.0 / 3, "0.6666666666666666"},
+                        {100.0, "100.0"},
+                        {123456.0, "123456.0"},
+                        {999999.999999, "999999.999999"},
+                        {1700000000.123456, "1700000000.123456"},
+                        {4294967295.999999, "4294967295.999999"},
+                        {1e15, "1000000000000000.0"},
+                        {9999999999999998.0, "9999999999999998.0"},
+                        {1e16, "1e+16"},
+                        {-1e16, "-1e+16"},
+                        {1.5e16, "1.5e+16"},
+                        {12345678901234567.0, "1.2345678901234568e+16"},
+                        {1e22, "1e+22"},
+                        {1e100, "1e+100"},
+                        {5e-324, "5e-324"},
+                        {1.7976931348623157e308, "1.7976931348623157e+308"}};
+  for (const Case& test : cases) CHECK(python_float(test.value) == test.shown);
+}
+
+// ---- phases
+
+constexpr Nanos kMs = 1'000'000;
+
+http::Message message(Nanos first, Nanos last, bool complete = true) {
+  http::Message made;
+  made.first = first;
+  made.last = last;
+  made.begun = true;
+  made.complete = complete;
+  return made;
+}
+
+Handshake handshake(Nanos syn, Nanos syn_ack, Nanos ack) {
+  Handshake made;
+  made.first_syn = made.last_syn = syn;
+  made.first_syn_ack = made.syn_ack = syn_ack;
+  made.ack = ack;
+  return made;
+}
+
+TEST_CASE("phases: each kind of exchange") {
+  constexpr Nanos none = kUnknownTime;
+  const Handshake usual = handshake(0, 10 * kMs, 20 * kMs);
+  const http::Message unseen;
+  struct Case {
+    std::string name;
+    std::uint64_t number;
+    Handshake handshake;
+    http::Message request, response;
+    Nanos ended;
+    Nanos connect, send, wait, receive;  // of these in ms the total is the sum; none: not known
+  };
+  const Case cases[] = {
+      {"usual", 1, usual, message(25 * kMs, 30 * kMs), message(50 * kMs, 90 * kMs), 90 * kMs, 20, 5, 20, 40},
+      {"one packet each", 1, usual, message(25 * kMs, 25 * kMs), message(50 * kMs, 50 * kMs), 50 * kMs, 20, 0, 25, 0},
+      {"the second of a connection", 2, usual, message(25 * kMs, 30 * kMs), message(50 * kMs, 90 * kMs), 90 * kMs, 0, 5, 20, 40},
+      {"handshake not captured", 1, {}, message(25 * kMs, 30 * kMs), message(50 * kMs, 90 * kMs), 90 * kMs, none, 5, 20, 40},
+      {"SYN not captured", 1, handshake(none, 10 * kMs, 20 * kMs), message(25 * kMs, 30 * kMs), message(50 * kMs, 90 * kMs),
+       90 * kMs, none, 5, 20, 40},
+      // As of an Expect that fails (RFC 9110, 10.1.1), or an upload that is turned down.
+      {"response before the request's end", 1, usual, message(25 * kMs, 70 * kMs), message(50 * kMs, 90 * kMs), 90 * kMs, 20, 45, 0, 20},
+      {"response whole before the request's end", 1, usual, message(25 * kMs, 70 * kMs), message(50 * kMs, 60 * kMs), 70 * kMs, 20, 45, 0, 0},
+      {"response, and the rest of its request cut", 1, usual, message(25 * kMs, 40 * kMs, false), message(50 * kMs, 60 * kMs), 60 * kMs, 20, 15, 10, 10},
+      {"unanswered", 1, usual, message(25 * kMs, 30 * kMs), unseen, 100 * kMs, 20, 5, 70, 0},
+      {"unanswered, its end unknown", 1, usual, message(25 * kMs, 30 * kMs), unseen, none, 20, 5, 0, 0},
+      {"request cut", 1, usual, message(25 * kMs, 30 * kMs, false), unseen, 100 * kMs, 20, 75, 0, 0},
+      {"response cut", 1, usual, message(25 * kMs, 30 * kMs), message(50 * kMs, 60 * kMs, false), 100 * kMs, 20, 5, 20, 50},
+      {"response without its request", 1, {}, unseen, message(50 * kMs, 90 * kMs), 90 * kMs, none, none, none, 40},
+      // RFC 7413: the request is in the SYN, or before the handshake's end.
+      {"Fast Open, request in the SYN", 1, usual, message(0, 0), message(10 * kMs, 30 * kMs), 30 * kMs, 0, 0, 10, 20},
+      {"Fast Open, request after the SYN", 1, usual, message(5 * kMs, 5 * kMs), message(12 * kMs, 30 * kMs), 30 * kMs, 5, 0, 7, 18},
+      {"clock set back before the response", 1, usual, message(25 * kMs, 30 * kMs), message(20 * kMs, 22 * kMs), 22 * kMs, 20, 5, 0, 0},
+      {"clock set back inside the request", 1, usual, message(25 * kMs, 21 * kMs), message(28 * kMs, 29 * kMs), 29 * kMs, 20, 0, 3, 1},
+      {"clock set back inside the handshake", 1, handshake(20 * kMs, 10 * kMs, 5 * kMs), message(25 * kMs, 30 * kMs),
+       message(50 * kMs, 90 * kMs), 90 * kMs, 0, 5, 20, 40},
+  };
+  for (const Case& test : cases) {
+    INFO(test.name);
+    http::Exchange exchange;
+    exchange.number = test.number;
+    exchange.request = test.request;
+    exchange.response = test.response;
+    exchange.ended = test.ended;
+    const Phases phases = measure_phases(exchange, test.handshake);
+    const auto in_ms = [](Nanos time) { return time == kUnknownTime ? time : time / kMs; };
+    CHECK(in_ms(phases.connect) == test.connect);
+    CHECK(in_ms(phases.send) == test.send);
+    CHECK(in_ms(phases.wait) == test.wait);
+    CHECK(in_ms(phases.receive) == test.receive);
+    Nanos sum = 0;
+    for (const Nanos phase : {phases.connect, phases.tls, phases.send, phases.wait, phases.receive}) {
+      if (phase == kUnknownTime) continue;
+      CHECK(phase >= 0);
+      sum += phase;
+    }
+    CHECK(phases.total == sum);
+  }
+}
+
+TEST_CASE("phases: whatever the order of times, none is negative and they add up") {
+  const Nanos times[] = {0, 3, 7};
+  for (unsigned pick = 0; pick < 2187; ++pick) {  // 3^7
+    unsigned rest = pick;
+    const auto next = [&] {
+      const Nanos time = times[rest % 3];
+      rest /= 3;
+      return time;
+    };
+    http::Exchange exchange;
+    exchange.number = 1;
+    const Nanos first = next(), last = next(), answer = next(), end = next();
+    exchange.request = message(first, last);
+    exchange.response = message(answer, end);
+    exchange.ended = end;
+    const Nanos syn = next(), syn_ack = next(), ack = next();
+    const Phases phases = measure_phases(exchange, handshake(syn, syn_ack, ack));
+    const bool negative = phases.connect < 0 || phases.send < 0 || phases.wait < 0 || phases.receive < 0;
+    if (negative || phases.total != phases.connect + phases.tls + phases.send + phases.wait + phases.receive) FAIL(pick);
+  }
+}
+
+TEST_CASE("causes: they add up to the total, and none is negative") {
+  const Nanos parts[] = {0, 3 * kMs, 50 * kMs};
+  for (unsigned pick = 0; pick < 729; ++pick) {  // 3^6
+    http::Exchange exchange;
+    unsigned rest = pick;
+    for (Nanos& part : exchange.spent.by) {
+      part = parts[rest % 3];
+      rest /= 3;
+    }
+    for (const std::uint64_t number : {1, 2}) {
+      exchange.number = number;
+      exchange.request = message(25 * kMs, 30 * kMs);
+      exchange.response = message(50 * kMs, 90 * kMs);
+      const Handshake usual = handshake(0, 10 * kMs, 20 * kMs);
+      const Phases phases = measure_phases(exchange, usual);
+      const Spent spent = measure_causes(exchange, usual, phases);
+      bool negative = false;
+      for (const Nanos part : spent.by) negative = negative || part < 0;
+      if (negative || spent.total() != phases.total) FAIL(pick);
+    }
+  }
+}
+
+TEST_CASE("causes: a handshake whose SYN or SYN-ACK was sent again was waiting for loss") {
+  http::Exchange exchange;
+  exchange.number = 1;
+  exchange.request = exchange.response = message(1200 * kMs, 1200 * kMs);
+  Handshake resent = handshake(0, 1010 * kMs, 1020 * kMs);
+  resent.last_syn = 1000 * kMs;
+  const auto causes = [&] { return measure_causes(exchange, resent, measure_phases(exchange, resent)); };
+  CHECK(causes().by[kLoss] == 1000 * kMs);
+  CHECK(causes().by[kNetwork] == 20 * kMs);
+  CHECK(name_of(largest_cause(causes())) == "loss");
+  resent.last_syn = 0;
+  resent.first_syn_ack = 10 * kMs;
+  CHECK(causes().by[kLoss] == 1000 * kMs);
+  CHECK(causes().by[kNetwork] == 20 * kMs);
+}
+
+// ---- formats
+
+/// A row with `target` as everything that a peer chose.
+class Sample {
+ public:
+  explicit Sample(const std::string& target = "/") {
+    connection_.number = 3;
+    connection_.key = {{{0, kIpv4Mapped | 0x0a000001}, {0, kIpv4Mapped | 0x0a000002}}, {40000, 80}, 0};
+    connection_.set_client(Side::low);
+    connection_.handshake = handshake(0, 10 * kMs, 20 * kMs);
+    exchange.number = 1;
+    exchange.method = "GET";
+    exchange.host = exchange.target = target;
+    exchange.status = 200;
+    exchange.request = message(25 * kMs, 30 * kMs);
+    exchange.response = message(50 * kMs, 90 * kMs);
+    exchange.ended = 90 * kMs;
+    capture_ = target;
+  }
+
+  std::string as(Format format, int rows = 1, bool colour = false) {
+    Output output(-1);
+    const std::unique_ptr<Sink> sink = make_sink(format, output, colour);
+    for (int i = 0; i < rows; ++i) sink->write({capture_, 6, connection_, exchange});
+    sink->finish();
+    return std::string(output.text());
+  }
+
+  http::Exchange exchange;
+  Connection& connection() { return connection_; }
+
+ private:
+  Connection connection_;
+  std::string capture_;
+};
+
+/// The fields of one CSV line (RFC 4180, section 2), its CRLF taken off.
+std::vector<std::string> csv_fields(std::string_view line) {
+  std::vector<std::string> fields(1);
+  bool quoted = false;
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    if (quoted && line.substr(i, 2) == "\"\"") fields.back() += line[i++];
+    else if (line[i] == '"') quoted = !quoted;
+    else if (line[i] == ',' && !quoted) fields.emplace_back();
+    else fields.back() += line[i];
+  }
+  CHECK_FALSE(quoted);
+  return fields;
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
+}
+
+/// The value of `key` in a flat JSON object, as it is written.
+std::string json_value(const std::string& object, const std::string& key) {
+  const std::size_t at = object.find("\"" + key + "\":");
+  REQUIRE(at != std::string::npos);
+  const std::size_t begin = at + key.size() + 3;
+  return object.substr(begin, object.find_first_of(",}", begin) - begin);
+}
+
+const std::vector<std::string> kColumns = {
+    "type", "capture", "connection", "exchange", "first_frame", "last_frame", "start", "client", "client_port", "server",
+    "server_port", "vlan", "protocol", "method", "host", "target", "status", "request_bytes", "response_bytes",
+    "request_body_bytes", "response_body_bytes", "connect_s", "tls_s", "send_s", "wait_s", "receive_s", "total_s", "idle_s",
+    "ttfb_s", "network_s", "loss_s", "server_s", "client_s", "window_s", "ack_delay_s", "cause", "rtt_s", "server_rtt_s",
+    "client_rtt_s", "packets", "retransmitted_packets", "lost_packets", "out_of_order_packets", "duplicate_packets",
+    "zero_windows", "max_gap_s", "missing_bytes", "outcome"};
+
+TEST_CASE("formats: CSV and JSON have the same columns, in the documented order") {
+  Sample sample;
+  const std::vector<std::string> csv = lines_of(sample.as(Format::csv));
+  REQUIRE(csv.size() == 2);
+  CHECK(csv[0].back() == '\r');
+  CHECK(csv[1].back() == '\r');
+  CHECK(csv_fields(csv[0].substr(0, csv[0].size() - 1)) == kColumns);
+  CHECK(csv_fields(csv[1]).size() == kColumns.size());
+
+  const std::string json = sample.as(Format::ndjson);
+  CHECK(json.starts_with("{\"type\":"));
+  std::size_t at = 0;
+  for (const std::string& column : kColumns) {
+    CAPTURE(column);
+    at = json.find("\"" + column + "\":", at + 1);
+    REQUIRE(at != std::string::npos);
+  }
+}
+
+TEST_CASE("formats: values") {
+  Sample sample;
+  std::string json = sample.as(Format::ndjson);
+  CHECK(json_value(json, "connection") == "3");
+  CHECK(json_value(json, "client") == "\"10.0.0.1\"");
+  CHECK(json_value(json, "server_port") == "80");
+  CHECK(json_value(json, "start") == "0.025000");
+  CHECK(json_value(json, "connect_s") == "0.020000");
+  CHECK(json_value(json, "total_s") == "0.085000");
+  CHECK(json_value(json, "ttfb_s") == "0.025000");
+  CHECK(json_value(json, "rtt_s") == "0.020000");
+  CHECK(json_value(json, "vlan") == "null");
+  CHECK(json_value(json, "idle_s") == "null");
+  CHECK(json_value(json, "outcome") == "\"complete\"");
+
+  sample.exchange.request = {};
+  sample.exchange.method.clear();
+  sample.exchange.status = 0;
+  sample.connection().set_client(Side::high);
+  sample.connection().handshake = {};
+  sample.connection().key.tag = 1u << 24 | 100;
+  json = sample.as(Format::ndjson);
+  for (const char* const column : {"start", "method", "status", "connect_s", "send_s", "ttfb_s", "rtt_s"}) {
+    CHECK(json_value(json, column) == "null");
+  }
+  CHECK(json_value(json, "client") == "\"10.0.0.2\"");
+  CHECK(json_value(json, "client_port") == "80");
+  CHECK(json_value(json, "vlan") == "100");
+  sample.connection().key.tag = 2u << 24 | 200 << 12 | 100;
+  CHECK(json_value(sample.as(Format::ndjson), "vlan") == "\"100.200\"");
+}
+
+TEST_CASE("formats: nothing that a peer sends breaks a record") {
+  const std::string hostile[] = {"a\",\"x\":\"b", "\r\nGET", "a,b", "\"", "\"\"", "\\", "\\u0022", "},{", "\xff\xfe", "=1+1",
+                                 std::string("\0", 1), std::string(70'000, '"')};
+  for (const std::string& target : hostile) {
+    INFO(target.substr(0, 20));
+    Sample sample(target);
+    const std::vector<std::string> csv = lines_of(sample.as(Format::csv, 2));
+    REQUIRE(csv.size() == 3);
+    for (const std::string& line : csv) CHECK(csv_fields(line).size() == kColumns.size());
+    const std::vector<std::string> json = lines_of(sample.as(Format::ndjson, 2));
+    REQUIRE(json.size() == 2);
+    for (const std::string& line : json) {
+      std::size_t quotes = 0;
+      for (std::size_t i = 0; i < line.size(); ++i) {
+        if (line[i] == '\\') ++i;
+        else if (line[i] == '"') ++quotes;
+      }
+      CHECK(quotes % 2 == 0);
+      CHECK(line.ends_with("\"outcome\":\"complete\"}"));
+    }
+  }
+}
+
+TEST_CASE("formats: an output without records is one of its format") {
+  Sample sample;
+  CHECK(sample.as(Format::ndjson, 0) == "");
+  CHECK(sample.as(Format::json, 0) == "[]\n");
+  CHECK(lines_of(sample.as(Format::csv, 0)).size() == 1);
+  CHECK(sample.as(Format::table, 0) == "no HTTP exchange found\n");
+  const std::string object = sample.as(Format::ndjson).substr(0, sample.as(Format::ndjson).size() - 1);
+  CHECK(sample.as(Format::json, 1) == "[\n" + object + "\n]\n");
+  CHECK(sample.as(Format::json, 2) == "[\n" + object + ",\n" + object + "\n]\n");
+}
+
+TEST_CASE("table: 100 columns at most, and no escape sequence but its own") {
+  const std::string targets[] = {"/", "/" + std::string(200, 'x'), "/\x1b[2J" + std::string(50, '\x1b'), std::string(99, '\xff'), ""};
+  const http::Outcome outcomes[] = {http::Outcome::complete, http::Outcome::no_response, http::Outcome::capture_end};
+  for (const std::string& target : targets) {
+    for (const http::Outcome outcome : outcomes) {
+      Sample sample(target);
+      sample.exchange.outcome = outcome;
+      sample.exchange.method = std::string(target.size() > 100 ? 60 : 3, 'M');
+      sample.exchange.response.bytes = std::numeric_limits<std::uint64_t>::max();
+      sample.exchange.response.last = sample.exchange.ended = 359'999 * kNanosPerSecond;
+      for (const std::string& line : lines_of(sample.as(Format::table))) {
+        CHECK(line.size() <= 100);
+        for (const char c : line) CHECK((c >= 0x20 && c < 0x7f));
+      }
+      const std::string coloured = sample.as(Format::table, 1, true);
+      std::string plain;
+      for (std::size_t i = 0; i < coloured.size(); ++i) {
+        if (coloured[i] == '\x1b') i = coloured.find('m', i);
+        else plain += coloured[i];
+      }
+      CHECK(plain == sample.as(Format::table));
+    }
+  }
+}
+
+// ---- the forerunner's format
+
+TEST_CASE("classic: a connection's pieces") {
+  Classic classic({80});
+  std::uint64_t number = 0;
+  const auto take = [&](Nanos micros, const SegmentSpec& spec) {
+    const Buffer frame = ethernet_frame(spec);
+    Segment segment;
+    REQUIRE(decode(record_of(frame, micros * kNanosPerMicro, ++number), segment) == Stop::none);
+    classic.take(segment);
+  };
+  SegmentSpec client, server;
+  client.flags = kSyn;
+  std::swap(server.source, server.destination);
+  std::swap(server.source_port, server.destination_port);
+  take(0, client);
+  server.flags = kSyn | kAck;
+  take(22, server);
+  client.flags = server.flags = kAck;
+  client.payload = "GET / HTTP/1.1\r\n\r\n";
+  take(1'000, client);
+  server.payload = std::string(1448, 'a');
+  server.ip_id = 65535;
+  server.sequence = 0xfffffff0;  // offsets wrap at 2^32
+  take(2'000, server);
+  server.ip_id = 0;  // one more than 65535
+  server.sequence += 1448;
+  server.payload.resize(100);
+  take(2'050, server);
+  server.ip_id = 2;
+  server.sequence += 8900;
+  take(1'002'050, server);  // past a hole
+  server.ip_id = 3;
+  server.sequence += 9000 - 8900 - 1448;
+  server.payload = "b";
+  take(1'002'051, server);
+  server.flags = kAck | kFin;
+  take(1'002'052, server);
+  const std::string expected = R"([
+  {
+    "addr": "10.0.0.2",
+    "syn_rtt": 2.2e-05
+  },
+  {
+    "bytes": 10448,
+    "finish_latency": 1001051,
+    "interpacket_times": [
+      [
+        5e-05,
+        1548
+      ],
+      [
+        1.0,
+        10448,
+        "LAST_PACKET_SHORT",
+        "IPID_GAP",
+        "OUT_OF_ORDER"
+      ],
+      [
+        1e-06,
+        9001,
+        "LAST_PACKET_SHORT",
+        "OUT_OF_ORDER",
+        "9000"
+      ]
+    ],
+    "start_latency": 1000
+  }
+]
+)";
+  CHECK(written([&](Output& output) { classic.finish(output); }) == expected);
+  CHECK(written([](Output& output) { Classic({80}).finish(output); }) == "[]\n");
+}
+
+// ---- output
+
+TEST_CASE("output: put_seconds cuts, and keeps the sign") {
+  constexpr Nanos least = std::numeric_limits<Nanos>::min(), most = std::numeric_limits<Nanos>::max();
+  struct Case {
+    Nanos value;
+    int decimals;
+    std::string shown;
+  };
+  const Case cases[] = {{0, 0, "0"},
+                        {0, 6, "0.000000"},
+                        {0, 9, "0.000000000"},
+                        {1, 9, "0.000000001"},
+                        {999, 6, "0.000000"},
+                        {1000, 6, "0.000001"},
+                        {999'999'999, 0, "0"},
+                        {999'999'999, 1, "0.9"},
+                        {999'999'999, 6, "0.999999"},
+                        {1'000'000'000, 6, "1.000000"},
+                        {1'700'000'000'123'456'789, 9, "1700000000.123456789"},
+                        {-1, 9, "-0.000000001"},
+                        {-1'500'000'000, 3, "-1.500"},
+                        {-1'000'000'000, 0, "-1"},
+                        {most, 9, "9223372036.854775807"},
+                        {least, 9, "-9223372036.854775808"}};
+  for (const Case& test : cases) {
+    CAPTURE(test.value);
+    CAPTURE(test.decimals);
+    CHECK(written([&](Output& output) { output.put_seconds(test.value, test.decimals); }) == test.shown);
+  }
+}
+
+TEST_CASE("output: put_integer") {
+  for (const std::uint64_t value : {std::uint64_t{0}, std::uint64_t{9}, std::uint64_t{10}, ~std::uint64_t{0}}) {
+    CHECK(written([&](Output& output) { output.put_integer(value); }) == std::to_string(value));
+  }
+}
+
+TEST_CASE("output: without a descriptor all text is kept") {
+  Output output(-1);
+  for (int i = 0; i < 30'000; ++i) {
+    output.put("line");
+    output.end_line();
+  }
+  output.flush();
+  CHECK(output.text().size() == 150'000);
+  CHECK(output.error() == 0);
+}
+
+TEST_CASE("output: lines go out in large pieces") {
+  const int file = ::memfd_create("output", MFD_CLOEXEC);
+  Output output(file);
+  const auto size = [&] { return ::lseek(file, 0, SEEK_END); };
+  output.put(std::string(40'000, 'a'));
+  output.end_line();
+  CHECK(size() == 0);
+  output.put(std::string(40'000, 'b'));
+  CHECK(size() == 0);
+  output.end_line();
+  CHECK(size() == 80'002);
+  CHECK(output.text().empty());
+  output.put("rest");
+  output.flush();
+  CHECK(size() == 80'006);
+  CHECK(output.error() == 0);
+  ::close(file);
+}
+
+TEST_CASE("output: the first error stays, and all text after it is dropped") {
+  const int full = ::open("/dev/full", O_WRONLY | O_CLOEXEC);
+  Output output(full);
+  output.put("line");
+  output.end_line();
+  CHECK(output.error() == 0);
+  output.flush();
+  CHECK(output.error() == ENOSPC);
+  ::close(full);  // the next write would fail in another way
+  output.put("more");
+  output.flush();
+  CHECK(output.error() == ENOSPC);
+  CHECK(output.text().empty());
+}
+
+TEST_CASE("output: a reader that left is EPIPE") {
+  const auto before = std::signal(SIGPIPE, SIG_IGN);
+  int pipe[2];
+  REQUIRE(::pipe2(pipe, O_CLOEXEC) == 0);
+  ::close(pipe[0]);
+  Output output(pipe[1]);
+  output.put("line");
+  output.flush();
+  CHECK(output.error() == EPIPE);
+  ::close(pipe[1]);
+  std::signal(SIGPIPE, before);
+}
+
+TEST_CASE("output: a slow reader is waited for, where the descriptor does not block") {
+  int pipe[2];
+  REQUIRE(::pipe2(pipe, O_CLOEXEC | O_NONBLOCK) == 0);
+  REQUIRE(::fcntl(pipe[1], F_SETPIPE_SZ, 4096) >= 4096);
+  std::string expected;
+  for (int i = 0; expected.size() < 300'000; ++i) expected += std::to_string(i) + "\n";
+  std::string got;
+  std::thread reader([&] {
+    char piece[1000];
+    for (;;) {
+      const ssize_t count = ::read(pipe[0], piece, sizeof piece);
+      if (count == 0) return;
+      if (count < 0) std::this_thread::yield();
+      else got.append(piece, static_cast<std::size_t>(count));
+    }
+  });
+  Output output(pipe[1]);
+  output.put(expected);
+  output.flush();
+  ::close(pipe[1]);
+  reader.join();
+  CHECK(output.error() == 0);
+  CHECK(got == expected);
+  ::close(pipe[0]);
+}
+
+}  // namespace
+}  // namespace wirelap::test
