@@ -17,7 +17,7 @@ RELEASE  := -DNDEBUG $(if $(findstring clang,$(CXX)),,-flto=auto)
 LIBRARY  := $(filter-out src/main.cc,$(wildcard src/*.cc src/*/*.cc))
 TESTS    := $(wildcard tests/*.cc)
 
-.PHONY: all demo test lint static install lab golden captures clean help
+.PHONY: all demo test lint static install lab lab-score golden captures clean help
 all: $(BUILD)/wirelap
 
 help:
@@ -29,6 +29,7 @@ help:
 #: make static                 build/static/wirelap, without shared libraries
 #: make install PREFIX=        installs the program
 #: make lab                    captures the fixtures anew (root, nginx, node, tcpdump)
+#: make lab-score              holds the causes against the lab's truth, from fixtures/causes
 #: make golden                 rewrites the expected outputs in fixtures/golden
 #: make captures CAPTURES=DIR  compares with tshark's counts and Zeek's logs
 #: make clean                  removes build/
@@ -75,6 +76,9 @@ install: $(BUILD)/wirelap
 
 lab:
 	python3 fixtures/lab/make.py
+
+lab-score: $(BUILD)/wirelap
+	python3 tests/oracle/lab_score.py $(BUILD)/wirelap --brief
 
 golden: $(BUILD)/wirelap
 	tests/golden.sh $(BUILD)/wirelap

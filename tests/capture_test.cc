@@ -429,23 +429,27 @@ TEST_CASE("capture: the descriptor stays the caller's") {
 }
 
 TEST_CASE("capture: stop_fd ends a read that blocks, without a fault") {
-  Pipe pipe, stop;
-  const Buffer capture = sample_capture().bytes();
-  pipe.write(Bytes(capture).first(capture.size() - 1));  // inside the last record
-  Input::Options options;
-  options.stop_fd = stop.fds[0];
-  int waits = 0;
-  options.before_wait = [&] {
-    ++waits;
-    stop.write(Buffer{0});
-  };
-  Input input(options);
-  input.attach(pipe.fds[0]);
-  const ReadResult result = read_all(input);
-  CHECK(waits == 1);
-  CHECK(result.stopped);
-  CHECK_FALSE(result.fault);
-  CHECK(result.records.size() == sample_records().size() - 1);
+  const PcapWriter capture = sample_capture();
+  const std::size_t last = capture.starts().back();
+  for (const std::size_t held : {last, last + 5, last + 20}) {  // between records, inside a header, inside a record
+    CAPTURE(held);
+    Pipe pipe, stop;
+    pipe.write(Bytes(capture.bytes()).first(held));
+    Input::Options options;
+    options.stop_fd = stop.fds[0];
+    int waits = 0;
+    options.before_wait = [&] {
+      ++waits;
+      stop.write(Buffer{0});
+    };
+    Input input(options);
+    input.attach(pipe.fds[0]);
+    const ReadResult result = read_all(input);
+    CHECK(waits == 1);
+    CHECK(result.stopped);
+    CHECK_FALSE(result.fault);
+    CHECK(result.records.size() == sample_records().size() - 1);
+  }
 }
 
 TEST_CASE("capture: what comes right after the stop is still read") {

@@ -184,7 +184,8 @@ class Talk {
 std::string get(std::string_view target) { return "GET " + std::string(target) + " HTTP/1.1\r\nHost: x\r\n\r\n"; }
 
 std::string response(int status, std::size_t body_bytes = 0, std::string_view fields = {}) {
-  return "HTTP/1.1 " + std::to_string(status) + " x\r\n" + std::string(fields) + "Content-Length: " + std::to_string(body_bytes) + "\r\n\r\n" +
+  const std::string length = "Content-Length: " + std::to_string(body_bytes) + "\r\n";
+  return "HTTP/1.1 " + std::to_string(status) + " x\r\n" + std::string(fields) + length + "\r\n" +
          std::string(body_bytes, 'x');
 }
 
@@ -243,7 +244,8 @@ TEST_CASE("packets and the longest gap are those inside the exchange") {
 TEST_CASE("a response that is whole only when a lost segment comes again") {
   Capture capture;
   Talk talk(capture);
-  talk.open(0, 1, 2).client(3, get("/a")).server(10, response(200, 100).substr(0, 80)).server(11, response(200, 100).substr(80));
+  const std::string answer = response(200, 100);
+  talk.open(0, 1, 2).client(3, get("/a")).server(10, answer.substr(0, 80)).server(11, answer.substr(80));
   TimedSegment again = capture[4];
   capture.erase(capture.begin() + 4);
   again.time = kStart + 210 * kMilli;
@@ -587,8 +589,8 @@ Session make_session() {
     const std::size_t response_body = i % 5 == 0 ? 0 : static_cast<std::size_t>(i * i) + 1;
     session.request_bodies.push_back(request_body);
     session.response_bodies.push_back(response_body);
-    const std::string request = "POST /" + std::to_string(i) + " HTTP/1.1\r\nContent-Length: " + std::to_string(request_body);
-    talk.client(time++, request + "\r\n\r\n" + std::string(request_body, 'q'));
+    const std::string length = "Content-Length: " + std::to_string(request_body) + "\r\n\r\n";
+    talk.client(time++, "POST /" + std::to_string(i) + " HTTP/1.1\r\n" + length + std::string(request_body, 'q'));
     owned_by(i);
     if (i % 3 == 0) talk.server(time++);
     owned_by(-1);
@@ -608,7 +610,7 @@ Session make_session() {
     }
     const std::size_t segments = 1 + static_cast<std::size_t>(i) % 4;
     const std::size_t size = answer.size() / segments + 1;
-    for (std::size_t at = 0; at < answer.size(); at += size) talk.server(time++, std::string_view(answer).substr(at, size));
+    for (std::size_t at = 0; at < answer.size(); at += size) talk.server(time++, answer.substr(at, size));
     owned_by(i);
     if (i % 2 == 0) talk.client(time++);
     owned_by(-1);

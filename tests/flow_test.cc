@@ -34,6 +34,9 @@ Segment segment_between(Address from, std::uint16_t from_port, Address to, std::
   return segment;
 }
 
+Segment from_client() { return segment_between(ipv4(1), 40000, ipv4(2), 80); }
+Segment from_server() { return segment_between(ipv4(2), 80, ipv4(1), 40000); }
+
 FlowKey key_of(const Segment& segment) {
   Side side;
   return make_flow_key(segment, side);
@@ -404,7 +407,7 @@ TEST_CASE("times of a handshake") {
   HandshakeRecorder recorder;
   Tracker<HandshakeRecorder> tracker(recorder, 0);
   const auto send = [&](Nanos time, bool client, std::uint32_t sequence, unsigned flags, std::string_view data = {}) {
-    Segment segment = client ? segment_between(ipv4(1), 40000, ipv4(2), 80) : segment_between(ipv4(2), 80, ipv4(1), 40000);
+    Segment segment = client ? from_client() : from_server();
     segment.time = time;
     segment.ip.id = static_cast<std::uint16_t>(time);
     segment.tcp.sequence = sequence;
@@ -706,7 +709,7 @@ void check_random_stream(std::mt19937& random) {
   for (std::size_t at = 0; at < size;) {
     const std::size_t end = std::min(size, at + 1 + random() % 20);
     if (random() % 8 == 0) {
-      std::fill(never.begin() + static_cast<std::ptrdiff_t>(at), never.begin() + static_cast<std::ptrdiff_t>(end), true);
+      for (std::size_t i = at; i < end; ++i) never[i] = true;
     } else {
       to_send.push_back({at, end});
     }
@@ -728,8 +731,9 @@ void check_random_stream(std::mt19937& random) {
   Delivered got;
   Tracker<Delivered> tracker(got, 0);
   Nanos time = 0;
-  const auto send = [&](bool sender, std::uint32_t sequence, std::string_view data, unsigned flags, std::size_t acknowledged) {
-    Segment segment = sender ? segment_between(ipv4(1), 40000, ipv4(2), 80) : segment_between(ipv4(2), 80, ipv4(1), 40000);
+  const auto send = [&](bool sender, std::uint32_t sequence, std::string_view data, unsigned flags,
+                        std::size_t acknowledged) {
+    Segment segment = sender ? from_client() : from_server();
     segment.time = ++time;
     segment.ip.id = static_cast<std::uint16_t>(time);
     segment.tcp.sequence = sequence;

@@ -313,13 +313,13 @@ TEST_CASE("a head of 64 KiB is taken, a longer one is garbage") {
   const std::string too_long = head_of(Parser::kMaxHeadBytes + 1);
   const std::string next = "GET /b HTTP/1.1\r\n\r\n";
   const std::string both = "@0 GET /a 65536/0 end\n@65536 GET /b 19/0 end\n";
-  for (const std::size_t step : {std::size_t{1000}, std::size_t{1460}, std::size_t{65535}, std::size_t{65536}, std::size_t{1} << 20}) {
+  for (const std::size_t step : {1000u, 1460u, 65535u, 65536u, 1u << 20}) {
     INFO("pieces of ", step);
     CHECK(pieces_of(fits + next, step) == both);
     CHECK(pieces_of(too_long, step) == "garbage\n");
     CHECK(pieces_of(start + std::string(200'000, 'x'), step) == "garbage\n");
   }
-  for (const std::size_t cut : {std::size_t{1}, std::size_t{65533}, std::size_t{65534}, std::size_t{65535}}) {
+  for (const std::size_t cut : {1u, 65533u, 65534u, 65535u}) {
     const Case test{"", kRequest, fits + next, ""};
     CHECK(parse_cut(test, std::vector{cut}) == both);
   }

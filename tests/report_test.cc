@@ -721,39 +721,47 @@ TEST_CASE("classic: a connection's pieces") {
   client.flags = server.flags = kAck;
   client.payload = "GET / HTTP/1.1\r\n\r\n";
   take(1'000, client);
-  server.payload = std::string(1448, 'a');
+  server.payload = std::string(500, 'a');  // the first is not called short
   server.ip_id = 65535;
   server.sequence = 0xfffffff0;  // offsets wrap at 2^32
   take(2'000, server);
   server.ip_id = 0;  // one more than 65535
-  server.sequence += 1448;
+  server.sequence += 500;
   server.payload.resize(100);
   take(2'050, server);
   server.ip_id = 2;
   server.sequence += 8900;
   take(1'002'050, server);  // past a hole
   server.ip_id = 3;
-  server.sequence += 9000 - 8900 - 1448;
+  server.sequence += 9000 - 8900 - 500;
   server.payload = "b";
   take(1'002'051, server);
+  server.ip_id = 4;
+  server.sequence += 1;
+  server.payload = std::string(1448, 'c');
+  take(1'002'053, server);
+  server.ip_id = 5;
+  server.sequence += 1448;
+  server.payload = "d";
+  take(1'002'056, server);
   server.flags = kAck | kFin;
-  take(1'002'052, server);
+  take(1'002'060, server);
   const std::string expected = R"([
   {
     "addr": "10.0.0.2",
     "syn_rtt": 2.2e-05
   },
   {
-    "bytes": 10448,
-    "finish_latency": 1001051,
+    "bytes": 10450,
+    "finish_latency": 1001056,
     "interpacket_times": [
       [
         5e-05,
-        1548
+        600
       ],
       [
         1.0,
-        10448,
+        9500,
         "LAST_PACKET_SHORT",
         "IPID_GAP",
         "OUT_OF_ORDER"
@@ -764,6 +772,16 @@ TEST_CASE("classic: a connection's pieces") {
         "LAST_PACKET_SHORT",
         "OUT_OF_ORDER",
         "9000"
+      ],
+      [
+        2e-06,
+        10449,
+        "LAST_PACKET_SHORT",
+        "OUT_OF_ORDER"
+      ],
+      [
+        3e-06,
+        10450
       ]
     ],
     "start_latency": 1000

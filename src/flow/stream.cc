@@ -28,6 +28,14 @@ void AheadStore::add(std::uint64_t begin, Chunk chunk, bool skipped, const Arriv
   }
 }
 
+bool AheadStore::has_no_hole_after(std::uint64_t offset) const {
+  for (std::size_t i = first_; i < items_.size() && items_[i].begin <= offset; ++i) {
+    offset = std::max(offset, items_[i].end());
+    if (i + 1 == items_.size()) return true;
+  }
+  return empty();
+}
+
 void AheadStore::pop_front() {
   bytes_ -= items_[first_].bytes.size();
   items_[first_].bytes = {};

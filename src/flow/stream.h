@@ -61,6 +61,8 @@ class AheadStore {
   bool empty() const { return first_ == items_.size(); }
   bool full() const { return bytes_ > kMaxBytes || items_.size() - first_ >= kMaxSegments; }
   const Item& front() const { return items_[first_]; }
+  /// Whether all that waits is in order once the stream has come to `offset`.
+  bool has_no_hole_after(std::uint64_t offset) const;
   void pop_front();
 
  private:

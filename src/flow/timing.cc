@@ -108,12 +108,15 @@ bool Timing::take_data(const Placed& placed, Side client, TcpCounts& counts) {
   } else if (placed.hole) {
     fill_hole(from, placed, client, counts);
   } else if (has_awaited_ && placed.sender == client && awaited_ != client && mover_ == client) {
-    settle_unseen(from, counts);  // one more request while the server is at work
+    from.unseen = 0;  // one more request while the server is at work
   } else {
-    settle_unseen(from, counts);
     const bool resent = looks_resent(placed);
     advance(placed, client, resent);
-    if (resent) count_resent(from, counts);
+    if (resent) {
+      from.unseen = std::max<std::uint16_t>(from.unseen, 1);
+      count_resent(from, counts);
+    }
+    from.unseen = 0;
   }
   from.sent.reach(static_cast<std::uint64_t>(placed.end()), placed.mark.time, round_trip() / kGrainsPerRoundTrip,
                   spent_.by[kNetwork]);
@@ -142,20 +145,11 @@ void Timing::fill_hole(Direction& from, const Placed& placed, Side client, TcpCo
   } else {
     counts.lost += 1;
     counts.retransmitted += 1;
-    from.recovering = true;
+    from.recovered = true;
   }
-}
-
-/// After a recovery, what is still unseen were retransmissions that got lost themselves.
-void Timing::settle_unseen(Direction& from, TcpCounts& counts) {
-  // The latest packet's own jump is for it to explain.
-  const int before = from.unseen - from.id_jump;
-  if (from.recovering && before > 0) {
-    counts.lost += static_cast<std::uint64_t>(before);
-    counts.retransmitted += static_cast<std::uint64_t>(before);
-  }
-  from.unseen = from.id_jump;
-  from.recovering = false;
+  // What is unseen then were retransmissions that got lost themselves.
+  if (placed.fills_all && from.recovered) count_resent(from, counts);
+  if (placed.fills_all) from.recovered = false;
 }
 
 /// Each ID left out is a packet lost on its way to the capture point.
@@ -212,8 +206,8 @@ bool Timing::looks_resent(const Placed& placed) const {
   const Nanos waited = placed.mark.time - advanced_ - (mover_ == placed.sender ? 0 : or_zero(from.path));
   // A probe or timeout comes no sooner than two round trips (RFC 8985, 7.2).
   if (waited < std::max(round_trip() * 3 / 2, 2 * kMillisecond)) return false;
-  if (has_steady_ids(from)) return from.id_jump != 0;
-  return false;
+  if (from.announced > placed.next) return true;
+  return has_steady_ids(from) && from.id_jump != 0;
 }
 
 /// How much of a pause its sender's clock (TSval, RFC 7323) says was none:

@@ -54,11 +54,12 @@ struct PacketMark {
 
 /// A segment with payload and its place in its stream.
 struct Placed {
-  Side sender;
+  Side sender = Side::low;
   std::int64_t begin = 0;          ///< offset of its first byte
   std::uint64_t next = 0;          ///< first byte of the stream that was not there in order before it
   std::uint64_t acknowledged = 0;  ///< of the stream, by its receiver, before it
   bool hole = false;               ///< segments past `next` were there already
+  bool fills_all = false;          ///< with it, nothing is missing before the last of those
   bool pushed = false;
   PacketMark mark;
 
@@ -110,6 +111,12 @@ class Timing {
     has_awaited_ = true;
   }
 
+  /// A segment of `sender` without payload stands at `offset` of its stream: it has sent all before.
+  void note_position(Side sender, std::uint64_t offset) {
+    Direction& from = direction(sender);
+    if (offset > from.announced) from.announced = offset;
+  }
+
   /// `side` acknowledged the other's stream. True where that shows that what was
   /// last taken for lost and sent again had arrived at first: its time is given back.
   bool take_acknowledgment(Side side, const Acknowledged& now, TcpCounts& counts);
@@ -119,7 +126,9 @@ class Timing {
   bool take_data(const Placed& placed, Side client, TcpCounts& counts);
 
   /// Bytes that waited behind a hole which only the capture had were in order at `time`.
-  void take_late(Side sender, Side client, Nanos time) { advance({sender, {}, {}, {}, {}, {}, {.time = time}}, client, false); }
+  void take_late(Side sender, Side client, Nanos time) {
+    advance({.sender = sender, .mark = {.time = time}}, client, false);
+  }
 
  private:
   /// One direction, as the judge sees it.
@@ -140,9 +149,10 @@ class Timing {
     PacketMark latest_new;        // the latest segment with new bytes
     PacketMark behind_hole;       // the first segment that came too early
     Nanos hole_since = kUnknownTime;
+    std::uint64_t announced = 0;  // its sender had sent all before this offset
     bool own_ids = false;         // its IP IDs are known to count this connection's packets alone
     std::uint16_t unseen = 0;     // IDs left out that no retransmission explains yet
-    bool recovering = false;      // a hole was filled, since which nothing came without one
+    bool recovered = false;       // a part of the present hole was sent again
   };
 
   /// The state before a segment was taken for lost and sent again.
@@ -163,7 +173,6 @@ class Timing {
   bool take_seen_before(const Placed& placed, Side client, TcpCounts& counts);
   void note_hole(Direction& from, const Placed& placed);
   void fill_hole(Direction& from, const Placed& placed, Side client, TcpCounts& counts);
-  static void settle_unseen(Direction& from, TcpCounts& counts);
   static void count_resent(Direction& from, TcpCounts& counts);
   bool was_overtaken(const Direction& from, const PacketMark& mark) const;
   void advance(const Placed& placed, Side client, bool resent);

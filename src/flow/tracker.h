@@ -175,8 +175,9 @@ class Tracker {
       time_acknowledgment(connection, sender, arrival, tcp);
       consumer_.on_acknowledged(connection, other(sender));
     }
-    if (!carries || connection.closed) return;
+    if (connection.closed) return;
     const std::int64_t begin = stream.offset_of(sequence);
+    if (!carries) return note_position(connection, sender, begin, tcp);
     if (fin) note_fin(stream, begin + segment.data_length);
     if (segment.data_length != 0) {
       time_data(connection, sender, segment, begin, arrival);
@@ -255,10 +256,21 @@ class Tracker {
     }
   }
 
+  static void note_position(Connection& connection, Side sender, std::int64_t offset, const TcpHeader& tcp) {
+    const bool plain = (tcp.flags & (kSyn | kRst | kAck)) == kAck;
+    if (connection.timing != nullptr && plain && offset > 0) {
+      connection.timing->note_position(sender, static_cast<std::uint64_t>(offset));
+    }
+  }
+
   void time_data(Connection& connection, Side sender, const Segment& segment, std::int64_t begin, const Arrival& arrival) {
     const Stream& stream = connection.stream(sender);
     const bool pushed = (segment.tcp.flags & (kPsh | kFin)) != 0;
-    const Placed placed{sender, begin, stream.next, stream.acknowledged, stream.has_ahead(), pushed, mark_of(segment)};
+    const std::int64_t end = begin + segment.data_length;
+    const bool hole = stream.has_ahead();
+    const bool fills_all = hole && begin <= static_cast<std::int64_t>(stream.next) &&
+                           stream.ahead->has_no_hole_after(static_cast<std::uint64_t>(std::max<std::int64_t>(end, 0)));
+    const Placed placed{sender, begin, stream.next, stream.acknowledged, hole, fills_all, pushed, mark_of(segment)};
     if (timing_of(connection).take_data(placed, connection.client, connection.counts)) {
       consumer_.on_sent_again(connection, sender, static_cast<std::uint64_t>(std::max<std::int64_t>(begin, 0)), arrival);
     }

@@ -10,6 +10,7 @@ namespace wirelap {
 namespace {
 
 constexpr std::size_t kWidth = 100;
+constexpr std::size_t kCauseWidth = sizeof "ack_delay 100%" - 1;
 constexpr const char* kBold = "\x1b[1m";
 constexpr const char* kRed = "\x1b[31m";
 constexpr const char* kYellow = "\x1b[33m";
@@ -22,16 +23,13 @@ std::string three_digits(double value) {
   return text;
 }
 
-/// Time of day in UTC with milliseconds.
-std::string clock_time(Nanos time) {
-  if (time == kUnknownTime) return "-";
-  const std::time_t seconds = time / kNanosPerSecond;
-  std::tm broken{};
-  ::gmtime_r(&seconds, &broken);
-  char text[48];
-  std::snprintf(text, sizeof text, "%02d:%02d:%02d.%03d", broken.tm_hour, broken.tm_min, broken.tm_sec,
-                static_cast<int>(time % kNanosPerSecond / 1'000'000));
-  return text;
+/// The largest cause with its share of the total: "server 84%".
+std::string describe_cause(const http::Exchange& exchange, const Handshake& handshake, const Phases& phases) {
+  if (!exchange.judged || phases.total <= 0) return "-";
+  const Spent spent = measure_causes(exchange, handshake, phases);
+  const Cause cause = largest_cause(spent);
+  const Nanos percent = (spent.by[cause] * 100 + phases.total / 2) / phases.total;
+  return std::string(name_of(cause)) + " " + std::to_string(percent) + "%";
 }
 
 /// Method, host and target in at most `width` columns, with the outcome before
@@ -94,7 +92,7 @@ void TableSink::put_header() {
   if (has_header_) return;
   has_header_ = true;
   if (colour_) output_.put(kBold);
-  output_.put("     #  START (UTC)   CONN   SEND   WAIT   RECV  TOTAL BYTES  ST REQUEST");
+  output_.put("     #   CONN   SEND   WAIT   RECV  TOTAL SPENT ON        BYTES  ST REQUEST");
   if (colour_) output_.put("\x1b[0m");
   output_.end_line();
 }
@@ -105,15 +103,17 @@ void TableSink::write(const Row& row) {
   const Phases phases = measure_phases(exchange, row.connection.handshake);
   const Nanos largest = std::max({phases.connect, phases.send, phases.wait, phases.receive});
   put_cell(std::to_string(row.connection.number) + "." + std::to_string(exchange.number), 6);
-  put_cell(clock_time(exchange.request.first), 12);
   for (const Nanos phase : {phases.connect, phases.send, phases.wait, phases.receive}) {
     put_phase(phase, phase == largest);
   }
   put_phase(phases.total, false);
+  std::string cause = describe_cause(exchange, row.connection.handshake, phases);
+  cause.resize(std::max<std::size_t>(cause.size(), kCauseWidth), ' ');
+  put_cell(cause, kCauseWidth);
   put_cell(short_bytes(exchange.response.bytes), 5);
   const char* const style = exchange.status >= 500 ? kRed : exchange.status >= 400 ? kYellow : "";
   put_cell(exchange.status == 0 ? "-" : std::to_string(exchange.status), 3, style);
-  constexpr std::size_t kUsed = 7 + 13 + 5 * 7 + 6 + 4;
+  constexpr std::size_t kUsed = 7 + 5 * 7 + kCauseWidth + 1 + 6 + 4;
   const bool bad = exchange.outcome != http::Outcome::complete;
   const std::string request = describe_request(exchange, kWidth - kUsed);
   if (colour_ && bad) output_.put(kRed);

@@ -65,7 +65,8 @@ class Score:
 
     def row(self, scenario, end, target, what, expected, got, right):
         """One comparison."""
-        kind = "agreement" if end == "both" else what if what in ("cause", "lost") else "times"
+        kind = what if what in ("cause", "lost", "missing_bytes") else "times"
+        kind = "agreement" if end == "both" else kind
         self.kinds[kind][0 if right else 1] += 1
         if right and self.brief:
             return
@@ -97,6 +98,10 @@ def score_end(score, name, end, exchange, record, rtt):
     if lost is not None:
         got = record.get("lost_packets")
         score.row(name, end, target, "lost", lost, got, got == lost)
+    missing = exchange.get("missing_bytes", {}).get(end)
+    if missing is not None:
+        got = record.get("missing_bytes")
+        score.row(name, end, target, "missing_bytes", missing, got, got == missing)
 
 
 def score_agreement(score, name, exchange, records_, rtt):
