@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <optional>
+#include <poll.h>
 #include <string>
 #include <string_view>
 #include <unistd.h>
@@ -19,11 +20,12 @@
 namespace wirelap {
 namespace {
 
-constexpr int kExitIncomplete = 1;  // a capture was not read to its end, or the output not written
+constexpr int kExitIncomplete = 1;  // a capture is damaged or unreadable, or the output was not written
 constexpr int kExitUsage = 2;
 
 constexpr char kHelp[] =
-    R"(wirelap says, for every request in a packet capture, how long it took and in which phase.
+    R"(wirelap says, for every request in a packet capture, how long it took and
+what the time was spent on.
 
 usage: wirelap [OPTIONS] [CAPTURE...]     '-' or no CAPTURE on a pipe: standard input
 
@@ -36,8 +38,9 @@ usage: wirelap [OPTIONS] [CAPTURE...]     '-' or no CAPTURE on a pipe: standard 
   -h, --help        this text
       --version     the version
 
-Live: tcpdump -U -w - 'tcp port 80' | wirelap
-Exit: 0 all read; 1 a capture could not be read to its end; 2 bad usage.
+Live: tcpdump --immediate-mode -U -w - 'tcp port 80' | wirelap
+Exit: 0 all read (one cut inside its last record counts as read);
+      1 a capture was damaged or unreadable, or output failed; 2 bad usage.
 )";
 
 struct CommandLine {
@@ -149,8 +152,9 @@ class Run {
       const std::optional<Fault> fault = read(capture);
       output_.flush();
       if (fault) std::fprintf(stderr, "wirelap: %s\n", describe(*fault).c_str());
+      // A killed tcpdump leaves a record cut: all that there is was read.
       if (fault && fault->kind != Fault::Kind::cut) all_read = false;
-      if (stopped_) break;
+      if (is_stopped()) break;
     }
     if (!line_.classic) sink_->finish();
     output_.flush();
@@ -171,8 +175,12 @@ class Run {
     }
     const auto fault = line_.classic ? run_classic(input, capture, line_.engine.ports, output_)
                                      : engine_.run(input, capture);
-    stopped_ = input.stopped();
     return fault;
+  }
+
+  static bool is_stopped() {
+    pollfd stop{stop_pipe[0], POLLIN, 0};
+    return ::poll(&stop, 1, 0) > 0;
   }
 
   /// False where the output failed. That its reader left (`| head`) needs no word.
@@ -187,7 +195,6 @@ class Run {
   Output output_;
   std::unique_ptr<Sink> sink_;
   Engine engine_;
-  bool stopped_ = false;
 };
 
 }  // namespace

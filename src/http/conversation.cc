@@ -101,26 +101,34 @@ Exchange& Conversation::exchange_for_request(std::uint64_t offset) {
   return exchange != nullptr ? *exchange : open_exchange();
 }
 
-Exchange& Conversation::exchange_for_response() {
-  const auto asked_before_this = [this](const Exchange* exchange) {
-    return exchange != nullptr && exchange->request.begun && !exchange->response.begun &&
-           exchange->request.begin < arrival_.acknowledged;
-  };
-  // After lost responses the last request that this one can answer is its own.
-  while (resynced_ && asked_before_this(open_.front()) && asked_before_this(open_.front()->next)) {
+Exchange& Conversation::exchange_for_response(std::uint64_t offset) {
+  if (std::exchange(resynced_, false)) give_up_unanswered(offset);
+  Exchange* const first = open_.front();
+  return first != nullptr && is_asked(*first) ? *first : open_exchange();
+}
+
+/// After lost responses: gives up the requests that they may have answered,
+/// before the response that begins at `offset`. It answers a request that was
+/// sent when the client had all before it. Of requests sent without waiting any
+/// may be its own, and none is.
+void Conversation::give_up_unanswered(std::uint64_t offset) {
+  while (open_.front() != nullptr && is_asked(*open_.front()) && open_.front()->seen < offset) {
     finish_exchange(*open_.front(), Outcome::gap, arrival_.time);
   }
-  resynced_ = false;
-  Exchange* const first = open_.front();
-  return asked_before_this(first) ? *first : open_exchange();
+}
+
+/// Whether the response that begins now can answer the request of `exchange`.
+bool Conversation::is_asked(const Exchange& exchange) const {
+  return exchange.request.begun && !exchange.response.begun && exchange.request.begin < arrival_.acknowledged;
 }
 
 void Conversation::on_begin(Role role, std::uint64_t offset) {
   Exchange*& exchange = current(role);
   if (role == Role::request) {
     exchange = &exchange_for_request(offset);
+    exchange->seen = arrival_.acknowledged;
   } else if (exchange == nullptr) {
-    exchange = &exchange_for_response();
+    exchange = &exchange_for_response(offset);
     exchange->acknowledged = arrival_.acknowledged;
   }
   Message& begun = message(*exchange, role);

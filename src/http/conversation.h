@@ -95,7 +95,9 @@ class Conversation : public Attachment {
 
   Exchange& open_exchange();
   Exchange& exchange_for_request(std::uint64_t offset);
-  Exchange& exchange_for_response();
+  Exchange& exchange_for_response(std::uint64_t offset);
+  void give_up_unanswered(std::uint64_t offset);
+  bool is_asked(const Exchange& exchange) const;
   void restart_response();
   void pass_requests(std::uint64_t offset);
   void finish_if_complete(Exchange& exchange);

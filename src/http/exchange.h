@@ -57,6 +57,7 @@ struct Exchange {
   bool judged = false;             ///< `spent` is known: a round trip to either end was seen
   TcpCounts tcp_before;            ///< the connection's when it began
   Spent spent_before;
+  std::uint64_t seen = 0;          ///< of the response stream, by the request's first byte's segment
   std::uint64_t acknowledged = 0;  ///< of the request stream, by the response's first byte
   Outcome outcome = Outcome::complete;
   Exchange* next = nullptr;        ///< in its queue

@@ -25,8 +25,8 @@ void put_json_text(Output& output, std::string_view text);
 /// characters and broken UTF-8 as in JSON.
 void put_csv_text(Output& output, std::string_view text);
 
-/// `text` with all but printable ASCII as \xNN, cut to `width` columns with an
-/// ellipsis of dots.
+/// `text` with all but printable ASCII as \xNN, cut to `width` columns, at least
+/// 2, with an ellipsis of dots.
 std::string fit_text(std::string_view text, std::size_t width);
 
 /// Appends an address as text: dotted decimal, or RFC 5952.

@@ -10,6 +10,7 @@ namespace wirelap {
 namespace {
 
 constexpr std::size_t kWidth = 100;
+constexpr std::size_t kNumberWidth = 6;
 constexpr std::size_t kCauseWidth = sizeof "ack_delay 100%" - 1;
 constexpr const char* kBold = "\x1b[1m";
 constexpr const char* kRed = "\x1b[31m";
@@ -102,7 +103,8 @@ void TableSink::write(const Row& row) {
   const http::Exchange& exchange = row.exchange;
   const Phases phases = measure_phases(exchange, row.connection.handshake);
   const Nanos largest = std::max({phases.connect, phases.send, phases.wait, phases.receive});
-  put_cell(std::to_string(row.connection.number) + "." + std::to_string(exchange.number), 6);
+  const std::string number = std::to_string(row.connection.number) + "." + std::to_string(exchange.number);
+  put_cell(number, kNumberWidth);
   for (const Nanos phase : {phases.connect, phases.send, phases.wait, phases.receive}) {
     put_phase(phase, phase == largest);
   }
@@ -113,9 +115,10 @@ void TableSink::write(const Row& row) {
   put_cell(short_bytes(exchange.response.bytes), 5);
   const char* const style = exchange.status >= 500 ? kRed : exchange.status >= 400 ? kYellow : "";
   put_cell(exchange.status == 0 ? "-" : std::to_string(exchange.status), 3, style);
-  constexpr std::size_t kUsed = 7 + 5 * 7 + kCauseWidth + 1 + 6 + 4;
+  constexpr std::size_t kAfterNumber = 1 + 5 * 7 + kCauseWidth + 1 + 6 + 4;
+  const std::size_t used = std::max(number.size(), kNumberWidth) + kAfterNumber;
   const bool bad = exchange.outcome != http::Outcome::complete;
-  const std::string request = describe_request(exchange, kWidth - kUsed);
+  const std::string request = describe_request(exchange, kWidth - used);
   if (colour_ && bad) output_.put(kRed);
   output_.put(request);
   if (colour_ && bad) output_.put("\x1b[0m");
