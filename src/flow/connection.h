@@ -56,6 +56,7 @@ struct Connection {
   Handshake handshake;
   TcpCounts counts;
   Nanos last_time = 0;       ///< of its latest packet
+  std::uint64_t last_frame = 0;
   std::unique_ptr<Timing> timing;  ///< from the first payload on
   Attachment* attachment = nullptr;
   Side client = Side::low;   ///< has a meaning only with client_known

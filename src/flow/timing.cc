@@ -69,13 +69,7 @@ bool Timing::take_acknowledgment(Side side, const Acknowledged& now, TcpCounts& 
   const bool unneeded = resent_.time != kUnknownTime && resent_.sender == other(side) && was_unneeded(now);
   if (unneeded) {
     counts.unneeded += 1;
-    // What came since was judged as it is; only the wait for this segment is not over.
-    if (advanced_ == resent_.time) {
-      spent_ = resent_.spent;
-      advanced_ = resent_.advanced;
-      mover_ = resent_.mover;
-    }
-    resent_.time = kUnknownTime;
+    give_back_loss();
   }
   if (data.acknowledged.reached(now.offset) == kUnknownTime) {
     // The quickest answer to data tells the way to its receiver.
@@ -92,12 +86,26 @@ bool Timing::take_acknowledgment(Side side, const Acknowledged& now, TcpCounts& 
   return unneeded;
 }
 
+/// Undoes the loss of what was sent again for nothing. Where nothing has been
+/// judged since, the wait goes on as it was before.
+void Timing::give_back_loss() {
+  if (advanced_ == resent_.time) {
+    spent_ = resent_.spent;
+    advanced_ = resent_.advanced;
+    mover_ = resent_.mover;
+  } else {
+    spent_.by[kLoss] -= resent_.charged;
+    spent_.by[kNetwork] += resent_.charged;
+  }
+  resent_.time = kUnknownTime;
+}
+
 /// Whether the receiver had what `resent_` sent again: it says so, or
 /// acknowledged it sooner than an answer to the second one can come.
 bool Timing::was_unneeded(const Acknowledged& now) const {
   if (now.duplicate_sack) return true;
   const Nanos beyond = or_zero(path_to(other(resent_.sender)));
-  return now.offset >= resent_.end && now.time - resent_.time < beyond * 3 / 4;
+  return now.offset >= resent_.end && now.time - resent_.time < beyond * 9 / 10;
 }
 
 bool Timing::take_data(const Placed& placed, Side client, TcpCounts& counts) {
@@ -174,7 +182,7 @@ bool Timing::take_seen_before(const Placed& placed, Side client, TcpCounts& coun
   counts.retransmitted += 1;
   if (static_cast<std::int64_t>(placed.acknowledged) >= placed.end()) return false;
   counts.lost += 1;
-  resent_ = {placed.sender, static_cast<std::uint64_t>(placed.end()), placed.mark.time, spent_, advanced_, mover_};
+  resent_ = {placed.sender, static_cast<std::uint64_t>(placed.end()), placed.mark.time, spent_, advanced_, mover_, 0};
   const OffsetLog::Point* const first = from.sent.find(static_cast<std::uint64_t>(std::max<std::int64_t>(placed.begin, 0)) + 1);
   if (first != nullptr) {
     if (first->time > advanced_) judge(placed, client, first->time, false);
@@ -184,6 +192,7 @@ bool Timing::take_seen_before(const Placed& placed, Side client, TcpCounts& coun
     spent_.by[kLoss] += meanwhile;
   }
   spend(kLoss, placed.mark.time);
+  resent_.charged = spent_.by[kLoss] - resent_.spent.by[kLoss];
   mover_ = placed.sender;
   return true;
 }

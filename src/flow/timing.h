@@ -163,12 +163,14 @@ class Timing {
     Spent spent;
     Nanos advanced;
     Side mover;
+    Nanos charged;  // to kLoss, for it
   };
 
   Direction& direction(Side side) { return streams_[index(side)]; }
   static bool has_steady_ids(const Direction& from) { return from.id_steps >= (from.own_ids ? 1 : 3); }
   static Cause application(Side sender, Side client) { return sender == client ? kClient : kServer; }
 
+  void give_back_loss();
   bool was_unneeded(const Acknowledged& now) const;
   bool take_seen_before(const Placed& placed, Side client, TcpCounts& counts);
   void note_hole(Direction& from, const Placed& placed);

@@ -62,6 +62,7 @@ class Tracker {
     consumer_.on_packet(connection, sender, segment);
     if (!connection.closed) [[likely]] take_open(connection, sender, segment);
     connection.last_time = segment.time;
+    connection.last_frame = segment.frame;
   }
 
   /// Ends every connection: the capture is over at `time`.
@@ -69,7 +70,7 @@ class Tracker {
     table_.for_each([&](Connection& connection) {
       for (const Side side : {Side::low, Side::high}) {
         const Stream& stream = connection.stream(side);
-        const Arrival last{connection.last_time, 0, 0};
+        const Arrival last = last_arrival(connection);
         give_up_holes(connection, side, Stream::kNever, last);
         give_up_holes(connection, side, stream.fin == Stream::kNever ? stream.acknowledged : stream.fin, last);
       }
@@ -81,6 +82,8 @@ class Tracker {
   // Closed connections are remembered for a while, since late packets of theirs
   // are no new ones.
   static constexpr std::size_t kClosedKept = 4096;
+
+  static Arrival last_arrival(const Connection& connection) { return {connection.last_time, connection.last_frame, 0}; }
 
   static void count_window(Connection& connection, const Segment& segment) {
     if (segment.tcp.window == 0 && (segment.tcp.flags & (kSyn | kRst)) == 0) ++connection.counts.zero_windows;
@@ -97,7 +100,7 @@ class Tracker {
     take_payload(connection, sender, segment);
     if ((segment.tcp.flags & kRst) == 0) [[likely]] return;
     for (const Side side : {Side::low, Side::high}) {
-      give_up_holes(connection, side, connection.stream(side).acknowledged, {connection.last_time, segment.frame, 0});
+      give_up_holes(connection, side, connection.stream(side).acknowledged, last_arrival(connection));
     }
     if (!connection.closed) close(connection, Ending::reset, segment.time);
   }
@@ -167,7 +170,7 @@ class Tracker {
     const bool carries = segment.data_length != 0 || fin;
     // The other end's bytes were acknowledged before, and the connection goes on without them.
     if (carries && reverse.acknowledged > reverse.next) [[unlikely]] {
-      give_up_holes(connection, other(sender), reverse.acknowledged, {connection.last_time, segment.frame, 0});
+      give_up_holes(connection, other(sender), reverse.acknowledged, last_arrival(connection));
     }
     Arrival arrival{segment.time, segment.frame, 0};
     if ((tcp.flags & kAck) != 0) {

@@ -62,6 +62,8 @@ void Conversation::finish(Role role, const Arrival& arrival) {
 
 void Conversation::end(Outcome outcome, Nanos time) {
   confirm(Stream::kNever);
+  requests_.reveal_start_line(*this);
+  responses_.reveal_start_line(*this);
   while (Exchange* const exchange = open_.front()) {
     if (is_unasked(*exchange)) {
       finish_exchange(*exchange, Outcome::gap, exchange->response.last);
@@ -127,6 +129,8 @@ void Conversation::on_begin(Role role, std::uint64_t offset) {
   if (role == Role::request) {
     exchange = &exchange_for_request(offset);
     exchange->seen = arrival_.acknowledged;
+    exchange->first_frame = arrival_.frame;
+    exchange->spent_before = connection_.timing->spent_until(arrival_.time, client());
   } else if (exchange == nullptr) {
     exchange = &exchange_for_response(offset);
     exchange->acknowledged = arrival_.acknowledged;
@@ -137,23 +141,28 @@ void Conversation::on_begin(Role role, std::uint64_t offset) {
   if (begun.bytes == 0) begun.begin = offset;  // else interim responses came before
 }
 
-Framing Conversation::on_head(Role role, const Head& head) {
-  Exchange* const exchange = current(role);  // null where it has been given up
+void Conversation::on_start_line(Role role, const Head& head) {
+  Exchange* const exchange = current(role);
+  if (exchange == nullptr || (role == Role::response && head.is_interim())) return;
   if (role == Role::request) {
-    if (exchange != nullptr) {
-      exchange->method.assign(head.method);
-      exchange->target.assign(head.target);
-      exchange->host.assign(head.host);
-      exchange->minor_version = head.minor_version;
-    }
-    return request_framing(head);
+    exchange->method.assign(head.method);
+    exchange->target.assign(head.target);
+    exchange->host.assign(head.host);
+  } else {
+    exchange->status = head.status;
   }
-  const bool interim = head.status < 200 && head.status != 101;
-  if (interim) return {Framing::Kind::length, 0};
-  if (exchange == nullptr) return response_framing(head, {});
-  exchange->status = head.status;
-  if (!exchange->request.begun) exchange->minor_version = head.minor_version;
-  return response_framing(head, exchange->method);
+  if (role == Role::request || !exchange->request.begun) exchange->minor_version = head.minor_version;
+}
+
+Framing Conversation::on_head(Role role, const Head& head) {
+  on_start_line(role, head);
+  if (role == Role::request) return request_framing(head);
+  if (head.is_interim()) return {Framing::Kind::length, 0};
+  const Exchange* const exchange = current(role);  // null where it has been given up
+  const std::string_view method = exchange != nullptr ? std::string_view(exchange->method) : std::string_view();
+  // From here on the client's bytes are the tunnel's, too.
+  if (begins_tunnel(head, method)) requests_.stop();
+  return response_framing(head, method);
 }
 
 void Conversation::on_bytes(Role role, std::uint64_t count, std::uint64_t body) {
@@ -174,7 +183,7 @@ void Conversation::on_missing(Role role, std::uint64_t count) {
 void Conversation::on_end(Role role) {
   Exchange* const exchange = current(role);
   if (exchange == nullptr) return;
-  if (role == Role::response && exchange->status == 0) return restart_response();
+  if (role == Role::response && exchange->status == Exchange::kNoStatus) return restart_response();
   message(*exchange, role).complete = true;
   current(role) = nullptr;
   finish_if_complete(*exchange);
@@ -222,8 +231,13 @@ void Conversation::on_garbage(Role role) {
   if (current(role) == nullptr) return;
   Exchange& exchange = *current(role);
   current(role) = nullptr;
+  // An answer that cannot be read is one all the same.
+  if (role == Role::response && exchange.request.begun) {
+    resynced_ = true;
+    return finish_exchange(exchange, Outcome::gap, arrival_.time);
+  }
   message(exchange, role) = {};
-  if (exchange.request.begun || exchange.response.begun) return;
+  if (exchange.response.begun) return;
   open_.remove(exchange);
   --exchanges_;
   pool_.give_back(exchange);

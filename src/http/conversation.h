@@ -77,6 +77,7 @@ class Conversation : public Attachment {
   friend class Parser;  // calls the events below
   void on_begin(Role role, std::uint64_t offset);
   Framing on_head(Role role, const Head& head);
+  void on_start_line(Role role, const Head& head);
   void on_bytes(Role role, std::uint64_t count, std::uint64_t body);
   void on_missing(Role role, std::uint64_t count);
   void on_end(Role role);

@@ -39,12 +39,14 @@ struct Message {
 /// A request and its response. Of an exchange whose request was not captured
 /// (`request.begun` is false) the response's part alone is known.
 struct Exchange {
+  static constexpr int kNoStatus = -1;
+
   std::uint64_t number = 0;        ///< in its connection, from 1
   Message request;
   Message response;
   std::string method, host, target;
   std::uint8_t minor_version = 1;  ///< HTTP/1.x, by the request, else by the response
-  int status = 0;                  ///< of the final response; 0 while there is none
+  int status = kNoStatus;          ///< of the final response
   std::uint64_t missing_bytes = 0;
   std::uint64_t first_frame = 0;
   std::uint64_t last_frame = 0;

@@ -74,7 +74,7 @@ bool parse_status_line(std::string_view line, Head& head) {
   if (status.size() != 3 || !std::all_of(status.begin(), status.end(), is_digit)) return false;
   if (rest.size() > 3 && rest[3] != ' ') return false;
   head.status = (status[0] - '0') * 100 + (status[1] - '0') * 10 + (status[2] - '0');
-  return head.status >= 100;
+  return true;
 }
 
 bool parse_start_line(std::string_view line, Role role, Head& head) {
@@ -171,6 +171,15 @@ std::optional<Head> parse_head(std::string_view bytes, Role role) {
   return head;
 }
 
+std::optional<Head> parse_cut_head(std::string_view bytes, Role role) {
+  const std::size_t last = bytes.rfind('\n');
+  return last == std::string_view::npos ? std::nullopt : parse_head(bytes.substr(0, last + 1), role);
+}
+
+bool begins_tunnel(const Head& head, std::string_view method) {
+  return head.status == 101 || (method == "CONNECT" && head.status / 100 == 2);
+}
+
 Framing request_framing(const Head& head) {
   if (head.chunked) return {Framing::Kind::chunked, 0};
   if (head.content_length && !head.transfer_encoding) return {Framing::Kind::length, *head.content_length};
@@ -179,7 +188,7 @@ Framing request_framing(const Head& head) {
 
 Framing response_framing(const Head& head, std::string_view method) {
   if (method == "HEAD" || head.status == 204 || head.status == 304) return {Framing::Kind::length, 0};
-  if (head.status == 101 || (method == "CONNECT" && head.status / 100 == 2)) return {Framing::Kind::until_close, 0};
+  if (begins_tunnel(head, method)) return {Framing::Kind::until_close, 0};
   if (head.chunked) return {Framing::Kind::chunked, 0};
   if (head.transfer_encoding || head.bad_length || !head.content_length) return {Framing::Kind::until_close, 0};
   return {Framing::Kind::length, *head.content_length};

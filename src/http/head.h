@@ -16,13 +16,16 @@ enum class Role : std::uint8_t { request, response };
 /// A head. The views point into the bytes that were parsed.
 struct Head {
   std::uint8_t minor_version = 1;  ///< of HTTP/1
-  int status = 0;                  ///< of a response: 100 to 999
+  int status = 0;                  ///< of a response: three digits
   std::string_view method;         ///< of a request, as the others
   std::string_view target;
   std::string_view host;
   std::optional<std::uint64_t> content_length;
   bool chunked = false;            ///< chunked is the last transfer coding
   bool transfer_encoding = false;  ///< there is one, of whatever kind
+  /// Whether the final response is still to come (RFC 9110, 15.2); 101 is final here.
+  bool is_interim() const { return status >= 100 && status < 200 && status != 101; }
+
   bool bad_length = false;         ///< Content-Length is no number, or says two different things
 };
 
@@ -53,6 +56,14 @@ std::size_t find_head_end(std::string_view bytes, std::size_t from);
 
 /// Parses a whole head; nothing where its start line is not one of HTTP/1.
 std::optional<Head> parse_head(std::string_view bytes, Role role);
+
+/// Parses the start line and those field lines of a head that are whole; nothing
+/// where the start line is not.
+std::optional<Head> parse_cut_head(std::string_view bytes, Role role);
+
+/// Whether after this response the connection belongs to another protocol
+/// (RFC 9110, 7.8 and 9.3.6).
+bool begins_tunnel(const Head& head, std::string_view method);
 
 /// Framing of a request's body.
 Framing request_framing(const Head& head);

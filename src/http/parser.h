@@ -22,6 +22,7 @@ namespace wirelap::http {
 /// Parses messages of one role. `Handler` has:
 ///   void on_begin(Role, std::uint64_t offset)  at a message's first byte, which has this offset in its stream
 ///   Framing on_head(Role, const Head&)   its head is whole; says how its body ends
+///   void on_start_line(Role, const Head&)  of a head whose rest is not captured
 ///   void on_bytes(Role, std::uint64_t count, std::uint64_t body)  `count` bytes more of it, `body` of them content
 ///   void on_missing(Role, std::uint64_t count)  of the bytes told just before, that many are not captured
 ///   void on_end(Role)                    it is complete
@@ -41,7 +42,7 @@ class Parser {
   void feed(Bytes bytes, Handler& handler) {
     offset_ += bytes.size();
     if (state_ == State::lost && begins_message(bytes, role_)) state_ = State::idle;
-    while (!bytes.empty() && state_ != State::lost) {
+    while (!bytes.empty() && state_ != State::lost && state_ != State::stopped) {
       switch (state_) {
         case State::idle: take_idle(bytes, handler); break;
         case State::head: take_head(bytes, handler); break;
@@ -65,7 +66,8 @@ class Parser {
       count -= taken;
       pass_body(taken, handler);
     }
-    if (count == 0 || state_ == State::lost) return;
+    if (count == 0 || state_ == State::lost || state_ == State::stopped) return;
+    reveal_start_line(handler);
     if (state_ != State::idle) {
       handler.on_bytes(role_, count, 0);
       handler.on_missing(role_, count);
@@ -77,6 +79,16 @@ class Parser {
   template <class Handler>
   void finish(Handler& handler) {
     if (state_ == State::until_close) end_message(handler);
+  }
+
+  /// What comes from here on is none of this parser's.
+  void stop() { state_ = State::stopped; }
+
+  /// Tells the start line of a head of which no more comes.
+  template <class Handler>
+  void reveal_start_line(Handler& handler) {
+    if (state_ != State::head) return;
+    if (const auto head = parse_cut_head(head_, role_)) handler.on_start_line(role_, *head);
   }
 
   /// Bytes from here on of which only the count matters.
@@ -102,6 +114,7 @@ class Parser {
     chunk_end,    // the line end after a chunk
     trailer,
     lost,
+    stopped,
   };
   static constexpr std::uint64_t kEndless = std::numeric_limits<std::uint64_t>::max();
 

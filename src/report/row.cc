@@ -77,7 +77,7 @@ Spent measure_causes(const http::Exchange& exchange, const Handshake& handshake,
   if (exchange.number == 1) add_connect(handshake, phases.connect, spent);
   // Time found to be loss after its exchange had begun to count it as network.
   if (spent.by[kNetwork] < 0) spent.by[kLoss] += std::exchange(spent.by[kNetwork], 0);
-  spent.by[kLoss] = std::max<Nanos>(spent.by[kLoss], 0);
+  for (Nanos& part : spent.by) part = std::max<Nanos>(part, 0);
   // The ledger is the connection's. Where messages overlap or clocks step, an
   // exchange's own time can differ from it.
   for (Nanos rest = phases.total - spent.total(); rest != 0; rest = phases.total - spent.total()) {

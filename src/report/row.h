@@ -88,7 +88,7 @@ void visit_columns(const Row& row, Visitor&& visit) {
   visit.text("method", exchange.method, !exchange.method.empty());
   visit.text("host", exchange.host, !exchange.host.empty());
   visit.text("target", exchange.target, !exchange.target.empty());
-  visit.integer("status", static_cast<std::uint64_t>(exchange.status), exchange.status != 0);
+  visit.integer("status", static_cast<std::uint64_t>(exchange.status), exchange.status != http::Exchange::kNoStatus);
   visit.integer("request_bytes", request.bytes);
   visit.integer("response_bytes", response.bytes);
   visit.integer("request_body_bytes", request.body_bytes);

@@ -114,7 +114,7 @@ void TableSink::write(const Row& row) {
   put_cell(cause, kCauseWidth);
   put_cell(short_bytes(exchange.response.bytes), 5);
   const char* const style = exchange.status >= 500 ? kRed : exchange.status >= 400 ? kYellow : "";
-  put_cell(exchange.status == 0 ? "-" : std::to_string(exchange.status), 3, style);
+  put_cell(exchange.status == http::Exchange::kNoStatus ? "-" : std::to_string(exchange.status), 3, style);
   constexpr std::size_t kAfterNumber = 1 + 5 * 7 + kCauseWidth + 1 + 6 + 4;
   const std::size_t used = std::max(number.size(), kNumberWidth) + kAfterNumber;
   const bool bad = exchange.outcome != http::Outcome::complete;
