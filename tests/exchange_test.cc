@@ -49,7 +49,7 @@ class Keeper : public Sink {
     CHECK(sum == phases.total);
     const int client = index(row.connection.client);
     rows.push_back({row.connection.number, exchange.number, exchange.tcp.packets, exchange.missing_bytes,
-                    exchange.method, exchange.target, std::string(name_of(exchange.outcome)), exchange.status,
+                    exchange.method, exchange.target, std::string(name_of(exchange.outcome)), std::max(exchange.status, 0),
                     row.connection.key.ports[client], row.connection.key.ports[1 - client],
                     exchange.request.first == kUnknownTime ? -1 : milli(exchange.request.first - kStart),
                     milli(phases.connect), milli(phases.send), milli(phases.wait), milli(phases.receive),

@@ -626,7 +626,7 @@ TEST_CASE("formats: values") {
 
   sample.exchange.request = {};
   sample.exchange.method.clear();
-  sample.exchange.status = 0;
+  sample.exchange.status = http::Exchange::kNoStatus;
   sample.connection().set_client(Side::high);
   sample.connection().handshake = {};
   sample.connection().key.tag = 1u << 24 | 100;

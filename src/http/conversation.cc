@@ -6,6 +6,8 @@
 namespace wirelap::http {
 namespace {
 
+constexpr int index(Role role) { return static_cast<int>(role); }
+
 bool at_start(const Stream& stream) { return stream.from_syn && stream.next == 0; }
 
 Parser make_parser(Role role, const Stream& stream) { return {role, stream.next, at_start(stream)}; }
@@ -65,7 +67,7 @@ void Conversation::end(Outcome outcome, Nanos time) {
   requests_.reveal_start_line(*this);
   responses_.reveal_start_line(*this);
   while (Exchange* const exchange = open_.front()) {
-    if (is_unasked(*exchange)) {
+    if (is_unasked(*exchange) || exchange == adrift_[index(Role::response)]) {
       finish_exchange(*exchange, Outcome::gap, exchange->response.last);
       continue;
     }
@@ -84,7 +86,7 @@ Exchange& Conversation::open_exchange() {
   exchange.tcp_before.packets -= 1;  // the packet that brought its first byte is its own
   if (exchange.number == 1 && connection_.handshake.ack != kUnknownTime) {
     exchange.tcp_before = {};
-    exchange.max_gap = connection_.handshake.max_gap;
+    exchange.gap_alone = connection_.handshake.max_gap;
   }
   if (!open_.empty()) {
     exchange.idle = 0;
@@ -125,6 +127,8 @@ bool Conversation::is_asked(const Exchange& exchange) const {
 }
 
 void Conversation::on_begin(Role role, std::uint64_t offset) {
+  end_adrift();
+  adrift_[index(Role::request)] = nullptr;
   Exchange*& exchange = current(role);
   if (role == Role::request) {
     exchange = &exchange_for_request(offset);
@@ -217,13 +221,27 @@ void Conversation::on_lost(Role role) {
   Exchange* const exchange = current(role);
   current(role) = nullptr;
   if (role == Role::response) resynced_ = true;
-  if (exchange == nullptr) return;
-  // With a response's end its exchange's is hidden; a request whose end is may
-  // still be answered.
-  if (role == Role::response) {
-    finish_exchange(*exchange, Outcome::gap, arrival_.time);
-  } else {
-    finish_if_complete(*exchange);
+  adrift_[index(role)] = exchange;
+  if (exchange != nullptr && role == Role::response) close_account(*exchange, arrival_.time);
+  if (exchange != nullptr && role == Role::request) finish_if_complete(*exchange);
+}
+
+/// Until another message begins, what comes belongs to the one whose end is hidden.
+void Conversation::on_stray(Role role, std::uint64_t count, bool missing) {
+  Exchange* const exchange = adrift_[index(role)];
+  if (exchange == nullptr || (role == Role::request && exchange->response.begun)) return;
+  Message& late = message(*exchange, role);
+  late.bytes += count;
+  late.last = arrival_.time;
+  if (missing) exchange->missing_bytes += count;
+  exchange->last_frame = std::max(exchange->last_frame, arrival_.frame);
+  if (role == Role::response) close_account(*exchange, arrival_.time);
+}
+
+/// Another message begins: the response whose end was hidden has ended.
+void Conversation::end_adrift() {
+  if (Exchange* const exchange = adrift_[index(Role::response)]) {
+    finish_exchange(*exchange, Outcome::gap, exchange->response.last);
   }
 }
 
@@ -245,16 +263,17 @@ void Conversation::on_garbage(Role role) {
 
 void Conversation::finish_exchange(Exchange& exchange, Outcome outcome, Nanos time) {
   exchange.outcome = outcome;
-  for (const Exchange* later = exchange.next; later != nullptr; later = later->next) {
-    exchange.max_gap = std::max(exchange.max_gap, later->max_gap);
-  }
+  // A response whose end is hidden was summed up at each byte that came of it.
+  if (adrift_[index(Role::response)] != &exchange) close_account(exchange, time);
   if (Exchange* const before = open_.remove(exchange)) {
-    before->max_gap = std::max(before->max_gap, exchange.max_gap);
+    before->gap_alone = std::max(before->gap_alone, exchange.gap_alone);
   }
-  close_account(exchange, time);
   previous_end_ = time;
   if (requesting_ == &exchange) requesting_ = nullptr;
   if (responding_ == &exchange) responding_ = nullptr;
+  for (Exchange*& adrift : adrift_) {
+    if (adrift == &exchange) adrift = nullptr;
+  }
   const bool whole = outcome == Outcome::complete || outcome == Outcome::gap;
   const bool confirmed = exchange.response.end() <= connection_.stream(server()).acknowledged;
   if (whole && !confirmed && connection_.timing->may_get_lost(server())) {
@@ -268,6 +287,10 @@ void Conversation::finish_exchange(Exchange& exchange, Outcome outcome, Nanos ti
 void Conversation::close_account(Exchange& exchange, Nanos time) const {
   const Timing& timing = *connection_.timing;
   exchange.ended = time;
+  exchange.max_gap = exchange.gap_alone;
+  for (const Exchange* later = exchange.next; later != nullptr; later = later->next) {
+    exchange.max_gap = std::max(exchange.max_gap, later->gap_alone);
+  }
   exchange.tcp = connection_.counts - exchange.tcp_before;
   exchange.spent = timing.spent_until(time, client()) - exchange.spent_before;
   exchange.judged = timing.path_to(client()) != kUnknownTime || timing.path_to(server()) != kUnknownTime;

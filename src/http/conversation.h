@@ -28,7 +28,7 @@ class Conversation : public Attachment {
 
   /// The connection's next packet, before its bytes: `gap` is the time since the one before it.
   void on_packet(Nanos gap) {
-    if (!open_.empty() && gap > open_.back()->max_gap) open_.back()->max_gap = gap;
+    if (!open_.empty() && gap > open_.back()->gap_alone) open_.back()->gap_alone = gap;
   }
 
   /// The next bytes of the stream that carries messages of `role`.
@@ -82,6 +82,7 @@ class Conversation : public Attachment {
   void on_missing(Role role, std::uint64_t count);
   void on_end(Role role);
   void on_lost(Role role);
+  void on_stray(Role role, std::uint64_t count, bool missing);
   void on_garbage(Role role);
 
   Parser& parser(Role role) { return role == Role::request ? requests_ : responses_; }
@@ -102,6 +103,7 @@ class Conversation : public Attachment {
   void restart_response();
   void pass_requests(std::uint64_t offset);
   void finish_if_complete(Exchange& exchange);
+  void end_adrift();
   void finish_exchange(Exchange& exchange, Outcome outcome, Nanos time);
   void tell_whom_to_wait_for() const;
   void close_account(Exchange& exchange, Nanos time) const;
@@ -118,6 +120,7 @@ class Conversation : public Attachment {
   ExchangeQueue finished_;
   Exchange* requesting_ = nullptr;  // whose request is being read
   Exchange* responding_ = nullptr;
+  Exchange* adrift_[2] = {nullptr, nullptr};  // whose message, by Role, has an end that is not known
   Arrival arrival_;                 // of the bytes being fed
   std::uint64_t exchanges_ = 0;
   Nanos previous_end_ = kUnknownTime;  // of the exchange before, or of the handshake

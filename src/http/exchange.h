@@ -52,8 +52,8 @@ struct Exchange {
   std::uint64_t last_frame = 0;
   Nanos ended = kUnknownTime;      ///< its last byte, or what ended it before
   Nanos idle = kUnknownTime;       ///< since the exchange before it or the handshake
-  Nanos max_gap = 0;               ///< longest time between two packets inside it; while it is open,
-                                   ///< of those before the next exchange began
+  Nanos max_gap = 0;               ///< longest time between two packets inside it
+  Nanos gap_alone = 0;             ///< the same before the next exchange began, while both are open
   TcpCounts tcp;                   ///< inside it
   Spent spent;                     ///< from its first byte to its end, by cause; adds up to that time
   bool judged = false;             ///< `spent` is known: a round trip to either end was seen

@@ -27,6 +27,7 @@ namespace wirelap::http {
 ///   void on_missing(Role, std::uint64_t count)  of the bytes told just before, that many are not captured
 ///   void on_end(Role)                    it is complete
 ///   void on_lost(Role)                   a hole or bad framing hides where it ends; also between messages
+///   void on_stray(Role, std::uint64_t count, bool missing)  bytes passed over while lost
 ///   void on_garbage(Role)                what began is no HTTP/1 message
 class Parser {
  public:
@@ -41,7 +42,7 @@ class Parser {
   template <class Handler>
   void feed(Bytes bytes, Handler& handler) {
     offset_ += bytes.size();
-    if (state_ == State::lost && begins_message(bytes, role_)) state_ = State::idle;
+    if (state_ == State::lost) find_start(bytes, handler);
     while (!bytes.empty() && state_ != State::lost && state_ != State::stopped) {
       switch (state_) {
         case State::idle: take_idle(bytes, handler); break;
@@ -66,7 +67,8 @@ class Parser {
       count -= taken;
       pass_body(taken, handler);
     }
-    if (count == 0 || state_ == State::lost || state_ == State::stopped) return;
+    if (count == 0 || state_ == State::stopped) return;
+    if (state_ == State::lost) return handler.on_stray(role_, count, missing);
     reveal_start_line(handler);
     if (state_ != State::idle) {
       handler.on_bytes(role_, count, 0);
@@ -123,6 +125,15 @@ class Parser {
   }
 
   static std::string_view text(Bytes bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+
+  template <class Handler>
+  void find_start(Bytes bytes, Handler& handler) {
+    if (begins_message(bytes, role_)) {
+      state_ = State::idle;
+    } else if (!bytes.empty()) {
+      handler.on_stray(role_, bytes.size(), false);
+    }
+  }
 
   template <class Handler>
   void take_idle(Bytes& bytes, Handler& handler) {
