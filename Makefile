@@ -39,13 +39,16 @@ help:
 define flavour
 $(BUILD)/$(1)/%.o: %.cc Makefile
 	@mkdir -p $$(@D)
-	$$(CXX) $$(if $$(filter tests/%,$$<),$$(STRICT),$$(PRODUCT)) $(2) -MMD -MP -c -o $$@ $$<
+	@echo compile $$@
+	@$$(CXX) $$(if $$(filter tests/%,$$<),$$(STRICT),$$(PRODUCT)) $(2) -MMD -MP -c -o $$@ $$<
 
 $(BUILD)/$(1)/wirelap: $(patsubst %.cc,$(BUILD)/$(1)/%.o,$(LIBRARY) src/main.cc)
-	$$(CXX) $(2) -o $$@ $$^ $(3)
+	@echo link $$@
+	@$$(CXX) $(2) -o $$@ $$^ $(3)
 
 $(BUILD)/$(1)/run-tests: $(patsubst %.cc,$(BUILD)/$(1)/%.o,$(LIBRARY) $(TESTS))
-	$$(CXX) $(2) -o $$@ $$^ $(3)
+	@echo link $$@
+	@$$(CXX) $(2) -o $$@ $$^ $(3)
 
 -include $(patsubst %.cc,$(BUILD)/$(1)/%.d,$(LIBRARY) $(TESTS) src/main.cc)
 endef

@@ -1,5 +1,6 @@
 // Options and exit codes: the only file that prints or exits.
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <csignal>
@@ -12,6 +13,8 @@
 #include <poll.h>
 #include <string>
 #include <string_view>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <vector>
 
@@ -102,6 +105,13 @@ CommandLine parse_command_line(int argc, char** argv) {
   return line;
 }
 
+/// Descriptors 0 to 2 that are closed would be taken by the next thing opened.
+void hold_standard_descriptors() {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
+    if (::fcntl(fd, F_GETFD) < 0) [[maybe_unused]] const int held = ::open("/dev/null", O_RDONLY);
+  }
+}
+
 int stop_pipe[2] = {-1, -1};
 
 /// SIGINT and SIGTERM end the run as the end of its input does; a second one
@@ -120,6 +130,13 @@ void catch_stop_signals() {
   ::signal(SIGPIPE, SIG_IGN);
 }
 
+/// Columns of the table: a terminal's own, at least 80; elsewhere 100.
+std::size_t table_width(int fd) {
+  winsize size{};
+  if (::ioctl(fd, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 100;
+  return std::max<std::size_t>(size.ws_col, 80);
+}
+
 bool wants_colour(int fd) {
   const char* const no_colour = std::getenv("NO_COLOR");
   const char* const terminal = std::getenv("TERM");
@@ -127,8 +144,20 @@ bool wants_colour(int fd) {
   return ::isatty(fd) && !dumb && (no_colour == nullptr || *no_colour == 0);
 }
 
-int open_output(const std::string& path) {
+/// Whether both name one file: to write there would destroy what is to be read.
+bool is_same_file(const std::string& capture, const std::string& output) {
+  struct stat in{}, out{};
+  const int found = capture == "-" ? ::fstat(STDIN_FILENO, &in) : ::stat(capture.c_str(), &in);
+  return found == 0 && ::stat(output.c_str(), &out) == 0 && S_ISREG(in.st_mode) && in.st_dev == out.st_dev &&
+         in.st_ino == out.st_ino;
+}
+
+int open_output(const CommandLine& line) {
+  const std::string& path = line.output;
   if (path.empty()) return STDOUT_FILENO;
+  for (const std::string& capture : line.captures) {
+    if (is_same_file(capture, path)) die_usage("'" + path + "' is a capture to read: it cannot be the output too");
+  }
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (fd < 0) {
     std::fprintf(stderr, "wirelap: %s: %s\n", printable(path).c_str(), std::strerror(errno));
@@ -143,7 +172,8 @@ class Run {
   Run(const CommandLine& line, int fd)
       : line_(line),
         output_(fd),
-        sink_(make_sink(line.format.value_or(::isatty(fd) ? Format::table : Format::ndjson), output_, wants_colour(fd))),
+        sink_(make_sink(line.format.value_or(::isatty(fd) ? Format::table : Format::ndjson), output_,
+                        TableStyle{wants_colour(fd), table_width(fd)})),
         engine_(line.engine, *sink_) {}
 
   int read_all() {
@@ -171,6 +201,7 @@ class Run {
     if (capture == "-") {
       input.attach(STDIN_FILENO);
     } else if (const int error = input.open(capture); error != 0) {
+      if (error == EINTR && is_stopped()) return std::nullopt;  // a FIFO that nobody opened
       return Fault{Fault::Kind::unreadable, capture, std::strerror(error)};
     }
     const auto fault = line_.classic ? run_classic(input, capture, line_.engine.ports, output_)
@@ -201,7 +232,8 @@ class Run {
 }  // namespace wirelap
 
 int main(int argc, char** argv) {
+  wirelap::hold_standard_descriptors();
   const wirelap::CommandLine line = wirelap::parse_command_line(argc, argv);
   wirelap::catch_stop_signals();
-  return wirelap::Run(line, wirelap::open_output(line.output)).read_all();
+  return wirelap::Run(line, wirelap::open_output(line)).read_all();
 }

@@ -539,7 +539,7 @@ class Sample {
 
   std::string as(Format format, int rows = 1, bool colour = false) {
     Output output(-1);
-    const std::unique_ptr<Sink> sink = make_sink(format, output, colour);
+    const std::unique_ptr<Sink> sink = make_sink(format, output, TableStyle{colour, 100});
     for (int i = 0; i < rows; ++i) sink->write({capture_, 6, connection_, exchange});
     sink->finish();
     return std::string(output.text());

@@ -213,7 +213,8 @@ class Tracker {
     connection.timing = std::make_unique<Timing>();
     Timing& timing = *connection.timing;
     for (const Side side : {Side::low, Side::high}) {
-      timing.set_allowed(side, connection.stream(side).allowed, connection.last_time);
+      const std::uint64_t allowed = connection.stream(side).allowed;
+      if (allowed != 0) timing.set_allowed(side, allowed, connection.last_time);
     }
     if (!connection.agreed()) return;
     // Linux answers a SYN with ID 0, and counts IDs by connection from then on.

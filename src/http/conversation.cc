@@ -45,7 +45,8 @@ void Conversation::feed(Role role, const Chunk& chunk, const Arrival& arrival) {
 }
 
 void Conversation::tell_whom_to_wait_for() const {
-  if (!open_.empty()) connection_.timing->wait_for(requesting_ != nullptr ? client() : server());
+  // While an older request waits for its answer, a newer one keeps nobody waiting.
+  if (!open_.empty()) connection_.timing->wait_for(open_.front() == requesting_ ? client() : server());
 }
 
 void Conversation::skip(Role role, std::uint64_t count, bool missing, const Arrival& arrival) {

@@ -6,12 +6,12 @@
 
 namespace wirelap {
 
-std::unique_ptr<Sink> make_sink(Format format, Output& output, bool colour) {
+std::unique_ptr<Sink> make_sink(Format format, Output& output, TableStyle style) {
   switch (format) {
     case Format::ndjson: return std::make_unique<NdjsonSink>(output);
     case Format::json: return std::make_unique<JsonSink>(output);
     case Format::csv: return std::make_unique<CsvSink>(output);
-    case Format::table: return std::make_unique<TableSink>(output, colour);
+    case Format::table: return std::make_unique<TableSink>(output, style);
   }
   return nullptr;
 }

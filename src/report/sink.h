@@ -1,6 +1,7 @@
 // report: where finished exchanges go.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 
 #include "base/output.h"
@@ -20,7 +21,13 @@ class Sink {
   virtual void finish() {}
 };
 
-/// A sink that writes to `output`, which outlives it; `colour` is for the table.
-std::unique_ptr<Sink> make_sink(Format format, Output& output, bool colour);
+/// How the table looks.
+struct TableStyle {
+  bool colour = false;       ///< with SGR escape sequences (ECMA-48)
+  std::size_t columns = 100; ///< at least 80
+};
+
+/// A sink that writes to `output`, which outlives it.
+std::unique_ptr<Sink> make_sink(Format format, Output& output, TableStyle style = {});
 
 }  // namespace wirelap

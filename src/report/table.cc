@@ -9,7 +9,6 @@
 namespace wirelap {
 namespace {
 
-constexpr std::size_t kWidth = 100;
 constexpr std::size_t kNumberWidth = 6;
 constexpr std::size_t kCauseWidth = sizeof "ack_delay 100%" - 1;
 constexpr const char* kBold = "\x1b[1m";
@@ -79,9 +78,9 @@ std::string short_bytes(std::uint64_t bytes) {
 
 void TableSink::put_cell(std::string_view text, std::size_t width, const char* style) {
   for (std::size_t i = text.size(); i < width; ++i) output_.put(' ');
-  if (colour_) output_.put(style);
+  if (style_.colour) output_.put(style);
   output_.put(text);
-  if (colour_ && *style != 0) output_.put("\x1b[0m");
+  if (style_.colour && *style != 0) output_.put("\x1b[0m");
   output_.put(' ');
 }
 
@@ -92,9 +91,9 @@ void TableSink::put_phase(Nanos duration, bool largest) {
 void TableSink::put_header() {
   if (has_header_) return;
   has_header_ = true;
-  if (colour_) output_.put(kBold);
+  if (style_.colour) output_.put(kBold);
   output_.put("     #   CONN   SEND   WAIT   RECV  TOTAL SPENT ON        BYTES  ST REQUEST");
-  if (colour_) output_.put("\x1b[0m");
+  if (style_.colour) output_.put("\x1b[0m");
   output_.end_line();
 }
 
@@ -118,10 +117,10 @@ void TableSink::write(const Row& row) {
   constexpr std::size_t kAfterNumber = 1 + 5 * 7 + kCauseWidth + 1 + 6 + 4;
   const std::size_t used = std::max(number.size(), kNumberWidth) + kAfterNumber;
   const bool bad = exchange.outcome != http::Outcome::complete;
-  const std::string request = describe_request(exchange, kWidth - used);
-  if (colour_ && bad) output_.put(kRed);
+  const std::string request = describe_request(exchange, style_.columns - used);
+  if (style_.colour && bad) output_.put(kRed);
   output_.put(request);
-  if (colour_ && bad) output_.put("\x1b[0m");
+  if (style_.colour && bad) output_.put("\x1b[0m");
   output_.end_line();
 }
 

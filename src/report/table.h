@@ -1,4 +1,4 @@
-// report: a table for people, 100 columns wide, a line an exchange.
+// report: a table for people, a line an exchange.
 #pragma once
 
 #include <string>
@@ -16,8 +16,7 @@ std::string short_bytes(std::uint64_t bytes);
 
 class TableSink : public Sink {
  public:
-  /// `colour`: with SGR escape sequences (ECMA-48).
-  TableSink(Output& output, bool colour) : output_(output), colour_(colour) {}
+  TableSink(Output& output, TableStyle style) : output_(output), style_(style) {}
   void write(const Row& row) override;
   void finish() override;
 
@@ -27,7 +26,7 @@ class TableSink : public Sink {
   void put_phase(Nanos duration, bool largest);
 
   Output& output_;
-  bool colour_;
+  TableStyle style_;
   bool has_header_ = false;
 };
 
