@@ -188,7 +188,7 @@ Framing request_framing(const Head& head) {
 
 Framing response_framing(const Head& head, std::string_view method) {
   if (method == "HEAD" || head.status == 204 || head.status == 304) return {Framing::Kind::length, 0};
-  if (begins_tunnel(head, method)) return {Framing::Kind::until_close, 0};
+  if (begins_tunnel(head, method)) return {Framing::Kind::tunnel, 0};
   if (head.chunked) return {Framing::Kind::chunked, 0};
   if (head.transfer_encoding || head.bad_length || !head.content_length) return {Framing::Kind::until_close, 0};
   return {Framing::Kind::length, *head.content_length};

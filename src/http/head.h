@@ -35,6 +35,7 @@ struct Framing {
     length,       ///< `length` bytes, 0 for none
     chunked,      ///< until the last chunk
     until_close,  ///< until the stream ends
+    tunnel,       ///< none; what follows, until the stream ends, is another protocol's
   };
   Kind kind = Kind::length;
   std::uint64_t length = 0;

@@ -49,7 +49,8 @@ class Parser {
         case State::head: take_head(bytes, handler); break;
         case State::body:
         case State::chunk_data:
-        case State::until_close: take_body(bytes, handler); break;
+        case State::until_close:
+        case State::tunnel: take_body(bytes, handler); break;
         default: take_chunk_framing(bytes, handler); break;
       }
     }
@@ -62,7 +63,7 @@ class Parser {
     offset_ += count;
     while (count != 0 && in_body()) {
       const std::uint64_t taken = std::min(count, remaining_);
-      handler.on_bytes(role_, taken, taken);
+      handler.on_bytes(role_, taken, content_of(taken));
       if (missing) handler.on_missing(role_, taken);
       count -= taken;
       pass_body(taken, handler);
@@ -80,7 +81,7 @@ class Parser {
   /// The stream has ended: a body that lasts until then is complete.
   template <class Handler>
   void finish(Handler& handler) {
-    if (state_ == State::until_close) end_message(handler);
+    if (state_ == State::until_close || state_ == State::tunnel) end_message(handler);
   }
 
   /// What comes from here on is none of this parser's.
@@ -110,6 +111,7 @@ class Parser {
     head,
     body,         // of `remaining_` bytes
     until_close,
+    tunnel,
     chunk_size,   // RFC 9112, section 7.1
     chunk_extension,
     chunk_data,
@@ -121,8 +123,12 @@ class Parser {
   static constexpr std::uint64_t kEndless = std::numeric_limits<std::uint64_t>::max();
 
   bool in_body() const {
-    return state_ == State::body || state_ == State::chunk_data || state_ == State::until_close;
+    return state_ == State::body || state_ == State::chunk_data || state_ == State::until_close ||
+           state_ == State::tunnel;
   }
+
+  /// Of `count` bytes, those that are the message's content.
+  std::uint64_t content_of(std::uint64_t count) const { return state_ == State::tunnel ? 0 : count; }
 
   static std::string_view text(Bytes bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 
@@ -180,7 +186,8 @@ class Parser {
         begin_chunk_size();
         break;
       case Framing::Kind::until_close:
-        state_ = State::until_close;
+      case Framing::Kind::tunnel:
+        state_ = framing.kind == Framing::Kind::tunnel ? State::tunnel : State::until_close;
         remaining_ = kEndless;
         break;
     }
@@ -189,7 +196,7 @@ class Parser {
   template <class Handler>
   void take_body(Bytes& bytes, Handler& handler) {
     const std::uint64_t taken = std::min<std::uint64_t>(bytes.size(), remaining_);
-    handler.on_bytes(role_, taken, taken);
+    handler.on_bytes(role_, taken, content_of(taken));
     bytes = bytes.subspan(static_cast<std::size_t>(taken));
     pass_body(taken, handler);
   }
