@@ -25,6 +25,7 @@ namespace wirelap {
 /// What an engine reads for.
 struct EngineOptions {
   std::vector<std::uint16_t> ports;  ///< servers' ports; empty: told from the traffic
+  bool packets = false;              ///< rows with inter-packet times
 };
 
 /// Reads captures and reports their exchanges.

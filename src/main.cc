@@ -38,6 +38,7 @@ usage: wirelap [OPTIONS] [CAPTURE...]     '-' or no CAPTURE on a pipe: standard 
   -o, --output F    write to the file F instead of standard output
   -p, --port N      report only what servers at port N answered; repeatable
                     (classic: default 80)
+      --packets     add each response's inter-packet times (ndjson, json, csv)
   -h, --help        this text
       --version     the version
 
@@ -78,10 +79,11 @@ std::uint16_t parse_port(std::string_view text) {
 }
 
 CommandLine parse_command_line(int argc, char** argv) {
-  constexpr int kVersionOption = 256;
+  constexpr int kVersionOption = 256, kPacketsOption = 257;
   const option known[] = {{"format", required_argument, nullptr, 'f'},
                           {"output", required_argument, nullptr, 'o'},
                           {"port", required_argument, nullptr, 'p'},
+                          {"packets", no_argument, nullptr, kPacketsOption},
                           {"help", no_argument, nullptr, 'h'},
                           {"version", no_argument, nullptr, kVersionOption},
                           {nullptr, 0, nullptr, 0}};
@@ -92,6 +94,7 @@ CommandLine parse_command_line(int argc, char** argv) {
       case 'f': parse_format(optarg, line); break;
       case 'o': line.output = optarg; break;
       case 'p': line.engine.ports.push_back(parse_port(optarg)); break;
+      case kPacketsOption: line.engine.packets = true; break;
       case 'h': std::fputs(kHelp, stdout); std::exit(0);
       case kVersionOption: std::puts("wirelap " WIRELAP_VERSION); std::exit(0);
       default: std::fputs("Try 'wirelap --help'.\n", stderr); std::exit(kExitUsage);

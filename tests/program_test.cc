@@ -140,6 +140,17 @@ TEST_CASE("-p reports only that port's servers") {
   CHECK(run({program(), "-p", "81", "-p", "80", kCapture}).output == run({program(), kCapture}).output);
 }
 
+TEST_CASE("--packets adds inter-packet times") {
+  const RunResult result = run({program(), "--packets", "fixtures/nanoseconds.pcap"});
+  CHECK(has(result.output, "\"interpacket_times\":[[0.000000000,"));
+  const RunResult csv = run({program(), "--packets", "-f", "csv", "fixtures/loss.pcap"});
+  CHECK(has(csv.output, "outcome,interpacket_times\r\n"));
+  // The segment that filled the hole brought those behind it.
+  CHECK(has(csv.output, " 0.024081:55024 "));
+  CHECK(has(csv.output, " 0.000187:2896 "));
+  CHECK(has(csv.output, ":60256\r\n"));
+}
+
 TEST_CASE("-o writes a file; a full disk is an error") {
   char path[] = "/tmp/wirelap-test-XXXXXX";
   ::close(::mkstemp(path));

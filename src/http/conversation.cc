@@ -179,6 +179,14 @@ void Conversation::on_bytes(Role role, std::uint64_t count, std::uint64_t body) 
   message_now.last = arrival_.time;
   message_now.resent_after = kUnknownTime;
   exchange->last_frame = std::max(exchange->last_frame, arrival_.frame);
+  if (pool_.keeps_steps() && role == Role::response) note_step(*exchange);
+}
+
+void Conversation::note_step(Exchange& exchange) const {
+  if (exchange.steps.empty() || exchange.steps.back().frame != arrival_.frame) {
+    exchange.steps.push_back({arrival_.time, arrival_.frame, 0});
+  }
+  exchange.steps.back().reached = exchange.response.bytes;
 }
 
 void Conversation::on_missing(Role role, std::uint64_t count) {

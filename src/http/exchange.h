@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <string>
+#include <vector>
 
 #include "base/time.h"
 #include "flow/connection.h"
@@ -36,6 +37,13 @@ struct Message {
   std::uint64_t end() const { return begin + bytes; }
 };
 
+/// Bytes of a response that were there in order with one segment.
+struct Step {
+  Nanos time = 0;
+  std::uint64_t frame = 0;
+  std::uint64_t reached = 0;  ///< bytes of the response so far
+};
+
 /// A request and its response. Of an exchange whose request was not captured
 /// (`request.begun` is false) the response's part alone is known.
 struct Exchange {
@@ -61,6 +69,7 @@ struct Exchange {
   Spent spent_before;
   std::uint64_t seen = 0;          ///< of the response stream, by the request's first byte's segment
   std::uint64_t acknowledged = 0;  ///< of the request stream, by the response's first byte
+  std::vector<Step> steps;         ///< of the response, where they are wanted
   Outcome outcome = Outcome::complete;
   Exchange* next = nullptr;        ///< in its queue
 };
@@ -88,11 +97,16 @@ class ExchangeQueue {
 /// steady traffic allocates nothing.
 class ExchangePool {
  public:
+  /// `keeps_steps`: exchanges are to keep their responses' steps.
+  explicit ExchangePool(bool keeps_steps) : keeps_steps_(keeps_steps) {}
+  bool keeps_steps() const { return keeps_steps_; }
+
   /// An exchange as new.
   Exchange& take();
   void give_back(Exchange& exchange) { free_.push_back(exchange); }
 
  private:
+  bool keeps_steps_;
   std::deque<Exchange> all_;
   ExchangeQueue free_;
 };

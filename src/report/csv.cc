@@ -30,6 +30,16 @@ class CsvColumns {
     begin();
     put_vlan(output_, tag);
   }
+  /// Each as seconds:bytes, with a space between two.
+  void steps(std::string_view, const std::vector<http::Step>& all) {
+    begin();
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      if (i != 0) output_.put(' ');
+      output_.put_seconds(i == 0 ? 0 : std::max<Nanos>(0, all[i].time - all[i - 1].time), decimals_);
+      output_.put(':');
+      output_.put_integer(all[i].reached);
+    }
+  }
 
  private:
   void begin() {
@@ -51,6 +61,7 @@ class CsvHeader {
   void seconds(std::string_view name, Nanos) { put(name); }
   void address(std::string_view name, const Address&, int) { put(name); }
   void vlan(std::string_view name, std::uint32_t) { put(name); }
+  void steps(std::string_view name, const std::vector<http::Step>&) { put(name); }
 
  private:
   void put(std::string_view name) {
@@ -71,19 +82,19 @@ void put_line_end(Output& output) {
 }  // namespace
 
 void CsvSink::write(const Row& row) {
-  if (!has_header_) put_header();
+  if (!has_header_) put_header(row.wants_steps);
   visit_columns(row, CsvColumns(output_, row.decimals));
   put_line_end(output_);
 }
 
 void CsvSink::finish() {
-  if (!has_header_) put_header();
+  if (!has_header_) put_header(false);
 }
 
-void CsvSink::put_header() {
+void CsvSink::put_header(bool with_steps) {
   const Connection connection;
   const http::Exchange exchange;
-  visit_columns(Row{{}, 0, connection, exchange}, CsvHeader(output_));
+  visit_columns(Row{{}, 0, connection, exchange, with_steps}, CsvHeader(output_));
   put_line_end(output_);
   has_header_ = true;
 }

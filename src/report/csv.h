@@ -12,7 +12,7 @@ class CsvSink : public Sink {
   void finish() override;
 
  private:
-  void put_header();
+  void put_header(bool with_steps);
 
   Output& output_;
   bool has_header_ = false;

@@ -42,6 +42,19 @@ class JsonColumns {
     put_vlan(output_, tag);
     if (count == 2) output_.put('"');
   }
+  /// Each as [seconds since the one before, bytes so far].
+  void steps(std::string_view name, const std::vector<http::Step>& all) {
+    begin(name);
+    output_.put('[');
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      output_.put(i == 0 ? "[" : ",[");
+      output_.put_seconds(i == 0 ? 0 : std::max<Nanos>(0, all[i].time - all[i - 1].time), decimals_);
+      output_.put(',');
+      output_.put_integer(all[i].reached);
+      output_.put(']');
+    }
+    output_.put(']');
+  }
 
  private:
   void begin(std::string_view name) {
