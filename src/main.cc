@@ -1,5 +1,12 @@
 // Options and exit codes: the only file that prints or exits.
 
+#include <fcntl.h>
+#include <getopt.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
@@ -7,15 +14,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <fcntl.h>
-#include <getopt.h>
 #include <optional>
-#include <poll.h>
 #include <string>
 #include <string_view>
-#include <sys/ioctl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <vector>
 
 #include "engine.h"
@@ -62,11 +63,16 @@ struct CommandLine {
 
 void parse_format(std::string_view name, CommandLine& line) {
   line.classic = name == "classic";
-  if (name == "ndjson") line.format = Format::ndjson;
-  else if (name == "json") line.format = Format::json;
-  else if (name == "csv") line.format = Format::csv;
-  else if (name == "table") line.format = Format::table;
-  else if (!line.classic) die_usage("unknown format '" + std::string(name) + "': table, ndjson, json, csv or classic");
+  if (name == "ndjson")
+    line.format = Format::ndjson;
+  else if (name == "json")
+    line.format = Format::json;
+  else if (name == "csv")
+    line.format = Format::csv;
+  else if (name == "table")
+    line.format = Format::table;
+  else if (!line.classic)
+    die_usage("unknown format '" + std::string(name) + "': table, ndjson, json, csv or classic");
 }
 
 std::uint16_t parse_port(std::string_view text) {
@@ -111,7 +117,8 @@ CommandLine parse_command_line(int argc, char** argv) {
 /// Descriptors 0 to 2 that are closed would be taken by the next thing opened.
 void hold_standard_descriptors() {
   for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
-    if (::fcntl(fd, F_GETFD) < 0) [[maybe_unused]] const int held = ::open("/dev/null", O_RDONLY);
+    if (::fcntl(fd, F_GETFD) < 0) [[maybe_unused]]
+      const int held = ::open("/dev/null", O_RDONLY);
   }
 }
 
@@ -121,7 +128,7 @@ int stop_pipe[2] = {-1, -1};
 /// ends the process at once.
 void catch_stop_signals() {
   if (::pipe2(stop_pipe, O_CLOEXEC | O_NONBLOCK) != 0) return;
-  struct sigaction action{};
+  struct sigaction action {};
   action.sa_handler = [](int) {
     const int saved = errno;
     [[maybe_unused]] const ssize_t written = ::write(stop_pipe[1], "", 1);
@@ -149,7 +156,8 @@ bool wants_colour(int fd) {
 
 /// Whether both name one file: to write there would destroy what is to be read.
 bool is_same_file(const std::string& capture, const std::string& output) {
-  struct stat in{}, out{};
+  struct stat in {
+  }, out{};
   const int found = capture == "-" ? ::fstat(STDIN_FILENO, &in) : ::stat(capture.c_str(), &in);
   return found == 0 && ::stat(output.c_str(), &out) == 0 && S_ISREG(in.st_mode) && in.st_dev == out.st_dev &&
          in.st_ino == out.st_ino;
@@ -207,8 +215,8 @@ class Run {
       if (error == EINTR && is_stopped()) return std::nullopt;  // a FIFO that nobody opened
       return Fault{Fault::Kind::unreadable, capture, std::strerror(error)};
     }
-    const auto fault = line_.classic ? run_classic(input, capture, line_.engine.ports, output_)
-                                     : engine_.run(input, capture);
+    const auto fault =
+        line_.classic ? run_classic(input, capture, line_.engine.ports, output_) : engine_.run(input, capture);
     return fault;
   }
 

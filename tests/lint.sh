@@ -19,6 +19,9 @@ wrong=$(grep -nE '\b(printf|fprintf|puts|std::cout|std::cerr|std::exit|exit\(|th
 [ -z "$wrong" ] || complain "only main.cc prints, exits or throws:
 $wrong"
 
-# No exceptions or iostreams get in through the linker either.
+if command -v clang-format > /dev/null; then
+  clang-format --dry-run -Werror $library src/main.cc 2> /dev/null || complain "not as .clang-format has it: clang-format -i"
+fi
+
 [ $fail = 0 ] && echo "lint: ok"
 exit $fail

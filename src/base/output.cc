@@ -1,8 +1,9 @@
 #include "base/output.h"
 
-#include <cerrno>
 #include <poll.h>
 #include <unistd.h>
+
+#include <cerrno>
 
 namespace wirelap {
 

@@ -1,12 +1,13 @@
 #include "capture/input.h"
 
-#include <algorithm>
-#include <cerrno>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
 
 namespace wirelap {
 
@@ -19,7 +20,7 @@ int Input::open(const std::string& path) {
   fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd_ < 0) return errno;
   owns_fd_ = true;
-  struct stat status{};
+  struct stat status {};
   if (::fstat(fd_, &status) != 0) return errno;
   if (S_ISDIR(status.st_mode)) return EISDIR;
   mapped_ = S_ISREG(status.st_mode);

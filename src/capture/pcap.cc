@@ -14,8 +14,7 @@ std::optional<FileHeader> parse_file_header(const std::uint8_t* at) {
     const std::uint32_t magic = load32(0, swapped);
     if (magic != kMicroseconds && magic != kNanoseconds) continue;
     // The upper bits of the link type tell the length of a frame check sequence.
-    return FileHeader{swapped, magic == kNanoseconds ? 9 : 6, load32(16, swapped),
-                      load32(20, swapped) & 0xffff};
+    return FileHeader{swapped, magic == kNanoseconds ? 9 : 6, load32(16, swapped), load32(20, swapped) & 0xffff};
   }
   return std::nullopt;
 }

@@ -21,8 +21,8 @@ inline constexpr std::uint32_t kMaxCapturedBytes = 262144;
 
 /// The file header (draft-ietf-opsawg-pcap, section 4).
 struct FileHeader {
-  bool swapped = false;         ///< the writer's byte order is not this machine's
-  int decimals = 6;             ///< of a timestamp: 6 for microseconds, 9 for nanoseconds
+  bool swapped = false;  ///< the writer's byte order is not this machine's
+  int decimals = 6;      ///< of a timestamp: 6 for microseconds, 9 for nanoseconds
   std::uint32_t snap_length = 0;
   std::uint32_t link_type = 0;  ///< without the FCS bits above it
 };

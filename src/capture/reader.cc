@@ -23,14 +23,13 @@ std::string name_container(Bytes start) {
       {literal("\xa1\xb2\xcd\x34"), "a modified (Kuznetzov) pcap capture; editcap -F pcap IN OUT"},
       {literal("\x1f\x8b"), "a gzip file; pipe it in: gzip -dc FILE | wirelap"},
       {literal("\x28\xb5\x2f\xfd"), "a zstd file; pipe it in: zstd -dc FILE | wirelap"},
-      {literal("\xfd" "7zXZ"), "an xz file; pipe it in: xz -dc FILE | wirelap"},
+      {literal("\3757zXZ"), "an xz file; pipe it in: xz -dc FILE | wirelap"},
       {literal("\x04\x22\x4d\x18"), "an lz4 file; pipe it in: lz4 -dc FILE | wirelap"},
       {literal("BZh"), "a bzip2 file; pipe it in: bzip2 -dc FILE | wirelap"},
       {literal("snoop\0\0\0"), "a snoop capture; turn it into pcap with: editcap -F pcap IN OUT"},
   };
   for (const Magic& magic : known) {
-    if (start.size() >= magic.bytes.size() &&
-        std::memcmp(start.data(), magic.bytes.data(), magic.bytes.size()) == 0) {
+    if (start.size() >= magic.bytes.size() && std::memcmp(start.data(), magic.bytes.data(), magic.bytes.size()) == 0) {
       return magic.what;
     }
   }
@@ -40,8 +39,7 @@ std::string name_container(Bytes start) {
 }  // namespace
 
 bool Reader::fail(Fault::Kind kind, std::string what) {
-  fault_ = Fault{kind, name_, std::move(what), count_ == 0 && input_.offset() == 0 ? 0 : count_ + 1,
-                 input_.offset()};
+  fault_ = Fault{kind, name_, std::move(what), count_ == 0 && input_.offset() == 0 ? 0 : count_ + 1, input_.offset()};
   return false;
 }
 
@@ -72,22 +70,20 @@ bool Reader::start() {
 bool Reader::end_in_header() {
   if (input_.error() != 0) return fail_read();
   if (input_.stopped() || input_.size() == 0) return false;
-  return fail(Fault::Kind::cut, "cut short: a record header needs 16 bytes, " +
-                                    std::to_string(input_.size()) + " are there");
+  return fail(Fault::Kind::cut,
+              "cut short: a record header needs 16 bytes, " + std::to_string(input_.size()) + " are there");
 }
 
 bool Reader::end_in_record(const pcap::RecordHeader& header) {
   if (input_.error() != 0) return fail_read();
   if (input_.stopped()) return false;
-  return fail(Fault::Kind::cut, "cut short: the record holds " + std::to_string(header.captured) +
-                                    " bytes, " +
+  return fail(Fault::Kind::cut, "cut short: the record holds " + std::to_string(header.captured) + " bytes, " +
                                     std::to_string(input_.size() - pcap::kRecordHeaderBytes) + " are there");
 }
 
 bool Reader::end_damaged(const pcap::RecordHeader& header) {
-  return fail(Fault::Kind::damaged, "damaged: the record says that it holds " +
-                                        std::to_string(header.captured) + " bytes, the most is " +
-                                        std::to_string(pcap::kMaxCapturedBytes));
+  return fail(Fault::Kind::damaged, "damaged: the record says that it holds " + std::to_string(header.captured) +
+                                        " bytes, the most is " + std::to_string(pcap::kMaxCapturedBytes));
 }
 
 }  // namespace wirelap

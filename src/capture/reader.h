@@ -26,11 +26,14 @@ class Reader {
   /// Moves to the next record; false at the end, whether good (no `fault()`) or bad.
   /// The record's bytes are valid until the next call.
   bool next(Record& record) {
-    if (!input_.ensure(pcap::kRecordHeaderBytes)) [[unlikely]] return end_in_header();
+    if (!input_.ensure(pcap::kRecordHeaderBytes)) [[unlikely]]
+      return end_in_header();
     const pcap::RecordHeader header = pcap::parse_record_header(input_.data(), header_);
     const std::size_t bytes = pcap::kRecordHeaderBytes + header.captured;
-    if (header.captured > pcap::kMaxCapturedBytes) [[unlikely]] return end_damaged(header);
-    if (!input_.ensure(bytes)) [[unlikely]] return end_in_record(header);
+    if (header.captured > pcap::kMaxCapturedBytes) [[unlikely]]
+      return end_damaged(header);
+    if (!input_.ensure(bytes)) [[unlikely]]
+      return end_in_record(header);
     record.time = header.time;
     record.number = ++count_;
     record.bytes = {input_.data() + pcap::kRecordHeaderBytes, header.captured};

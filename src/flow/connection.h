@@ -16,9 +16,9 @@ struct Handshake {
   Nanos first_syn = kUnknownTime;
   Nanos last_syn = kUnknownTime;  ///< the one that was answered
   Nanos first_syn_ack = kUnknownTime;
-  Nanos syn_ack = kUnknownTime;   ///< the last before the client's answer
-  Nanos ack = kUnknownTime;       ///< the client's first segment after it
-  Nanos max_gap = 0;              ///< longest time between two of its packets
+  Nanos syn_ack = kUnknownTime;  ///< the last before the client's answer
+  Nanos ack = kUnknownTime;      ///< the client's first segment after it
+  Nanos max_gap = 0;             ///< longest time between two of its packets
 
   static Nanos between(Nanos from, Nanos to) {
     return from == kUnknownTime || to == kUnknownTime ? kUnknownTime : to > from ? to - from : 0;
@@ -38,7 +38,7 @@ struct Offer {
   std::int8_t window_shift = -1;       ///< -1: not said
   bool timestamps = false;
   bool sack = false;
-  std::uint16_t ip_id = 0;             ///< of the SYN's packet
+  std::uint16_t ip_id = 0;  ///< of the SYN's packet
 };
 
 /// What the consumer of a connection's bytes keeps with it. Owned by the consumer.
@@ -55,14 +55,14 @@ struct Connection {
   Offer offers[2];           ///< by the Side that made them
   Handshake handshake;
   TcpCounts counts;
-  Nanos last_time = 0;       ///< of its latest packet
+  Nanos last_time = 0;  ///< of its latest packet
   std::uint64_t last_frame = 0;
   std::unique_ptr<Timing> timing;  ///< from the first payload on
   Attachment* attachment = nullptr;
-  Side client = Side::low;   ///< has a meaning only with client_known
-  bool client_known = false; ///< by SYN or SYN-ACK, or by what the consumer saw
-  bool closed = false;       ///< both FINs or a reset: what still comes is not its data
-  bool ignored = false;      ///< the consumer wants none of its bytes; its own to set
+  Side client = Side::low;    ///< has a meaning only with client_known
+  bool client_known = false;  ///< by SYN or SYN-ACK, or by what the consumer saw
+  bool closed = false;        ///< both FINs or a reset: what still comes is not its data
+  bool ignored = false;       ///< the consumer wants none of its bytes; its own to set
 
   void set_client(Side side) {
     client = side;

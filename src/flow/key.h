@@ -16,9 +16,9 @@ constexpr int index(Side side) { return static_cast<int>(side); }
 /// A 5-tuple with the VLANs that it was seen in, the same for both directions:
 /// the smaller endpoint (address, then port) stands first.
 struct FlowKey {
-  Address addresses[2];      ///< by Side
+  Address addresses[2];             ///< by Side
   std::uint16_t ports[2] = {0, 0};  ///< by Side
-  std::uint32_t tag = 0;     ///< IP version and VLAN identifiers, packed
+  std::uint32_t tag = 0;            ///< IP version and VLAN identifiers, packed
 
   friend bool operator==(const FlowKey&, const FlowKey&) = default;
 };
@@ -28,12 +28,11 @@ inline FlowKey make_flow_key(const Segment& segment, Side& sender) {
   const Packet& ip = segment.ip;
   const TcpHeader& tcp = segment.tcp;
   const bool source_is_low =
-      ip.source < ip.destination ||
-      (ip.source == ip.destination && tcp.source_port <= tcp.destination_port);
+      ip.source < ip.destination || (ip.source == ip.destination && tcp.source_port <= tcp.destination_port);
   sender = source_is_low ? Side::low : Side::high;
   const VlanTags& vlan = segment.vlan;
-  const auto tag = static_cast<std::uint32_t>(vlan.ids[0] | vlan.ids[1] << 12 | vlan.count << 24 |
-                                              (ip.version == 6) << 26);
+  const auto tag =
+      static_cast<std::uint32_t>(vlan.ids[0] | vlan.ids[1] << 12 | vlan.count << 24 | (ip.version == 6) << 26);
   if (source_is_low) return {{ip.source, ip.destination}, {tcp.source_port, tcp.destination_port}, tag};
   return {{ip.destination, ip.source}, {tcp.destination_port, tcp.source_port}, tag};
 }
@@ -54,20 +53,26 @@ inline std::uint32_t hash_flow_key(const FlowKey& key, const HashSecret& secret)
   std::uint64_t v2 = secret.words[0] ^ 0x6c7967656e657261, v3 = secret.words[1] ^ 0x7465646279746573;
   const auto rotate = [](std::uint64_t v, int by) { return v << by | v >> (64 - by); };
   const auto round = [&] {
-    v0 += v1; v1 = rotate(v1, 13) ^ v0; v0 = rotate(v0, 32);
-    v2 += v3; v3 = rotate(v3, 16) ^ v2;
-    v0 += v3; v3 = rotate(v3, 21) ^ v0;
-    v2 += v1; v1 = rotate(v1, 17) ^ v2; v2 = rotate(v2, 32);
+    v0 += v1;
+    v1 = rotate(v1, 13) ^ v0;
+    v0 = rotate(v0, 32);
+    v2 += v3;
+    v3 = rotate(v3, 16) ^ v2;
+    v0 += v3;
+    v3 = rotate(v3, 21) ^ v0;
+    v2 += v1;
+    v1 = rotate(v1, 17) ^ v2;
+    v2 = rotate(v2, 32);
   };
   const auto mix = [&](std::uint64_t word) {
     v3 ^= word;
     round();
     v0 ^= word;
   };
-  const std::uint64_t ports = static_cast<std::uint64_t>(key.ports[0]) << 48 |
-                              static_cast<std::uint64_t>(key.ports[1]) << 32 | key.tag;
-  if (key.addresses[0].high == 0 && key.addresses[1].high == 0 &&
-      key.addresses[0].low >> 32 == kIpv4Mapped >> 32 && key.addresses[1].low >> 32 == kIpv4Mapped >> 32) {
+  const std::uint64_t ports =
+      static_cast<std::uint64_t>(key.ports[0]) << 48 | static_cast<std::uint64_t>(key.ports[1]) << 32 | key.tag;
+  if (key.addresses[0].high == 0 && key.addresses[1].high == 0 && key.addresses[0].low >> 32 == kIpv4Mapped >> 32 &&
+      key.addresses[1].low >> 32 == kIpv4Mapped >> 32) {
     mix(key.addresses[0].low << 32 | (key.addresses[1].low & 0xffffffff));
   } else {
     for (const Address& address : key.addresses) {

@@ -75,15 +75,15 @@ class AheadStore {
 struct Stream {
   static constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
 
-  std::uint64_t next = 0;          ///< offset of the first byte not yet delivered
-  std::uint64_t acknowledged = 0;  ///< highest offset that the other end has acknowledged
-  std::uint64_t allowed = 0;       ///< right edge of the other end's window, highest so far
-  std::uint64_t fin = kNever;      ///< offset of the FIN, once seen
-  Nanos last_time = kUnknownTime;  ///< when the last byte delivered was there in order
-  std::uint32_t next_sequence = 0; ///< sequence number of `next`
-  bool started = false;            ///< next_sequence is known
-  bool from_syn = false;           ///< offset 0 is the first byte after the SYN
-  bool finished = false;           ///< the FIN has been delivered in order
+  std::uint64_t next = 0;             ///< offset of the first byte not yet delivered
+  std::uint64_t acknowledged = 0;     ///< highest offset that the other end has acknowledged
+  std::uint64_t allowed = 0;          ///< right edge of the other end's window, highest so far
+  std::uint64_t fin = kNever;         ///< offset of the FIN, once seen
+  Nanos last_time = kUnknownTime;     ///< when the last byte delivered was there in order
+  std::uint32_t next_sequence = 0;    ///< sequence number of `next`
+  bool started = false;               ///< next_sequence is known
+  bool from_syn = false;              ///< offset 0 is the first byte after the SYN
+  bool finished = false;              ///< the FIN has been delivered in order
   std::unique_ptr<AheadStore> ahead;  ///< null while nothing is past a hole
 
   /// Offset of a sequence number: within 2^31 of `next` to either side

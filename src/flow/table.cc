@@ -1,7 +1,8 @@
 #include "flow/table.h"
 
-#include <cstdlib>
 #include <sys/random.h>
+
+#include <cstdlib>
 
 namespace wirelap {
 

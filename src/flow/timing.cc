@@ -18,7 +18,9 @@ Nanos or_zero(Nanos time) { return time == kUnknownTime ? 0 : time; }
 
 /// How far `later` is ahead of `earlier` on a 16-bit or 32-bit circle.
 int id_distance(std::uint16_t earlier, std::uint16_t later) { return static_cast<std::int16_t>(later - earlier); }
-std::int32_t clock_distance(std::uint32_t earlier, std::uint32_t later) { return static_cast<std::int32_t>(later - earlier); }
+std::int32_t clock_distance(std::uint32_t earlier, std::uint32_t later) {
+  return static_cast<std::int32_t>(later - earlier);
+}
 
 }  // namespace
 
@@ -183,7 +185,8 @@ bool Timing::take_seen_before(const Placed& placed, Side client, TcpCounts& coun
   if (static_cast<std::int64_t>(placed.acknowledged) >= placed.end()) return false;
   counts.lost += 1;
   resent_ = {placed.sender, static_cast<std::uint64_t>(placed.end()), placed.mark.time, spent_, advanced_, mover_, 0};
-  const OffsetLog::Point* const first = from.sent.find(static_cast<std::uint64_t>(std::max<std::int64_t>(placed.begin, 0)) + 1);
+  const OffsetLog::Point* const first =
+      from.sent.find(static_cast<std::uint64_t>(std::max<std::int64_t>(placed.begin, 0)) + 1);
   if (first != nullptr) {
     if (first->time > advanced_) judge(placed, client, first->time, false);
     // What went on meanwhile was behind the hole: the receiver waited all along.
@@ -260,7 +263,8 @@ bool Timing::spend_window(const Placed& placed, Nanos until) {
   if (placed.mark.length == 0) return false;
   // A segment cut to what is left of the window waited for more (RFC 9293, 3.8.6.2.1).
   const std::uint64_t edge = from.allowed.now();
-  if (placed.mark.length < from.full_length && static_cast<std::uint64_t>(placed.end()) == edge && mover_ == placed.sender) {
+  if (placed.mark.length < from.full_length && static_cast<std::uint64_t>(placed.end()) == edge &&
+      mover_ == placed.sender) {
     spend(kWindow, until);
     return true;
   }

@@ -32,8 +32,8 @@ struct TcpCounts {
   std::uint64_t duplicate = 0;      ///< copies of one packet, made on the way or by the capture
 
   TcpCounts operator-(const TcpCounts& then) const {
-    return {packets - then.packets,   zero_windows - then.zero_windows, retransmitted - then.retransmitted,
-            lost - then.lost,         unneeded - then.unneeded,         out_of_order - then.out_of_order,
+    return {packets - then.packets,    zero_windows - then.zero_windows, retransmitted - then.retransmitted,
+            lost - then.lost,          unneeded - then.unneeded,         out_of_order - then.out_of_order,
             duplicate - then.duplicate};
   }
   /// Segments that never arrived.
@@ -42,8 +42,8 @@ struct TcpCounts {
 
 /// What tells a packet from a retransmission of it: the sender's clocks, so to say.
 struct PacketMark {
-  std::uint16_t id = 0;          ///< IPv4 Identification
-  std::uint32_t timestamp = 0;   ///< TSval (RFC 7323), 0 where there is none
+  std::uint16_t id = 0;         ///< IPv4 Identification
+  std::uint32_t timestamp = 0;  ///< TSval (RFC 7323), 0 where there is none
   std::uint32_t sequence = 0;
   std::uint32_t acknowledgment = 0;
   std::uint32_t length = 0;
@@ -68,8 +68,8 @@ struct Placed {
 
 /// An acknowledgment and its place in the stream.
 struct Acknowledged {
-  std::uint64_t offset = 0;   ///< all before it has arrived
-  std::uint64_t edge = 0;     ///< right edge of the receiver's window
+  std::uint64_t offset = 0;  ///< all before it has arrived
+  std::uint64_t edge = 0;    ///< right edge of the receiver's window
   bool zero_window = false;
   bool duplicate_sack = false;  ///< it reports bytes that arrived twice (RFC 2883)
   Nanos time = 0;
@@ -133,21 +133,21 @@ class Timing {
  private:
   /// One direction, as the judge sees it.
   struct Direction {
-    OffsetLog sent{true};          // bytes seen
-    OffsetLog acknowledged{true};  // of them, by the receiver
-    OffsetLog allowed{false};      // right edge of the receiver's window
-    Nanos path = kUnknownTime;    // round trip between the capture point and the sender
-    Nanos queued = 0;             // what its latest answer to bytes in flight took, in this turn
+    OffsetLog sent{true};           // bytes seen
+    OffsetLog acknowledged{true};   // of them, by the receiver
+    OffsetLog allowed{false};       // right edge of the receiver's window
+    Nanos path = kUnknownTime;      // round trip between the capture point and the sender
+    Nanos queued = 0;               // what its latest answer to bytes in flight took, in this turn
     Nanos reopened = kUnknownTime;  // when the receiver's zero window last ended
     bool window_closed = false;
-    bool last_pushed = false;     // the latest new segment ended what its sender had
+    bool last_pushed = false;  // the latest new segment ended what its sender had
     std::uint32_t last_length = 0;
     std::uint32_t full_length = 0;
-    std::uint8_t id_steps = 0;    // packets in a row whose IP ID was one more
-    std::uint16_t id_jump = 0;     // IDs left out just before the latest packet
-    PacketMark last;              // the latest packet
-    PacketMark latest_new;        // the latest segment with new bytes
-    PacketMark behind_hole;       // the first segment that came too early
+    std::uint8_t id_steps = 0;  // packets in a row whose IP ID was one more
+    std::uint16_t id_jump = 0;  // IDs left out just before the latest packet
+    PacketMark last;            // the latest packet
+    PacketMark latest_new;      // the latest segment with new bytes
+    PacketMark behind_hole;     // the first segment that came too early
     Nanos hole_since = kUnknownTime;
     std::uint64_t announced = 0;  // its sender had sent all before this offset
     bool own_ids = false;         // its IP IDs are known to count this connection's packets alone

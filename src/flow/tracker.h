@@ -56,11 +56,13 @@ class Tracker {
     bool added;
     Connection& connection = table_.find_or_add(key, added);
     if (added) connection.number = ++connections_;
-    if ((segment.tcp.flags & kSyn) != 0) [[unlikely]] take_syn(connection, sender, segment);
+    if ((segment.tcp.flags & kSyn) != 0) [[unlikely]]
+      take_syn(connection, sender, segment);
     connection.counts.packets += 1;
     count_window(connection, segment);
     consumer_.on_packet(connection, sender, segment);
-    if (!connection.closed) [[likely]] take_open(connection, sender, segment);
+    if (!connection.closed) [[likely]]
+      take_open(connection, sender, segment);
     connection.last_time = segment.time;
     connection.last_frame = segment.frame;
   }
@@ -98,7 +100,8 @@ class Tracker {
       note_handshake_packet(connection, sender, segment);
     }
     take_payload(connection, sender, segment);
-    if ((segment.tcp.flags & kRst) == 0) [[likely]] return;
+    if ((segment.tcp.flags & kRst) == 0) [[likely]]
+      return;
     for (const Side side : {Side::low, Side::high}) {
       give_up_holes(connection, side, connection.stream(side).acknowledged, last_arrival(connection));
     }
@@ -120,8 +123,9 @@ class Tracker {
 
   static void note_offer(Offer& offer, const Segment& segment) {
     const TcpOptions options = parse_tcp_options(segment.tcp.options);
-    offer = {true,           options.max_segment_size, options.window_shift, options.has_timestamps,
-             options.sack_permitted, segment.ip.id};
+    offer = {
+        true,         options.max_segment_size, options.window_shift, options.has_timestamps, options.sack_permitted,
+        segment.ip.id};
   }
 
   static void note_handshake_start(Connection& connection, bool answer, Nanos time) {
@@ -194,14 +198,10 @@ class Tracker {
   }
 
   static PacketMark mark_of(const Segment& segment) {
-    return {segment.ip.id,
-            timestamp_value(segment.tcp.options),
-            segment.tcp.sequence,
-            segment.tcp.acknowledgment,
-            segment.data_length,
-            segment.tcp.flags,
-            segment.ip.version == 4,
-            segment.time};
+    return {segment.ip.id,           timestamp_value(segment.tcp.options),
+            segment.tcp.sequence,    segment.tcp.acknowledgment,
+            segment.data_length,     segment.tcp.flags,
+            segment.ip.version == 4, segment.time};
   }
 
   static Timing& timing_of(Connection& connection) {
@@ -232,7 +232,8 @@ class Tracker {
 
   /// How far `side` lets the other send: `offset` and its window, as scaled by
   /// what both said in their SYNs. Where those were not seen only 0 is known.
-  static std::uint64_t window_edge(const Connection& connection, Side side, std::uint64_t offset, const TcpHeader& tcp) {
+  static std::uint64_t window_edge(const Connection& connection, Side side, std::uint64_t offset,
+                                   const TcpHeader& tcp) {
     constexpr std::uint64_t kLargestWindow = std::uint64_t{1} << 30;  // RFC 7323, 2.3
     const Offer* const offers = connection.offers;
     if ((tcp.flags & kSyn) != 0) return offset + tcp.window;  // never scaled
@@ -267,7 +268,8 @@ class Tracker {
     }
   }
 
-  void time_data(Connection& connection, Side sender, const Segment& segment, std::int64_t begin, const Arrival& arrival) {
+  void time_data(Connection& connection, Side sender, const Segment& segment, std::int64_t begin,
+                 const Arrival& arrival) {
     const Stream& stream = connection.stream(sender);
     const bool pushed = (segment.tcp.flags & (kPsh | kFin)) != 0;
     const std::int64_t end = begin + segment.data_length;
@@ -276,7 +278,8 @@ class Tracker {
                            stream.ahead->has_no_hole_after(static_cast<std::uint64_t>(std::max<std::int64_t>(end, 0)));
     const Placed placed{sender, begin, stream.next, stream.acknowledged, hole, fills_all, pushed, mark_of(segment)};
     if (timing_of(connection).take_data(placed, connection.client, connection.counts)) {
-      consumer_.on_sent_again(connection, sender, static_cast<std::uint64_t>(std::max<std::int64_t>(begin, 0)), arrival);
+      consumer_.on_sent_again(connection, sender, static_cast<std::uint64_t>(std::max<std::int64_t>(begin, 0)),
+                              arrival);
     }
   }
 

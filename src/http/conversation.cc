@@ -102,7 +102,8 @@ Exchange& Conversation::exchange_for_request(std::uint64_t offset) {
   // The capture may show a response before the request that it answers.
   if (open_.empty() || open_.back()->request.begun) return open_exchange();
   Exchange* exchange = open_.front();
-  while (exchange != nullptr && (exchange->request.begun || offset >= exchange->acknowledged)) exchange = exchange->next;
+  while (exchange != nullptr && (exchange->request.begun || offset >= exchange->acknowledged))
+    exchange = exchange->next;
   return exchange != nullptr ? *exchange : open_exchange();
 }
 

@@ -116,13 +116,13 @@ class Conversation : public Attachment {
   ExchangePool& pool_;
   Parser requests_;
   Parser responses_;
-  ExchangeQueue open_;      // in the order of their requests
+  ExchangeQueue open_;         // in the order of their requests
   ExchangeQueue unconfirmed_;  // complete, but the client may still lack a part
   ExchangeQueue finished_;
   Exchange* requesting_ = nullptr;  // whose request is being read
   Exchange* responding_ = nullptr;
   Exchange* adrift_[2] = {nullptr, nullptr};  // whose message, by Role, has an end that is not known
-  Arrival arrival_;                 // of the bytes being fed
+  Arrival arrival_;                           // of the bytes being fed
   std::uint64_t exchanges_ = 0;
   Nanos previous_end_ = kUnknownTime;  // of the exchange before, or of the handshake
   bool resynced_ = false;              // responses were lost since the last one

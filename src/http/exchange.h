@@ -25,12 +25,12 @@ enum class Outcome : std::uint8_t {
 
 /// One message of an exchange, as far as seen.
 struct Message {
-  Nanos first = kUnknownTime;     ///< when its first byte was there
-  Nanos last = kUnknownTime;      ///< when its latest byte was there, in order
+  Nanos first = kUnknownTime;         ///< when its first byte was there
+  Nanos last = kUnknownTime;          ///< when its latest byte was there, in order
   Nanos resent_after = kUnknownTime;  ///< `last` before it was moved by bytes sent again
-  std::uint64_t bytes = 0;        ///< of the stream, head and body
-  std::uint64_t body_bytes = 0;   ///< without chunk framing
-  std::uint64_t begin = 0;        ///< offset of its first byte in its stream
+  std::uint64_t bytes = 0;            ///< of the stream, head and body
+  std::uint64_t body_bytes = 0;       ///< without chunk framing
+  std::uint64_t begin = 0;            ///< offset of its first byte in its stream
   bool begun = false;
   bool complete = false;
 
@@ -49,7 +49,7 @@ struct Step {
 struct Exchange {
   static constexpr int kNoStatus = -1;
 
-  std::uint64_t number = 0;        ///< in its connection, from 1
+  std::uint64_t number = 0;  ///< in its connection, from 1
   Message request;
   Message response;
   std::string method, host, target;
@@ -58,20 +58,20 @@ struct Exchange {
   std::uint64_t missing_bytes = 0;
   std::uint64_t first_frame = 0;
   std::uint64_t last_frame = 0;
-  Nanos ended = kUnknownTime;      ///< its last byte, or what ended it before
-  Nanos idle = kUnknownTime;       ///< since the exchange before it or the handshake
-  Nanos max_gap = 0;               ///< longest time between two packets inside it
-  Nanos gap_alone = 0;             ///< the same before the next exchange began, while both are open
-  TcpCounts tcp;                   ///< inside it
-  Spent spent;                     ///< from its first byte to its end, by cause; adds up to that time
-  bool judged = false;             ///< `spent` is known: a round trip to either end was seen
-  TcpCounts tcp_before;            ///< the connection's when it began
+  Nanos ended = kUnknownTime;  ///< its last byte, or what ended it before
+  Nanos idle = kUnknownTime;   ///< since the exchange before it or the handshake
+  Nanos max_gap = 0;           ///< longest time between two packets inside it
+  Nanos gap_alone = 0;         ///< the same before the next exchange began, while both are open
+  TcpCounts tcp;               ///< inside it
+  Spent spent;                 ///< from its first byte to its end, by cause; adds up to that time
+  bool judged = false;         ///< `spent` is known: a round trip to either end was seen
+  TcpCounts tcp_before;        ///< the connection's when it began
   Spent spent_before;
   std::uint64_t seen = 0;          ///< of the response stream, by the request's first byte's segment
   std::uint64_t acknowledged = 0;  ///< of the request stream, by the response's first byte
   std::vector<Step> steps;         ///< of the response, where they are wanted
   Outcome outcome = Outcome::complete;
-  Exchange* next = nullptr;        ///< in its queue
+  Exchange* next = nullptr;  ///< in its queue
 };
 
 /// Exchanges in a row, linked through themselves. Owns none of them.

@@ -26,7 +26,7 @@ struct Head {
   /// Whether the final response is still to come (RFC 9110, 15.2); 101 is final here.
   bool is_interim() const { return status >= 100 && status < 200 && status != 101; }
 
-  bool bad_length = false;         ///< Content-Length is no number, or says two different things
+  bool bad_length = false;  ///< Content-Length is no number, or says two different things
 };
 
 /// How the end of a message's body is told (RFC 9112, section 6.3).

@@ -101,21 +101,19 @@ class Parser {
 
   /// Whether `bytes`, from the middle of a stream, begin with a message of `role`:
   /// its whole start line.
-  static bool begins_message(Bytes bytes, Role role) {
-    return is_start_line(text(bytes), role) == Likeness::yes;
-  }
+  static bool begins_message(Bytes bytes, Role role) { return is_start_line(text(bytes), role) == Likeness::yes; }
 
  private:
   enum class State : std::uint8_t {
-    idle,         // before a message
+    idle,  // before a message
     head,
-    body,         // of `remaining_` bytes
+    body,  // of `remaining_` bytes
     until_close,
     tunnel,
-    chunk_size,   // RFC 9112, section 7.1
+    chunk_size,  // RFC 9112, section 7.1
     chunk_extension,
     chunk_data,
-    chunk_end,    // the line end after a chunk
+    chunk_end,  // the line end after a chunk
     trailer,
     lost,
     stopped,
@@ -182,9 +180,7 @@ class Parser {
         state_ = State::body;
         if (remaining_ == 0) end_message(handler);
         break;
-      case Framing::Kind::chunked:
-        begin_chunk_size();
-        break;
+      case Framing::Kind::chunked: begin_chunk_size(); break;
       case Framing::Kind::until_close:
       case Framing::Kind::tunnel:
         state_ = framing.kind == Framing::Kind::tunnel ? State::tunnel : State::until_close;
@@ -255,7 +251,9 @@ class Parser {
   }
 
   void take_size_byte(std::uint8_t byte) {
-    const int digit = byte >= '0' && byte <= '9' ? byte - '0' : (byte | 0x20) >= 'a' && (byte | 0x20) <= 'f' ? (byte | 0x20) - 'a' + 10 : -1;
+    const int digit = byte >= '0' && byte <= '9'                     ? byte - '0'
+                      : (byte | 0x20) >= 'a' && (byte | 0x20) <= 'f' ? (byte | 0x20) - 'a' + 10
+                                                                     : -1;
     if (digit >= 0 && remaining_ >> 59 == 0) {
       remaining_ = remaining_ << 4 | static_cast<std::uint64_t>(digit);
       ++line_bytes_;
@@ -297,10 +295,10 @@ class Parser {
 
   State state_;
   Role role_;
-  std::uint32_t line_bytes_ = 0;   // of a chunk's size digits, or a trailer line
-  std::uint64_t offset_;           // in the stream, of the end of what was fed
-  std::uint64_t remaining_ = 0;    // of the body or chunk; while a size is read, the size so far
-  std::string head_;               // a head that came in pieces, so far
+  std::uint32_t line_bytes_ = 0;  // of a chunk's size digits, or a trailer line
+  std::uint64_t offset_;          // in the stream, of the end of what was fed
+  std::uint64_t remaining_ = 0;   // of the body or chunk; while a size is read, the size so far
+  std::string head_;              // a head that came in pieces, so far
 };
 
 }  // namespace wirelap::http

@@ -35,13 +35,13 @@ class Classic {
   struct Step {
     std::int64_t micros;  // since the one before
     std::uint32_t reached;
-    std::uint8_t flags;   // bits, in the order of kFlagNames
+    std::uint8_t flags;  // bits, in the order of kFlagNames
   };
   /// What a piece prints.
   struct Result {
     bool is_syn;
-    std::uint32_t address;     // of a SYN's destination
-    std::int64_t syn_rtt;      // all times in microseconds
+    std::uint32_t address;  // of a SYN's destination
+    std::int64_t syn_rtt;   // all times in microseconds
     std::int64_t start, finish;
     std::uint32_t bytes;
     std::vector<Step> steps;

@@ -23,8 +23,8 @@ class Sink {
 
 /// How the table looks.
 struct TableStyle {
-  bool colour = false;       ///< with SGR escape sequences (ECMA-48)
-  std::size_t columns = 100; ///< at least 80
+  bool colour = false;        ///< with SGR escape sequences (ECMA-48)
+  std::size_t columns = 100;  ///< at least 80
 };
 
 /// A sink that writes to `output`, which outlives it.

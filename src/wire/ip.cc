@@ -40,8 +40,14 @@ struct Extension {
 Extension decode_extension(std::uint8_t kind, Bytes bytes) {
   constexpr std::uint8_t kFragment = 44, kAuthentication = 51;
   switch (kind) {
-    case 0: case 43: case kFragment: case kAuthentication: case 60: case 135: case 139: case 140:
-      break;
+    case 0:
+    case 43:
+    case kFragment:
+    case kAuthentication:
+    case 60:
+    case 135:
+    case 139:
+    case 140: break;
     default: return {Stop::not_tcp, 0, 0};
   }
   if (bytes.size() < 8) return {Stop::ip_cut, 0, 0};

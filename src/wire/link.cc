@@ -39,7 +39,11 @@ Stop decode_loopback(Bytes bytes, Frame& frame) {
   // 2 is IPv4 everywhere; IPv6 is 24 on NetBSD and OpenBSD, 28 on FreeBSD,
   // 30 on macOS and 10 on Linux.
   switch (family) {
-    case 2: case 10: case 24: case 28: case 30: break;
+    case 2:
+    case 10:
+    case 24:
+    case 28:
+    case 30: break;
     default: return Stop::not_ip;
   }
   frame.ip = bytes.subspan(4);
@@ -59,9 +63,13 @@ Stop decode_link(std::uint32_t link_type, Bytes bytes, Frame& frame) {
     case kLinkEthernet: return decode_typed(bytes, 14, 12, frame);
     case kLinkLinuxSll: return decode_typed(bytes, 16, 14, frame);
     case kLinkLinuxSll2: return decode_typed(bytes, 20, 0, frame);
-    case kLinkNull: case kLinkLoop: return decode_loopback(bytes, frame);
-    case kLinkRaw: case kLinkRawBsd: case kLinkRawOpenBsd: case kLinkIpv4: case kLinkIpv6:
-      return decode_raw(bytes, frame);
+    case kLinkNull:
+    case kLinkLoop: return decode_loopback(bytes, frame);
+    case kLinkRaw:
+    case kLinkRawBsd:
+    case kLinkRawOpenBsd:
+    case kLinkIpv4:
+    case kLinkIpv6: return decode_raw(bytes, frame);
     default: return Stop::link_unknown;
   }
 }

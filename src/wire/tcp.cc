@@ -14,9 +14,7 @@ void take_option(std::uint8_t kind, Bytes body, TcpOptions& options) {
     case 3:
       if (body.size() == 1) options.window_shift = static_cast<std::int8_t>(std::min<int>(body[0], 14));
       break;
-    case 4:
-      options.sack_permitted = true;
-      break;
+    case 4: options.sack_permitted = true; break;
     case 5:
       for (std::size_t at = 0; at + 8 <= body.size() && options.sack_blocks < 4; at += 8) {
         options.sack[options.sack_blocks++] = {load_be32(&body[at]), load_be32(&body[at + 4])};

@@ -33,8 +33,10 @@ struct TcpOptions {
   bool has_timestamps = false;
   std::uint32_t timestamp_value = 0;
   std::uint32_t timestamp_echo = 0;
-  int sack_blocks = 0;                 ///< of `sack`, at most 4
-  struct { std::uint32_t left, right; } sack[4] = {};
+  int sack_blocks = 0;  ///< of `sack`, at most 4
+  struct {
+    std::uint32_t left, right;
+  } sack[4] = {};
 };
 
 inline constexpr std::uint32_t kTcpHeaderBytes = 20;
