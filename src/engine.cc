@@ -15,7 +15,7 @@ class Engine::Dispatcher {
 
   void on_packet(Connection& connection, Side, const Segment& segment) {
     if (Conversation* const conversation = conversation_of(connection)) {
-      conversation->on_packet(segment.time - connection.last_time);
+      conversation->exchanges().note_gap(segment.time - connection.last_time);
     }
   }
 
@@ -39,20 +39,20 @@ class Engine::Dispatcher {
 
   void on_sent_again(Connection& connection, Side sender, std::uint64_t begin, const Arrival& arrival) {
     if (Conversation* const conversation = conversation_of(connection)) {
-      conversation->on_sent_again(role_of(connection, sender), begin, arrival.time);
+      conversation->exchanges().note_sent_again(role_of(connection, sender), begin, arrival.time);
     }
   }
 
   void on_unneeded(Connection& connection, Side sender) {
     if (Conversation* const conversation = conversation_of(connection)) {
-      conversation->on_unneeded(role_of(connection, sender));
+      conversation->exchanges().note_unneeded(role_of(connection, sender));
     }
   }
 
   void on_acknowledged(Connection& connection, Side sender) {
     Conversation* const conversation = conversation_of(connection);
     if (conversation == nullptr || sender == connection.client) return;
-    conversation->confirm(connection.stream(sender).acknowledged);
+    conversation->exchanges().confirm(connection.stream(sender).acknowledged);
     report(connection, *conversation);
   }
 
@@ -129,7 +129,7 @@ class Engine::Dispatcher {
   }
 
   void report(const Connection& connection, Conversation& conversation) {
-    while (http::Exchange* const exchange = conversation.next_finished()) {
+    while (http::Exchange* const exchange = conversation.exchanges().next_finished()) {
       engine_.sink_.write({name_, reader_.decimals(), connection, *exchange, pool_.keeps_steps()});
       pool_.give_back(*exchange);
     }

@@ -30,10 +30,9 @@ bool Conversation::may_begin(Connection& connection, Side sender, Bytes bytes) {
 
 Conversation::Conversation(const Connection& connection, ExchangePool& pool)
     : connection_(connection),
-      pool_(pool),
+      exchanges_(connection, pool),
       requests_(make_parser(Role::request, connection.stream(connection.client))),
-      responses_(make_parser(Role::response, connection.stream(other(connection.client)))),
-      previous_end_(connection.handshake.ack) {}
+      responses_(make_parser(Role::response, connection.stream(other(connection.client)))) {}
 
 void Conversation::feed(Role role, const Chunk& chunk, const Arrival& arrival) {
   arrival_ = arrival;
@@ -46,7 +45,8 @@ void Conversation::feed(Role role, const Chunk& chunk, const Arrival& arrival) {
 
 void Conversation::tell_whom_to_wait_for() const {
   // While an older request waits for its answer, a newer one keeps nobody waiting.
-  if (!open_.empty()) connection_.timing->wait_for(open_.front() == requesting_ ? client() : server());
+  if (!exchanges_.empty())
+    connection_.timing->wait_for(exchanges_.oldest() == requesting_ ? connection_.client : other(connection_.client));
 }
 
 void Conversation::skip(Role role, std::uint64_t count, bool missing, const Arrival& arrival) {
@@ -64,10 +64,10 @@ void Conversation::finish(Role role, const Arrival& arrival) {
 }
 
 void Conversation::end(Outcome outcome, Nanos time) {
-  confirm(Stream::kNever);
+  exchanges_.confirm(Stream::kNever);
   requests_.reveal_start_line(*this);
   responses_.reveal_start_line(*this);
-  while (Exchange* const exchange = open_.front()) {
+  while (Exchange* const exchange = exchanges_.oldest()) {
     if (is_unasked(*exchange) || exchange == adrift_[index(Role::response)]) {
       finish_exchange(*exchange, Outcome::gap, exchange->response.last);
       continue;
@@ -78,30 +78,14 @@ void Conversation::end(Outcome outcome, Nanos time) {
 }
 
 Exchange& Conversation::open_exchange() {
-  if (open_.size() >= kMaxOpen) finish_exchange(*open_.front(), Outcome::evicted, arrival_.time);
-  Exchange& exchange = pool_.take();
-  exchange.number = ++exchanges_;
-  exchange.first_frame = arrival_.frame;
-  exchange.spent_before = connection_.timing->spent_until(arrival_.time, client());
-  exchange.tcp_before = connection_.counts;
-  exchange.tcp_before.packets -= 1;  // the packet that brought its first byte is its own
-  if (exchange.number == 1 && connection_.handshake.ack != kUnknownTime) {
-    exchange.tcp_before = {};
-    exchange.gap_alone = connection_.handshake.max_gap;
-  }
-  if (!open_.empty()) {
-    exchange.idle = 0;
-  } else if (previous_end_ != kUnknownTime) {
-    exchange.idle = std::max<Nanos>(0, arrival_.time - previous_end_);
-  }
-  open_.push_back(exchange);
-  return exchange;
+  if (exchanges_.is_full()) finish_exchange(*exchanges_.oldest(), Outcome::evicted, arrival_.time);
+  return exchanges_.open(arrival_);
 }
 
 Exchange& Conversation::exchange_for_request(std::uint64_t offset) {
   // The capture may show a response before the request that it answers.
-  if (open_.empty() || open_.back()->request.begun) return open_exchange();
-  Exchange* exchange = open_.front();
+  if (exchanges_.empty() || exchanges_.newest()->request.begun) return open_exchange();
+  Exchange* exchange = exchanges_.oldest();
   while (exchange != nullptr && (exchange->request.begun || offset >= exchange->acknowledged))
     exchange = exchange->next;
   return exchange != nullptr ? *exchange : open_exchange();
@@ -109,7 +93,7 @@ Exchange& Conversation::exchange_for_request(std::uint64_t offset) {
 
 Exchange& Conversation::exchange_for_response(std::uint64_t offset) {
   if (std::exchange(resynced_, false)) give_up_unanswered(offset);
-  Exchange* const first = open_.front();
+  Exchange* const first = exchanges_.oldest();
   return first != nullptr && is_asked(*first) ? *first : open_exchange();
 }
 
@@ -118,8 +102,8 @@ Exchange& Conversation::exchange_for_response(std::uint64_t offset) {
 /// sent when the client had all before it. Of requests sent without waiting any
 /// may be its own, and none is.
 void Conversation::give_up_unanswered(std::uint64_t offset) {
-  while (open_.front() != nullptr && is_asked(*open_.front()) && open_.front()->seen < offset) {
-    finish_exchange(*open_.front(), Outcome::gap, arrival_.time);
+  while (exchanges_.oldest() != nullptr && is_asked(*exchanges_.oldest()) && exchanges_.oldest()->seen < offset) {
+    finish_exchange(*exchanges_.oldest(), Outcome::gap, arrival_.time);
   }
 }
 
@@ -135,13 +119,12 @@ void Conversation::on_begin(Role role, std::uint64_t offset) {
   if (role == Role::request) {
     exchange = &exchange_for_request(offset);
     exchange->seen = arrival_.acknowledged;
-    exchange->first_frame = arrival_.frame;
-    exchange->spent_before = connection_.timing->spent_until(arrival_.time, client());
+    exchanges_.begin_again(*exchange, arrival_);
   } else if (exchange == nullptr) {
     exchange = &exchange_for_response(offset);
     exchange->acknowledged = arrival_.acknowledged;
   }
-  Message& begun = message(*exchange, role);
+  Message& begun = exchange->message(role);
   begun.begun = true;
   begun.first = arrival_.time;
   if (begun.bytes == 0) begun.begin = offset;  // else interim responses came before
@@ -174,13 +157,13 @@ Framing Conversation::on_head(Role role, const Head& head) {
 void Conversation::on_bytes(Role role, std::uint64_t count, std::uint64_t body) {
   Exchange* const exchange = current(role);
   if (exchange == nullptr) return;
-  Message& message_now = message(*exchange, role);
+  Message& message_now = exchange->message(role);
   message_now.bytes += count;
   message_now.body_bytes += body;
   message_now.last = arrival_.time;
   message_now.resent_after = kUnknownTime;
   exchange->last_frame = std::max(exchange->last_frame, arrival_.frame);
-  if (pool_.keeps_steps() && role == Role::response) note_step(*exchange);
+  if (exchanges_.keeps_steps() && role == Role::response) note_step(*exchange);
 }
 
 void Conversation::note_step(Exchange& exchange) const {
@@ -198,7 +181,7 @@ void Conversation::on_end(Role role) {
   Exchange* const exchange = current(role);
   if (exchange == nullptr) return;
   if (role == Role::response && exchange->status == Exchange::kNoStatus) return restart_response();
-  message(*exchange, role).complete = true;
+  exchange->message(role).complete = true;
   current(role) = nullptr;
   finish_if_complete(*exchange);
 }
@@ -214,8 +197,9 @@ void Conversation::restart_response() {
 /// The requests' stream is known, or known to be missing, up to `offset`: a
 /// response that waits for a request before it waits in vain.
 void Conversation::pass_requests(std::uint64_t offset) {
-  while (open_.front() != nullptr && is_unasked(*open_.front()) && open_.front()->acknowledged <= offset) {
-    finish_exchange(*open_.front(), Outcome::gap, open_.front()->response.last);
+  while (exchanges_.oldest() != nullptr && is_unasked(*exchanges_.oldest()) &&
+         exchanges_.oldest()->acknowledged <= offset) {
+    finish_exchange(*exchanges_.oldest(), Outcome::gap, exchanges_.oldest()->response.last);
   }
 }
 
@@ -232,7 +216,7 @@ void Conversation::on_lost(Role role) {
   current(role) = nullptr;
   if (role == Role::response) resynced_ = true;
   adrift_[index(role)] = exchange;
-  if (exchange != nullptr && role == Role::response) close_account(*exchange, arrival_.time);
+  if (exchange != nullptr && role == Role::response) exchanges_.sum_up(*exchange, arrival_.time);
   if (exchange != nullptr && role == Role::request) finish_if_complete(*exchange);
 }
 
@@ -240,12 +224,12 @@ void Conversation::on_lost(Role role) {
 void Conversation::on_stray(Role role, std::uint64_t count, bool missing) {
   Exchange* const exchange = adrift_[index(role)];
   if (exchange == nullptr || (role == Role::request && exchange->response.begun)) return;
-  Message& late = message(*exchange, role);
+  Message& late = exchange->message(role);
   late.bytes += count;
   late.last = arrival_.time;
   if (missing) exchange->missing_bytes += count;
   exchange->last_frame = std::max(exchange->last_frame, arrival_.frame);
-  if (role == Role::response) close_account(*exchange, arrival_.time);
+  if (role == Role::response) exchanges_.sum_up(*exchange, arrival_.time);
 }
 
 /// Another message begins: the response whose end was hidden has ended.
@@ -264,74 +248,19 @@ void Conversation::on_garbage(Role role) {
     resynced_ = true;
     return finish_exchange(exchange, Outcome::gap, arrival_.time);
   }
-  message(exchange, role) = {};
-  if (exchange.response.begun) return;
-  open_.remove(exchange);
-  --exchanges_;
-  pool_.give_back(exchange);
+  exchange.message(role) = {};
+  if (!exchange.response.begun) exchanges_.discard(exchange);
 }
 
 void Conversation::finish_exchange(Exchange& exchange, Outcome outcome, Nanos time) {
-  exchange.outcome = outcome;
   // A response whose end is hidden was summed up at each byte that came of it.
-  if (adrift_[index(Role::response)] != &exchange) close_account(exchange, time);
-  if (Exchange* const before = open_.remove(exchange)) {
-    before->gap_alone = std::max(before->gap_alone, exchange.gap_alone);
-  }
-  previous_end_ = time;
+  if (adrift_[index(Role::response)] != &exchange) exchanges_.sum_up(exchange, time);
   if (requesting_ == &exchange) requesting_ = nullptr;
   if (responding_ == &exchange) responding_ = nullptr;
   for (Exchange*& adrift : adrift_) {
     if (adrift == &exchange) adrift = nullptr;
   }
-  const bool whole = outcome == Outcome::complete || outcome == Outcome::gap;
-  const bool confirmed = exchange.response.end() <= connection_.stream(server()).acknowledged;
-  if (whole && !confirmed && connection_.timing->may_get_lost(server())) {
-    unconfirmed_.push_back(exchange);
-  } else {
-    finished_.push_back(exchange);
-  }
-}
-
-/// Sums up what happened inside an exchange that ended at `time`.
-void Conversation::close_account(Exchange& exchange, Nanos time) const {
-  const Timing& timing = *connection_.timing;
-  exchange.ended = time;
-  exchange.max_gap = exchange.gap_alone;
-  for (const Exchange* later = exchange.next; later != nullptr; later = later->next) {
-    exchange.max_gap = std::max(exchange.max_gap, later->gap_alone);
-  }
-  exchange.tcp = connection_.counts - exchange.tcp_before;
-  exchange.spent = timing.spent_until(time, client()) - exchange.spent_before;
-  exchange.judged = timing.path_to(client()) != kUnknownTime || timing.path_to(server()) != kUnknownTime;
-}
-
-void Conversation::on_sent_again(Role role, std::uint64_t begin, Nanos time) {
-  for (ExchangeQueue* queue : {&unconfirmed_, &open_}) {
-    for (Exchange* exchange = queue->front(); exchange != nullptr; exchange = exchange->next) {
-      Message& late = message(*exchange, role);
-      if (!late.begun || begin >= late.end()) continue;
-      late.resent_after = late.last;
-      late.last = time;
-      if (queue == &unconfirmed_) move_end(*exchange, time);
-    }
-  }
-}
-
-void Conversation::on_unneeded(Role role) {
-  for (ExchangeQueue* queue : {&unconfirmed_, &open_}) {
-    for (Exchange* exchange = queue->front(); exchange != nullptr; exchange = exchange->next) {
-      Message& early = message(*exchange, role);
-      if (early.resent_after == kUnknownTime) continue;
-      early.last = std::exchange(early.resent_after, kUnknownTime);
-      if (queue == &unconfirmed_) move_end(*exchange, early.last);
-    }
-  }
-}
-
-void Conversation::move_end(Exchange& exchange, Nanos time) {
-  close_account(exchange, time);
-  previous_end_ = time;
+  exchanges_.close(exchange, outcome);
 }
 
 }  // namespace wirelap::http

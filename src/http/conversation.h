@@ -1,7 +1,7 @@
 // http: pairs the requests and responses of one HTTP/1 connection.
 //
 // In: both streams' bytes in order, with their arrivals, and holes. Out:
-// finished exchanges, to be taken with `next_finished`.
+// exchanges, as they end.
 //
 // Responses answer requests in order (RFC 9112, section 9.3). That alone would
 // shift every pair after a lost message, so the first segment of a response must
@@ -12,24 +12,16 @@
 
 #include "flow/connection.h"
 #include "flow/stream.h"
-#include "http/exchange.h"
+#include "http/exchanges.h"
 #include "http/parser.h"
 
 namespace wirelap::http {
 
 class Conversation : public Attachment {
  public:
-  /// The most requests that wait for their responses; past it the oldest is given up.
-  static constexpr std::size_t kMaxOpen = 4096;
-
   /// `connection` and `pool` outlive the conversation. A stream whose start was
   /// not seen is searched for its first message.
   Conversation(const Connection& connection, ExchangePool& pool);
-
-  /// The connection's next packet, before its bytes: `gap` is the time since the one before it.
-  void on_packet(Nanos gap) {
-    if (!open_.empty() && gap > open_.back()->gap_alone) open_.back()->gap_alone = gap;
-  }
 
   /// The next bytes of the stream that carries messages of `role`.
   void feed(Role role, const Chunk& chunk, const Arrival& arrival);
@@ -41,29 +33,14 @@ class Conversation : public Attachment {
   /// The stream has ended with FIN.
   void finish(Role role, const Arrival& arrival);
 
-  /// Bytes of the stream from offset `begin` on, told before, were lost beyond
-  /// the capture point and have reached their receiver only now.
-  void on_sent_again(Role role, std::uint64_t begin, Nanos time);
-
-  /// The latest on_sent_again was wrong: its bytes had arrived at first.
-  void on_unneeded(Role role);
-
-  /// The responses' stream has been acknowledged up to `offset`.
-  void confirm(std::uint64_t offset) {
-    while (!unconfirmed_.empty() && unconfirmed_.front()->response.end() <= offset) {
-      finished_.push_back(*unconfirmed_.pop_front());
-    }
-  }
-
   /// Nothing more comes; exchanges still open end with `outcome`, or with
   /// no_response where it is `closed` and they had none.
   void end(Outcome outcome, Nanos time);
 
   std::uint64_t skippable(Role role) const { return parser(role).skippable(); }
 
-  /// The next exchange that is over, in the order of their ends; null for none.
-  /// To be given back to the pool.
-  Exchange* next_finished() { return finished_.pop_front(); }
+  /// Where its exchanges begin and end up.
+  Exchanges& exchanges() { return exchanges_; }
 
   /// Whether HTTP may begin with `bytes`, which are the next of the stream that
   /// `sender` sends on a connection without a conversation. Settles who is the
@@ -71,7 +48,7 @@ class Conversation : public Attachment {
   static bool may_begin(Connection& connection, Side sender, Bytes bytes);
 
   /// True when what was taken for HTTP turned out to be something else.
-  bool is_not_http() const { return exchanges_ == 0 && responses_.lost(); }
+  bool is_not_http() const { return exchanges_.count() == 0 && responses_.lost(); }
 
  private:
   friend class Parser;  // calls the events below
@@ -88,10 +65,6 @@ class Conversation : public Attachment {
   Parser& parser(Role role) { return role == Role::request ? requests_ : responses_; }
   const Parser& parser(Role role) const { return role == Role::request ? requests_ : responses_; }
   Exchange*& current(Role role) { return role == Role::request ? requesting_ : responding_; }
-  static Message& message(Exchange& exchange, Role role) {
-    return role == Role::request ? exchange.request : exchange.response;
-  }
-
   /// Its response is whole, and its request was not seen.
   static bool is_unasked(const Exchange& exchange) { return exchange.response.complete && !exchange.request.begun; }
 
@@ -107,25 +80,16 @@ class Conversation : public Attachment {
   void note_step(Exchange& exchange) const;
   void finish_exchange(Exchange& exchange, Outcome outcome, Nanos time);
   void tell_whom_to_wait_for() const;
-  void close_account(Exchange& exchange, Nanos time) const;
-  void move_end(Exchange& exchange, Nanos time);
-  Side client() const { return connection_.client; }
-  Side server() const { return other(connection_.client); }
 
   const Connection& connection_;
-  ExchangePool& pool_;
+  Exchanges exchanges_;
   Parser requests_;
   Parser responses_;
-  ExchangeQueue open_;         // in the order of their requests
-  ExchangeQueue unconfirmed_;  // complete, but the client may still lack a part
-  ExchangeQueue finished_;
   Exchange* requesting_ = nullptr;  // whose request is being read
   Exchange* responding_ = nullptr;
   Exchange* adrift_[2] = {nullptr, nullptr};  // whose message, by Role, has an end that is not known
   Arrival arrival_;                           // of the bytes being fed
-  std::uint64_t exchanges_ = 0;
-  Nanos previous_end_ = kUnknownTime;  // of the exchange before, or of the handshake
-  bool resynced_ = false;              // responses were lost since the last one
+  bool resynced_ = false;                     // responses were lost since the last one
 };
 
 }  // namespace wirelap::http

@@ -9,6 +9,7 @@
 
 #include "base/time.h"
 #include "flow/connection.h"
+#include "http/head.h"
 
 namespace wirelap::http {
 
@@ -71,6 +72,8 @@ struct Exchange {
   std::uint64_t acknowledged = 0;  ///< of the request stream, by the response's first byte
   std::vector<Step> steps;         ///< of the response, where they are wanted
   Outcome outcome = Outcome::complete;
+  Message& message(Role role) { return role == Role::request ? request : response; }
+
   Exchange* next = nullptr;  ///< in its queue
 };
 

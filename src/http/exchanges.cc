@@ -1,0 +1,94 @@
+#include "http/exchanges.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace wirelap::http {
+
+Exchange& Exchanges::open(const Arrival& arrival) {
+  Exchange& exchange = pool_.take();
+  exchange.number = ++count_;
+  exchange.tcp_before = connection_.counts;
+  exchange.tcp_before.packets -= 1;  // the packet that brought its first byte is its own
+  if (exchange.number == 1 && connection_.handshake.ack != kUnknownTime) {
+    exchange.tcp_before = {};
+    exchange.gap_alone = connection_.handshake.max_gap;
+  }
+  if (!open_.empty()) {
+    exchange.idle = 0;
+  } else if (previous_end_ != kUnknownTime) {
+    exchange.idle = std::max<Nanos>(0, arrival.time - previous_end_);
+  }
+  begin_again(exchange, arrival);
+  open_.push_back(exchange);
+  return exchange;
+}
+
+void Exchanges::begin_again(Exchange& exchange, const Arrival& arrival) const {
+  exchange.first_frame = arrival.frame;
+  exchange.spent_before = connection_.timing->spent_until(arrival.time, connection_.client);
+}
+
+void Exchanges::sum_up(Exchange& exchange, Nanos time) const {
+  const Timing& timing = *connection_.timing;
+  exchange.ended = time;
+  exchange.max_gap = exchange.gap_alone;
+  for (const Exchange* later = exchange.next; later != nullptr; later = later->next) {
+    exchange.max_gap = std::max(exchange.max_gap, later->gap_alone);
+  }
+  exchange.tcp = connection_.counts - exchange.tcp_before;
+  exchange.spent = timing.spent_until(time, connection_.client) - exchange.spent_before;
+  exchange.judged = timing.path_to(Side::low) != kUnknownTime || timing.path_to(Side::high) != kUnknownTime;
+}
+
+void Exchanges::close(Exchange& exchange, Outcome outcome) {
+  exchange.outcome = outcome;
+  previous_end_ = exchange.ended;
+  if (Exchange* const before = open_.remove(exchange)) {
+    before->gap_alone = std::max(before->gap_alone, exchange.gap_alone);
+  }
+  const Side server = other(connection_.client);
+  const bool whole = outcome == Outcome::complete || outcome == Outcome::gap;
+  const bool confirmed = exchange.response.end() <= connection_.stream(server).acknowledged;
+  if (whole && !confirmed && connection_.timing->may_get_lost(server)) {
+    unconfirmed_.push_back(exchange);
+  } else {
+    finished_.push_back(exchange);
+  }
+}
+
+void Exchanges::discard(Exchange& exchange) {
+  open_.remove(exchange);
+  --count_;
+  pool_.give_back(exchange);
+}
+
+void Exchanges::note_sent_again(Role role, std::uint64_t begin, Nanos time) {
+  for (ExchangeQueue* queue : {&unconfirmed_, &open_}) {
+    for (Exchange* exchange = queue->front(); exchange != nullptr; exchange = exchange->next) {
+      Message& late = exchange->message(role);
+      if (!late.begun || begin >= late.end()) continue;
+      late.resent_after = late.last;
+      late.last = time;
+      if (queue == &unconfirmed_) move_end(*exchange, time);
+    }
+  }
+}
+
+void Exchanges::note_unneeded(Role role) {
+  for (ExchangeQueue* queue : {&unconfirmed_, &open_}) {
+    for (Exchange* exchange = queue->front(); exchange != nullptr; exchange = exchange->next) {
+      Message& early = exchange->message(role);
+      if (early.resent_after == kUnknownTime) continue;
+      early.last = std::exchange(early.resent_after, kUnknownTime);
+      if (queue == &unconfirmed_) move_end(*exchange, early.last);
+    }
+  }
+}
+
+void Exchanges::move_end(Exchange& exchange, Nanos time) {
+  sum_up(exchange, time);
+  previous_end_ = time;
+}
+
+}  // namespace wirelap::http

@@ -1,0 +1,85 @@
+// http: the exchanges of one connection, from their first byte to their record.
+//
+// In: when an exchange begins and ends, as the protocol above says. Out:
+// finished exchanges, summed up: their TCP counts, their longest gap, and what
+// their time was spent on. One that is over waits here until its client has all
+// of it, where a part could still get lost beyond the capture point.
+#pragma once
+
+#include <cstdint>
+
+#include "flow/connection.h"
+#include "flow/stream.h"
+#include "http/exchange.h"
+
+namespace wirelap::http {
+
+/// Keeps the exchanges of a connection, oldest request first.
+class Exchanges {
+ public:
+  /// The most that are open at once; past it the oldest is to be given up.
+  static constexpr std::size_t kMaxOpen = 4096;
+
+  /// `connection` and `pool` outlive it.
+  Exchanges(const Connection& connection, ExchangePool& pool)
+      : connection_(connection), pool_(pool), previous_end_(connection.handshake.ack) {}
+
+  /// Begins an exchange with bytes that came with `arrival`.
+  Exchange& open(const Arrival& arrival);
+
+  /// Counts `arrival` as the exchange's beginning, where its response was seen before its request.
+  void begin_again(Exchange& exchange, const Arrival& arrival) const;
+
+  /// Sums up an exchange as if it ended at `time`.
+  void sum_up(Exchange& exchange, Nanos time) const;
+
+  /// Ends an exchange that has been summed up.
+  void close(Exchange& exchange, Outcome outcome);
+
+  /// Takes back an exchange that was none.
+  void discard(Exchange& exchange);
+
+  Exchange* oldest() const { return open_.front(); }
+  Exchange* newest() const { return open_.back(); }
+  bool empty() const { return open_.empty(); }
+  bool is_full() const { return open_.size() >= kMaxOpen; }
+  /// Those begun so far, without the ones discarded.
+  std::uint64_t count() const { return count_; }
+  bool keeps_steps() const { return pool_.keeps_steps(); }
+
+  /// The next one that is over, in the order of their ends; null for none. To
+  /// be given back to the pool.
+  Exchange* next_finished() { return finished_.pop_front(); }
+
+  /// The connection's next packet: `gap` is the time since the one before it.
+  void note_gap(Nanos gap) {
+    if (!open_.empty() && gap > open_.back()->gap_alone) open_.back()->gap_alone = gap;
+  }
+
+  /// The client has all of the responses' stream before `offset`.
+  void confirm(std::uint64_t offset) {
+    while (!unconfirmed_.empty() && unconfirmed_.front()->response.end() <= offset) {
+      finished_.push_back(*unconfirmed_.pop_front());
+    }
+  }
+
+  /// Bytes of the stream from offset `begin` on, told before, were lost beyond
+  /// the capture point and have reached their receiver only now.
+  void note_sent_again(Role role, std::uint64_t begin, Nanos time);
+
+  /// The latest note_sent_again was wrong: its bytes had arrived at first.
+  void note_unneeded(Role role);
+
+ private:
+  void move_end(Exchange& exchange, Nanos time);
+
+  const Connection& connection_;
+  ExchangePool& pool_;
+  ExchangeQueue open_;
+  ExchangeQueue unconfirmed_;  // over, but the client may still lack a part
+  ExchangeQueue finished_;
+  std::uint64_t count_ = 0;
+  Nanos previous_end_;  // of the exchange before, or of the handshake
+};
+
+}  // namespace wirelap::http
