@@ -11,7 +11,7 @@ namespace wirelap {
 class Engine::Dispatcher {
  public:
   Dispatcher(const Engine& engine, const std::string& name, const Reader& reader)
-      : engine_(engine), name_(name), reader_(reader), pool_(engine.options_.packets) {}
+      : engine_(engine), name_(name), reader_(reader), pool_(engine.options_.wanted) {}
 
   void on_packet(Connection& connection, Side, const Segment& segment) {
     if (Conversation* const conversation = conversation_of(connection)) {
@@ -130,7 +130,7 @@ class Engine::Dispatcher {
 
   void report(const Connection& connection, Conversation& conversation) {
     while (http::Exchange* const exchange = conversation.exchanges().next_finished()) {
-      engine_.sink_.write({name_, reader_.decimals(), connection, *exchange, pool_.keeps_steps()});
+      engine_.sink_.write({name_, reader_.decimals(), connection, *exchange, pool_.wanted()});
       pool_.give_back(*exchange);
     }
   }

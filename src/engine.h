@@ -25,7 +25,7 @@ namespace wirelap {
 /// What an engine reads for.
 struct EngineOptions {
   std::vector<std::uint16_t> ports;  ///< servers' ports; empty: told from the traffic
-  bool packets = false;              ///< rows with inter-packet times
+  http::Wanted wanted{};             ///< what rows have beside the usual columns
 };
 
 /// Reads captures and reports their exchanges.

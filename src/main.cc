@@ -39,6 +39,9 @@ usage: wirelap [OPTIONS] [CAPTURE...]     '-' or no CAPTURE on a pipe: standard 
   -o, --output F    write to the file F instead of standard output
   -p, --port N      report only what servers at port N answered; repeatable
                     (classic: default 80)
+      --header H    add a request or response header as a column; repeatable
+      --s3          the headers that S3's support asks for: x-amz-request-id,
+                    x-amz-id-2, range
       --packets     add each response's inter-packet times (ndjson, json, csv)
   -h, --help        this text
       --version     the version
@@ -84,11 +87,24 @@ std::uint16_t parse_port(std::string_view text) {
   return port;
 }
 
+/// A column for a header field; asking twice changes nothing.
+void add_header(std::string_view name, CommandLine& line) {
+  std::string lower;
+  for (const char c : name) lower += c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+  if (lower.empty() || lower.find_first_of(": \t\r\n") != std::string::npos) {
+    die_usage("'" + std::string(name) + "' is no name of a header");
+  }
+  std::vector<std::string>& headers = line.engine.wanted.headers;
+  if (std::find(headers.begin(), headers.end(), lower) == headers.end()) headers.push_back(lower);
+}
+
 CommandLine parse_command_line(int argc, char** argv) {
-  constexpr int kVersionOption = 256, kPacketsOption = 257;
+  constexpr int kVersionOption = 256, kPacketsOption = 257, kHeaderOption = 258, kS3Option = 259;
   const option known[] = {{"format", required_argument, nullptr, 'f'},
                           {"output", required_argument, nullptr, 'o'},
                           {"port", required_argument, nullptr, 'p'},
+                          {"header", required_argument, nullptr, kHeaderOption},
+                          {"s3", no_argument, nullptr, kS3Option},
                           {"packets", no_argument, nullptr, kPacketsOption},
                           {"help", no_argument, nullptr, 'h'},
                           {"version", no_argument, nullptr, kVersionOption},
@@ -100,7 +116,11 @@ CommandLine parse_command_line(int argc, char** argv) {
       case 'f': parse_format(optarg, line); break;
       case 'o': line.output = optarg; break;
       case 'p': line.engine.ports.push_back(parse_port(optarg)); break;
-      case kPacketsOption: line.engine.packets = true; break;
+      case kHeaderOption: add_header(optarg, line); break;
+      case kS3Option:
+        for (const char* const name : {"x-amz-request-id", "x-amz-id-2", "range"}) add_header(name, line);
+        break;
+      case kPacketsOption: line.engine.wanted.steps = true; break;
       case 'h': std::fputs(kHelp, stdout); std::exit(0);
       case kVersionOption: std::puts("wirelap " WIRELAP_VERSION); std::exit(0);
       default: std::fputs("Try 'wirelap --help'.\n", stderr); std::exit(kExitUsage);
@@ -184,7 +204,7 @@ class Run {
       : line_(line),
         output_(fd),
         sink_(make_sink(line.format.value_or(::isatty(fd) ? Format::table : Format::ndjson), output_,
-                        TableStyle{wants_colour(fd), table_width(fd)})),
+                        line.engine.wanted, TableStyle{wants_colour(fd), table_width(fd)})),
         engine_(line.engine, *sink_) {}
 
   int read_all() {

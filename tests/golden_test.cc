@@ -48,7 +48,8 @@ std::string through_pipe(const std::string& capture, const std::string& name, st
     ::close(ends[1]);
   });
   Output output(-1);
-  const auto sink = make_sink(Format::ndjson, output);
+  const http::Wanted wanted;
+  const auto sink = make_sink(Format::ndjson, output, wanted);
   Input input({});
   input.attach(ends[0]);
   Engine({}, *sink).run(input, name);

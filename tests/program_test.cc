@@ -151,6 +151,17 @@ TEST_CASE("--packets adds inter-packet times") {
   CHECK(has(csv.output, ":60256\r\n"));
 }
 
+TEST_CASE("--header and --s3 add columns, of the request or the response") {
+  const RunResult result = run({program(), "--header", "Range", "--header", "ETag", "--s3", "fixtures/s3-session.pcap"});
+  CHECK(result.exit_code == 0);
+  CHECK(has(result.output, "\"range\":\"bytes=1000-4999\",\"etag\":\"\\\""));
+  CHECK(has(result.output, "\"x-amz-request-id\":"));
+  const RunResult csv = run({program(), "--s3", "-f", "csv", kCapture});
+  CHECK(has(csv.output, "outcome,x-amz-request-id,x-amz-id-2,range\r\n"));
+  CHECK(run({program(), "--header", "a b", kCapture}).exit_code == 2);
+  CHECK(run({program(), "--header", "", kCapture}).exit_code == 2);
+}
+
 TEST_CASE("-o writes a file; a full disk is an error") {
   char path[] = "/tmp/wirelap-test-XXXXXX";
   ::close(::mkstemp(path));

@@ -539,13 +539,14 @@ class Sample {
 
   std::string as(Format format, int rows = 1, bool colour = false) {
     Output output(-1);
-    const std::unique_ptr<Sink> sink = make_sink(format, output, TableStyle{colour, 100});
-    for (int i = 0; i < rows; ++i) sink->write({capture_, 6, connection_, exchange});
+    const std::unique_ptr<Sink> sink = make_sink(format, output, wanted, TableStyle{colour, 100});
+    for (int i = 0; i < rows; ++i) sink->write({capture_, 6, connection_, exchange, wanted});
     sink->finish();
     return std::string(output.text());
   }
 
   http::Exchange exchange;
+  http::Wanted wanted;
   Connection& connection() { return connection_; }
 
  private:

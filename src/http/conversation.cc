@@ -140,7 +140,17 @@ void Conversation::on_start_line(Role role, const Head& head) {
   } else {
     exchange->status = head.status;
   }
+  if (!exchanges_.wanted().headers.empty()) keep_headers(*exchange, head);
   if (role == Role::request || !exchange->request.begun) exchange->minor_version = head.minor_version;
+}
+
+/// Of a field that both messages have the response's stays.
+void Conversation::keep_headers(Exchange& exchange, const Head& head) const {
+  const std::vector<std::string>& names = exchanges_.wanted().headers;
+  exchange.headers.resize(names.size());
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (auto value = find_field(head.fields, names[i])) exchange.headers[i] = std::move(value);
+  }
 }
 
 Framing Conversation::on_head(Role role, const Head& head) {
@@ -163,7 +173,7 @@ void Conversation::on_bytes(Role role, std::uint64_t count, std::uint64_t body) 
   message_now.last = arrival_.time;
   message_now.resent_after = kUnknownTime;
   exchange->last_frame = std::max(exchange->last_frame, arrival_.frame);
-  if (exchanges_.keeps_steps() && role == Role::response) note_step(*exchange);
+  if (exchanges_.wanted().steps && role == Role::response) note_step(*exchange);
 }
 
 void Conversation::note_step(Exchange& exchange) const {

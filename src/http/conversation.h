@@ -77,6 +77,7 @@ class Conversation : public Attachment {
   void pass_requests(std::uint64_t offset);
   void finish_if_complete(Exchange& exchange);
   void end_adrift();
+  void keep_headers(Exchange& exchange, const Head& head) const;
   void note_step(Exchange& exchange) const;
   void finish_exchange(Exchange& exchange, Outcome outcome, Nanos time);
   void tell_whom_to_wait_for() const;

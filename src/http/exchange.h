@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,12 @@ struct Step {
   std::uint64_t reached = 0;  ///< bytes of the response so far
 };
 
+/// What exchanges are to keep beside what they always do.
+struct Wanted {
+  bool steps = false;                ///< of responses
+  std::vector<std::string> headers;  ///< names of fields, in lower case
+};
+
 /// A request and its response. Of an exchange whose request was not captured
 /// (`request.begun` is false) the response's part alone is known.
 struct Exchange {
@@ -68,9 +75,10 @@ struct Exchange {
   bool judged = false;         ///< `spent` is known: a round trip to either end was seen
   TcpCounts tcp_before;        ///< the connection's when it began
   Spent spent_before;
-  std::uint64_t seen = 0;          ///< of the response stream, by the request's first byte's segment
-  std::uint64_t acknowledged = 0;  ///< of the request stream, by the response's first byte
-  std::vector<Step> steps;         ///< of the response, where they are wanted
+  std::uint64_t seen = 0;                           ///< of the response stream, by the request's first byte's segment
+  std::uint64_t acknowledged = 0;                   ///< of the request stream, by the response's first byte
+  std::vector<std::optional<std::string>> headers;  ///< values of the wanted fields, in their order
+  std::vector<Step> steps;                          ///< of the response, where they are wanted
   Outcome outcome = Outcome::complete;
   Message& message(Role role) { return role == Role::request ? request : response; }
 
@@ -100,16 +108,16 @@ class ExchangeQueue {
 /// steady traffic allocates nothing.
 class ExchangePool {
  public:
-  /// `keeps_steps`: exchanges are to keep their responses' steps.
-  explicit ExchangePool(bool keeps_steps) : keeps_steps_(keeps_steps) {}
-  bool keeps_steps() const { return keeps_steps_; }
+  /// `wanted` outlives the pool.
+  explicit ExchangePool(const Wanted& wanted) : wanted_(wanted) {}
+  const Wanted& wanted() const { return wanted_; }
 
   /// An exchange as new.
   Exchange& take();
   void give_back(Exchange& exchange) { free_.push_back(exchange); }
 
  private:
-  bool keeps_steps_;
+  const Wanted& wanted_;
   std::deque<Exchange> all_;
   ExchangeQueue free_;
 };

@@ -45,7 +45,7 @@ class Exchanges {
   bool is_full() const { return open_.size() >= kMaxOpen; }
   /// Those begun so far, without the ones discarded.
   std::uint64_t count() const { return count_; }
-  bool keeps_steps() const { return pool_.keeps_steps(); }
+  const Wanted& wanted() const { return pool_.wanted(); }
 
   /// The next one that is over, in the order of their ends; null for none. To
   /// be given back to the pool.

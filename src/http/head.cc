@@ -167,6 +167,7 @@ std::size_t find_head_end(std::string_view bytes, std::size_t from) {
 std::optional<Head> parse_head(std::string_view bytes, Role role) {
   Head head;
   if (!parse_start_line(take_line(bytes), role, head)) return std::nullopt;
+  head.fields = bytes;
   while (!bytes.empty()) take_field(take_field_line(bytes), head);
   return head;
 }
@@ -178,6 +179,17 @@ std::optional<Head> parse_cut_head(std::string_view bytes, Role role) {
 
 bool begins_tunnel(const Head& head, std::string_view method) {
   return head.status == 101 || (method == "CONNECT" && head.status / 100 == 2);
+}
+
+std::optional<std::string> find_field(std::string_view fields, std::string_view name) {
+  std::optional<std::string> found;
+  while (!fields.empty()) {
+    const std::string_view line = take_field_line(fields);
+    const std::size_t colon = line.find(':');
+    if (colon == std::string_view::npos || !equal_ignoring_case(trim(line.substr(0, colon)), name)) continue;
+    found = (found ? *found + ", " : "") + std::string(trim(line.substr(colon + 1)));
+  }
+  return found;
 }
 
 Framing request_framing(const Head& head) {

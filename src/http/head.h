@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace wirelap::http {
@@ -20,6 +21,7 @@ struct Head {
   std::string_view method;         ///< of a request, as the others
   std::string_view target;
   std::string_view host;
+  std::string_view fields;  ///< all field lines
   std::optional<std::uint64_t> content_length;
   bool chunked = false;            ///< chunked is the last transfer coding
   bool transfer_encoding = false;  ///< there is one, of whatever kind
@@ -65,6 +67,10 @@ std::optional<Head> parse_cut_head(std::string_view bytes, Role role);
 /// Whether after this response the connection belongs to another protocol
 /// (RFC 9110, 7.8 and 9.3.6).
 bool begins_tunnel(const Head& head, std::string_view method);
+
+/// The value of a field among `fields` by its name in lower case; several lines
+/// of one name are joined with ", " (RFC 9110, 5.3). Nothing where it is not there.
+std::optional<std::string> find_field(std::string_view fields, std::string_view name);
 
 /// Framing of a request's body.
 Framing request_framing(const Head& head);

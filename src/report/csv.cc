@@ -66,7 +66,7 @@ class CsvHeader {
  private:
   void put(std::string_view name) {
     if (!first_) output_.put(',');
-    output_.put(name);
+    put_csv_text(output_, name);
     first_ = false;
   }
 
@@ -82,19 +82,19 @@ void put_line_end(Output& output) {
 }  // namespace
 
 void CsvSink::write(const Row& row) {
-  if (!has_header_) put_header(row.wants_steps);
+  if (!has_header_) put_header(row.wanted);
   visit_columns(row, CsvColumns(output_, row.decimals));
   put_line_end(output_);
 }
 
 void CsvSink::finish() {
-  if (!has_header_) put_header(false);
+  if (!has_header_) put_header(wanted_);
 }
 
-void CsvSink::put_header(bool with_steps) {
+void CsvSink::put_header(const http::Wanted& wanted) {
   const Connection connection;
   const http::Exchange exchange;
-  visit_columns(Row{{}, 0, connection, exchange, with_steps}, CsvHeader(output_));
+  visit_columns(Row{{}, 0, connection, exchange, wanted}, CsvHeader(output_));
   put_line_end(output_);
   has_header_ = true;
 }

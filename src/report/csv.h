@@ -7,14 +7,15 @@ namespace wirelap {
 
 class CsvSink : public Sink {
  public:
-  explicit CsvSink(Output& output) : output_(output) {}
+  CsvSink(Output& output, const http::Wanted& wanted) : output_(output), wanted_(wanted) {}
   void write(const Row& row) override;
   void finish() override;
 
  private:
-  void put_header(bool with_steps);
+  void put_header(const http::Wanted& wanted);
 
   Output& output_;
+  const http::Wanted& wanted_;
   bool has_header_ = false;
 };
 

@@ -59,7 +59,7 @@ class JsonColumns {
  private:
   void begin(std::string_view name) {
     output_.put(first_ ? "{\"" : ",\"");
-    output_.put(name);
+    put_json_text(output_, name);
     output_.put("\":");
     first_ = false;
   }

@@ -46,7 +46,7 @@ struct Row {
   int decimals;              ///< of the capture's timestamps
   const Connection& connection;
   const http::Exchange& exchange;
-  bool wants_steps = false;  ///< with the column `interpacket_times`
+  const http::Wanted& wanted;  ///< further columns
 };
 
 /// Names in records.
@@ -58,7 +58,7 @@ std::string_view name_of(Cause cause);
 ///   visit.integer(name, std::uint64_t value, bool known = true)
 ///   visit.seconds(name, Nanos value)           kUnknownTime: not known
 ///   visit.address(name, const Address&, int ip_version)
-///   visit.steps(name, const std::vector<http::Step>&)  last, and only where the row wants it
+///   visit.steps(name, const std::vector<http::Step>&)  where the row wants it
 ///   visit.vlan(name, VLAN tags as packed in FlowKey::tag)
 template <class Visitor>
 void visit_columns(const Row& row, Visitor&& visit) {
@@ -119,7 +119,11 @@ void visit_columns(const Row& row, Visitor&& visit) {
   visit.seconds("max_gap_s", exchange.max_gap);
   visit.integer("missing_bytes", exchange.missing_bytes);
   visit.text("outcome", name_of(exchange.outcome));
-  if (row.wants_steps) visit.steps("interpacket_times", exchange.steps);
+  for (std::size_t i = 0; i < row.wanted.headers.size(); ++i) {
+    const bool known = i < exchange.headers.size() && exchange.headers[i].has_value();
+    visit.text(row.wanted.headers[i], known ? std::string_view(*exchange.headers[i]) : std::string_view(), known);
+  }
+  if (row.wanted.steps) visit.steps("interpacket_times", exchange.steps);
 }
 
 }  // namespace wirelap

@@ -27,7 +27,7 @@ struct TableStyle {
   std::size_t columns = 100;  ///< at least 80
 };
 
-/// A sink that writes to `output`, which outlives it.
-std::unique_ptr<Sink> make_sink(Format format, Output& output, TableStyle style = {});
+/// A sink that writes to `output`, for rows with the columns of `wanted`; both outlive it.
+std::unique_ptr<Sink> make_sink(Format format, Output& output, const http::Wanted& wanted, TableStyle style = {});
 
 }  // namespace wirelap
