@@ -33,4 +33,16 @@ struct Spent {
   }
 };
 
+/// Time by cause, spent up to a point.
+struct Ledger {
+  Spent spent;
+  Nanos until = kUnknownTime;  ///< all before it is spent
+
+  /// Spends what is left before `time` on `cause`; the first call only sets the point.
+  void spend(Cause cause, Nanos time) {
+    if (until != kUnknownTime && time > until) spent.by[cause] += time - until;
+    if (until == kUnknownTime || time > until) until = time;
+  }
+};
+
 }  // namespace wirelap

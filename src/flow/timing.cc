@@ -91,13 +91,12 @@ bool Timing::take_acknowledgment(Side side, const Acknowledged& now, TcpCounts& 
 /// Undoes the loss of what was sent again for nothing. Where nothing has been
 /// judged since, the wait goes on as it was before.
 void Timing::give_back_loss() {
-  if (advanced_ == resent_.time) {
-    spent_ = resent_.spent;
-    advanced_ = resent_.advanced;
+  if (ledger_.until == resent_.time) {
+    ledger_ = resent_.ledger;
     mover_ = resent_.mover;
   } else {
-    spent_.by[kLoss] -= resent_.charged;
-    spent_.by[kNetwork] += resent_.charged;
+    ledger_.spent.by[kLoss] -= resent_.charged;
+    ledger_.spent.by[kNetwork] += resent_.charged;
   }
   resent_.time = kUnknownTime;
 }
@@ -129,7 +128,7 @@ bool Timing::take_data(const Placed& placed, Side client, TcpCounts& counts) {
     from.unseen = 0;
   }
   from.sent.reach(static_cast<std::uint64_t>(placed.end()), placed.mark.time, round_trip() / kGrainsPerRoundTrip,
-                  spent_.by[kNetwork]);
+                  ledger_.spent.by[kNetwork]);
   from.latest_new = placed.mark;
   from.last_length = placed.mark.length;
   from.last_pushed = placed.pushed;
@@ -141,13 +140,14 @@ void Timing::note_hole(Direction& from, const Placed& placed) {
   from.behind_hole = placed.mark;
   // One that is itself sent again, as a probe for a lost tail is, shows a hole
   // that was there since what came before it.
-  from.hole_since = looks_resent(placed) ? advanced_ : placed.mark.time;
+  from.hole_since = looks_resent(placed) ? ledger_.until : placed.mark.time;
 }
 
 void Timing::fill_hole(Direction& from, const Placed& placed, Side client, TcpCounts& counts) {
   const bool overtaken = was_overtaken(from, placed.mark);
-  if (advanced_ != kUnknownTime) judge(placed, client, std::clamp(from.hole_since, advanced_, placed.mark.time), false);
-  spend(overtaken ? kNetwork : kLoss, placed.mark.time);
+  if (ledger_.until != kUnknownTime)
+    judge(placed, client, std::min(std::max(from.hole_since, ledger_.until), placed.mark.time), false);
+  ledger_.spend(overtaken ? kNetwork : kLoss, placed.mark.time);
   mover_ = placed.sender;
   if (from.unseen > 0) from.unseen -= 1;
   if (overtaken) {
@@ -184,18 +184,18 @@ bool Timing::take_seen_before(const Placed& placed, Side client, TcpCounts& coun
   counts.retransmitted += 1;
   if (static_cast<std::int64_t>(placed.acknowledged) >= placed.end()) return false;
   counts.lost += 1;
-  resent_ = {placed.sender, static_cast<std::uint64_t>(placed.end()), placed.mark.time, spent_, advanced_, mover_, 0};
+  resent_ = {placed.sender, static_cast<std::uint64_t>(placed.end()), placed.mark.time, ledger_, mover_, 0};
   const OffsetLog::Point* const first =
       from.sent.find(static_cast<std::uint64_t>(std::max<std::int64_t>(placed.begin, 0)) + 1);
   if (first != nullptr) {
-    if (first->time > advanced_) judge(placed, client, first->time, false);
+    if (first->time > ledger_.until) judge(placed, client, first->time, false);
     // What went on meanwhile was behind the hole: the receiver waited all along.
-    const Nanos meanwhile = spent_.by[kNetwork] - first->network;
-    spent_.by[kNetwork] -= meanwhile;
-    spent_.by[kLoss] += meanwhile;
+    const Nanos meanwhile = ledger_.spent.by[kNetwork] - first->network;
+    ledger_.spent.by[kNetwork] -= meanwhile;
+    ledger_.spent.by[kLoss] += meanwhile;
   }
-  spend(kLoss, placed.mark.time);
-  resent_.charged = spent_.by[kLoss] - resent_.spent.by[kLoss];
+  ledger_.spend(kLoss, placed.mark.time);
+  resent_.charged = ledger_.spent.by[kLoss] - resent_.ledger.spent.by[kLoss];
   mover_ = placed.sender;
   return true;
 }
@@ -214,8 +214,8 @@ bool Timing::was_overtaken(const Direction& from, const PacketMark& mark) const 
 /// nothing behind it to show the hole.
 bool Timing::looks_resent(const Placed& placed) const {
   const Direction& from = streams_[index(placed.sender)];
-  if (advanced_ == kUnknownTime) return false;
-  const Nanos waited = placed.mark.time - advanced_ - (mover_ == placed.sender ? 0 : or_zero(from.path));
+  if (ledger_.until == kUnknownTime) return false;
+  const Nanos waited = placed.mark.time - ledger_.until - (mover_ == placed.sender ? 0 : or_zero(from.path));
   // A probe or timeout comes no sooner than two round trips (RFC 8985, 7.2).
   if (waited < std::max(round_trip() * 3 / 2, 2 * kMillisecond)) return false;
   if (from.announced > placed.next) return true;
@@ -232,11 +232,6 @@ Nanos Timing::spread(const Placed& placed, Nanos pause) const {
   return sent_apart < pause / 2 ? pause - std::max<Nanos>(sent_apart, 0) : 0;
 }
 
-void Timing::spend(Cause cause, Nanos until) {
-  if (advanced_ != kUnknownTime && until > advanced_) spent_.by[cause] += until - advanced_;
-  if (advanced_ == kUnknownTime || until > advanced_) advanced_ = until;
-}
-
 void Timing::advance(const Placed& placed, Side client, bool resent) {
   judge(placed, client, placed.mark.time, resent);
   // With a new turn the queue of the one before is empty.
@@ -246,12 +241,12 @@ void Timing::advance(const Placed& placed, Side client, bool resent) {
 
 /// Spends what lies before `until` on what kept the segment from coming sooner.
 void Timing::judge(const Placed& placed, Side client, Nanos until, bool resent) {
-  if (advanced_ == kUnknownTime || until <= advanced_) return spend(kNetwork, until);
+  if (ledger_.until == kUnknownTime || until <= ledger_.until) return ledger_.spend(kNetwork, until);
   if (!spend_window(placed, until)) {
     if (mover_ == placed.sender) {
       judge_pause(placed, client, until, resent);
     } else {
-      judge_turn(placed.sender, client, until, resent);
+      judge_turn(ledger_, placed.sender, client, until, resent);
     }
   }
 }
@@ -265,32 +260,32 @@ bool Timing::spend_window(const Placed& placed, Nanos until) {
   const std::uint64_t edge = from.allowed.now();
   if (placed.mark.length < from.full_length && static_cast<std::uint64_t>(placed.end()) == edge &&
       mover_ == placed.sender) {
-    spend(kWindow, until);
+    ledger_.spend(kWindow, until);
     return true;
   }
   const Nanos opened = std::max(from.allowed.reached(static_cast<std::uint64_t>(placed.end())), from.reopened);
   if (opened <= OffsetLog::kLongAgo) return false;
   const Nanos known = opened + or_zero(from.path);
-  if (known <= advanced_) return false;
+  if (known <= ledger_.until) return false;
   const bool sent_at_once = until - known <= tolerance();
-  if (!sent_at_once && known - advanced_ <= tolerance()) return false;
-  spend(kWindow, sent_at_once ? until : known);
+  if (!sent_at_once && known - ledger_.until <= tolerance()) return false;
+  ledger_.spend(kWindow, sent_at_once ? until : known);
   return sent_at_once;
 }
 
 /// Its sender had to hear from the other end first.
-void Timing::judge_turn(Side sender, Side client, Nanos until, bool resent) {
+void Timing::judge_turn(Ledger& ledger, Side sender, Side client, Nanos until, bool resent) const {
   // Bytes that stood in a queue reach it later than the bare path has it.
   const Nanos path = std::max(or_zero(path_to(sender)), streams_[index(sender)].queued);
-  spend(kNetwork, std::min(until, advanced_ + path));
-  spend(resent ? kLoss : application(sender, client), until);
+  ledger.spend(kNetwork, std::min(until, ledger.until + path));
+  ledger.spend(resent ? kLoss : application(sender, client), until);
 }
 
 /// Its sender had sent before, and paused.
 void Timing::judge_pause(const Placed& placed, Side client, Nanos until, bool resent) {
   const Direction& from = streams_[index(placed.sender)];
-  if (resent) return spend(kLoss, until);
-  const Nanos begun = advanced_;
+  if (resent) return ledger_.spend(kLoss, until);
+  const Nanos begun = ledger_.until;
   const Nanos path = or_zero(from.path);
   const Nanos beyond = or_zero(path_to(other(placed.sender)));
   const std::uint32_t full = from.full_length;
@@ -303,31 +298,30 @@ void Timing::judge_pause(const Placed& placed, Side client, Nanos until, bool re
   // one before is acknowledged, which the receiver delays (4.2.3.2).
   const bool short_now = full != 0 && placed.mark.length < full;
   if (on_acknowledgment && short_before && short_now && acknowledged - begun >= beyond + kLeastAckDelay) {
-    return spend(kAckDelay, until);
+    return ledger_.spend(kAckDelay, until);
   }
   // What the network spread is none of its sender's.
-  spend(kNetwork, advanced_ + spread(placed, until - begun));
-  if (until == advanced_) return;
-  if (short_before && from.last_pushed) return spend(application(placed.sender, client), until);
+  ledger_.spend(kNetwork, ledger_.until + spread(placed, until - begun));
+  if (until == ledger_.until) return;
+  if (short_before && from.last_pushed) return ledger_.spend(application(placed.sender, client), until);
   // Bytes on their way, or just acknowledged: the congestion window sets the pace.
-  if (free == kUnknownTime || on_acknowledgment || until < free) return spend(kNetwork, until);
-  if (!from.last_pushed) spend(kNetwork, std::min(until, std::max(begun, free)));
-  spend(application(placed.sender, client), until);
+  if (free == kUnknownTime || on_acknowledgment || until < free) return ledger_.spend(kNetwork, until);
+  if (!from.last_pushed) ledger_.spend(kNetwork, std::min(until, std::max(begun, free)));
+  ledger_.spend(application(placed.sender, client), until);
 }
 
 Spent Timing::spent_until(Nanos time, Side client) const {
-  Timing later = *this;
-  if (advanced_ == kUnknownTime) return spent_;
+  if (ledger_.until == kUnknownTime) return ledger_.spent;
+  Ledger ledger = ledger_;
   const Side waited_for = mover_ == client ? other(client) : mover_;
-  const Direction& from = streams_[index(waited_for)];
-  if (from.window_closed) {
-    later.spend(kWindow, time);
+  if (streams_[index(waited_for)].window_closed) {
+    ledger.spend(kWindow, time);
   } else if (mover_ != waited_for) {
-    later.judge_turn(waited_for, client, time, false);
+    judge_turn(ledger, waited_for, client, time, false);
   } else {
-    later.spend(application(waited_for, client), time);
+    ledger.spend(application(waited_for, client), time);
   }
-  return later.spent_;
+  return ledger.spent;
 }
 
 }  // namespace wirelap

@@ -78,7 +78,7 @@ struct Acknowledged {
 /// Judges one connection.
 class Timing {
  public:
-  const Spent& spent() const { return spent_; }
+  const Spent& spent() const { return ledger_.spent; }
 
   /// What would be spent if nothing more came until `time`.
   Spent spent_until(Nanos time, Side client) const;
@@ -160,8 +160,7 @@ class Timing {
     Side sender;
     std::uint64_t end = 0;  // offset of its end
     Nanos time = kUnknownTime;
-    Spent spent;
-    Nanos advanced;
+    Ledger ledger;
     Side mover;
     Nanos charged;  // to kLoss, for it
   };
@@ -178,9 +177,8 @@ class Timing {
   static void count_resent(Direction& from, TcpCounts& counts);
   bool was_overtaken(const Direction& from, const PacketMark& mark) const;
   void advance(const Placed& placed, Side client, bool resent);
-  void spend(Cause cause, Nanos until);
   void judge(const Placed& placed, Side client, Nanos until, bool resent);
-  void judge_turn(Side sender, Side client, Nanos until, bool resent);
+  void judge_turn(Ledger& ledger, Side sender, Side client, Nanos until, bool resent) const;
   void judge_pause(const Placed& placed, Side client, Nanos until, bool resent);
   bool spend_window(const Placed& placed, Nanos until);
   bool looks_resent(const Placed& placed) const;
@@ -189,11 +187,10 @@ class Timing {
   Nanos tolerance() const;
 
   Direction streams_[2];  // by the Side that sends
-  Spent spent_;
-  Nanos advanced_ = kUnknownTime;  // all before it is spent
-  Resent resent_;                  // the latest
-  Side mover_ = Side::low;         // who sent the bytes that advanced it last
-  Side awaited_ = Side::low;       // who is to send next, where has_awaited_
+  Ledger ledger_;
+  Resent resent_;             // the latest
+  Side mover_ = Side::low;    // who sent the bytes that advanced it last
+  Side awaited_ = Side::low;  // who is to send next, where has_awaited_
   bool has_awaited_ = false;
 };
 
