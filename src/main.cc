@@ -91,9 +91,7 @@ std::uint16_t parse_port(std::string_view text) {
 void add_header(std::string_view name, CommandLine& line) {
   std::string lower;
   for (const char c : name) lower += c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
-  if (lower.empty() || lower.find_first_of(": \t\r\n") != std::string::npos) {
-    die_usage("'" + std::string(name) + "' is no name of a header");
-  }
+  if (!http::is_token(lower)) die_usage("'" + std::string(name) + "' is no name of a header");
   std::vector<std::string>& headers = line.engine.wanted.headers;
   if (std::find(headers.begin(), headers.end(), lower) == headers.end()) headers.push_back(lower);
 }

@@ -61,8 +61,7 @@ bool parse_request_line(std::string_view line, Head& head) {
   if (first == std::string_view::npos) return false;
   head.method = line.substr(0, first);
   head.target = trim(line.substr(first, last - first));
-  return std::all_of(head.method.begin(), head.method.end(), is_token_char) &&
-         parse_version(line.substr(last + 1), head);
+  return is_token(head.method) && parse_version(line.substr(last + 1), head);
 }
 
 /// version SP status [SP reason] (RFC 9112, section 4).
@@ -133,6 +132,8 @@ void take_field(std::string_view line, Head& head) {
 }
 
 }  // namespace
+
+bool is_token(std::string_view text) { return !text.empty() && std::all_of(text.begin(), text.end(), is_token_char); }
 
 Likeness looks_like_start(std::string_view bytes, Role role) {
   if (role == Role::response) {

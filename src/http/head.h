@@ -43,6 +43,9 @@ struct Framing {
   std::uint64_t length = 0;
 };
 
+/// Whether `text` is a token (RFC 9110, 5.6.2), as methods and field names are.
+bool is_token(std::string_view text);
+
 /// How much of a prefix `looks_like_start` could judge.
 enum class Likeness : std::uint8_t { no, maybe, yes };
 

@@ -66,7 +66,7 @@ class CsvHeader {
  private:
   void put(std::string_view name) {
     if (!first_) output_.put(',');
-    put_csv_text(output_, name);
+    output_.put(name);
     first_ = false;
   }
 

@@ -59,7 +59,7 @@ class JsonColumns {
  private:
   void begin(std::string_view name) {
     output_.put(first_ ? "{\"" : ",\"");
-    put_json_text(output_, name);
+    output_.put(name);
     output_.put("\":");
     first_ = false;
   }

@@ -53,7 +53,7 @@ struct Row {
 std::string_view name_of(http::Outcome outcome);
 std::string_view name_of(Cause cause);
 
-/// Calls, for each column in order:
+/// Calls, for each column in order (names are tokens, which no format escapes):
 ///   visit.text(name, std::string_view value, bool known = true)
 ///   visit.integer(name, std::uint64_t value, bool known = true)
 ///   visit.seconds(name, Nanos value)           kUnknownTime: not known
