@@ -4,6 +4,7 @@
 
 #include "capture/reader.h"
 #include "report/classic.h"
+#include "tls/conversation.h"
 #include "wire/decode.h"
 
 namespace wirelap {
@@ -14,19 +15,19 @@ class Engine::Dispatcher {
       : engine_(engine), name_(name), reader_(reader), pool_(engine.options_.wanted) {}
 
   void on_packet(Connection& connection, Side, const Segment& segment) {
-    if (Conversation* const conversation = conversation_of(connection)) {
-      conversation->exchanges().note_gap(segment.time - connection.last_time);
-    }
+    with_conversation(connection, [&](auto& conversation) {
+      conversation.exchanges().note_gap(segment.time - connection.last_time);
+    });
   }
 
   void on_bytes(Connection& connection, Side sender, const Chunk& chunk, const Arrival& arrival) {
     if (connection.ignored) return;
-    Conversation* conversation = conversation_of(connection);
-    if (conversation == nullptr) conversation = begin_conversation(connection, sender, chunk.bytes);
-    if (conversation == nullptr) return;
-    conversation->feed(role_of(connection, sender), chunk, arrival);
-    report(connection, *conversation);
-    if (conversation->is_not_http()) drop(connection);
+    if (connection.attachment == nullptr) begin_conversation(connection, sender, chunk.bytes);
+    with_conversation(connection, [&](auto& conversation) {
+      conversation.feed(role_of(connection, sender), chunk, arrival);
+      report(connection, conversation.exchanges());
+      if (is_something_else(conversation)) drop(connection);
+    });
   }
 
   void on_skipped(Connection& connection, Side sender, std::uint64_t count, const Arrival& arrival) {
@@ -38,51 +39,63 @@ class Engine::Dispatcher {
   }
 
   void on_sent_again(Connection& connection, Side sender, std::uint64_t begin, const Arrival& arrival) {
-    if (Conversation* const conversation = conversation_of(connection)) {
-      conversation->exchanges().note_sent_again(role_of(connection, sender), begin, arrival.time);
-    }
+    with_conversation(connection, [&](auto& conversation) {
+      conversation.exchanges().note_sent_again(role_of(connection, sender), begin, arrival.time);
+    });
   }
 
   void on_unneeded(Connection& connection, Side sender) {
-    if (Conversation* const conversation = conversation_of(connection)) {
-      conversation->exchanges().note_unneeded(role_of(connection, sender));
-    }
+    with_conversation(connection,
+                      [&](auto& conversation) { conversation.exchanges().note_unneeded(role_of(connection, sender)); });
   }
 
   void on_acknowledged(Connection& connection, Side sender) {
-    Conversation* const conversation = conversation_of(connection);
-    if (conversation == nullptr || sender == connection.client) return;
-    conversation->exchanges().confirm(connection.stream(sender).acknowledged);
-    report(connection, *conversation);
+    if (sender == connection.client) return;
+    with_conversation(connection, [&](auto& conversation) {
+      conversation.exchanges().confirm(connection.stream(sender).acknowledged);
+      report(connection, conversation.exchanges());
+    });
   }
 
   void on_fin(Connection& connection, Side sender, const Arrival& arrival) {
-    Conversation* const conversation = conversation_of(connection);
-    if (conversation == nullptr) return;
-    conversation->finish(role_of(connection, sender), arrival);
-    report(connection, *conversation);
+    with_conversation(connection, [&](auto& conversation) {
+      conversation.finish(role_of(connection, sender), arrival);
+      report(connection, conversation.exchanges());
+    });
   }
 
   void on_ending(Connection& connection, Ending ending, Nanos time) {
-    Conversation* const conversation = conversation_of(connection);
-    if (conversation == nullptr) return;
-    conversation->end(outcome_of(ending), time);
-    report(connection, *conversation);
-    drop(connection);
+    with_conversation(connection, [&](auto& conversation) {
+      conversation.end(outcome_of(ending), time);
+      report(connection, conversation.exchanges());
+      drop(connection);
+    });
   }
 
   std::uint64_t skippable(Connection& connection, Side sender) {
     if (connection.ignored) return Stream::kNever - connection.stream(sender).next;
-    Conversation* const conversation = conversation_of(connection);
-    return conversation == nullptr ? 0 : conversation->skippable(role_of(connection, sender));
+    std::uint64_t count = 0;
+    with_conversation(connection,
+                      [&](auto& conversation) { count = conversation.skippable(role_of(connection, sender)); });
+    return count;
   }
 
  private:
-  using Conversation = http::Conversation;
+  /// What a connection's attachment is.
+  enum Kind : std::uint8_t { kHttp, kTls };
 
-  static Conversation* conversation_of(const Connection& connection) {
-    return static_cast<Conversation*>(connection.attachment);
+  /// Calls `take` with the connection's conversation, where it has one.
+  template <class Take>
+  static void with_conversation(const Connection& connection, Take take) {
+    if (connection.attachment == nullptr) return;
+    switch (static_cast<Kind>(connection.attachment->kind)) {
+      case kHttp: return take(static_cast<http::Conversation&>(*connection.attachment));
+      case kTls: return take(static_cast<tls::Conversation&>(*connection.attachment));
+    }
   }
+
+  static bool is_something_else(const http::Conversation& conversation) { return conversation.is_not_http(); }
+  static bool is_something_else(const tls::Conversation& conversation) { return conversation.is_not_tls(); }
 
   static http::Role role_of(const Connection& connection, Side sender) {
     return sender == connection.client ? http::Role::request : http::Role::response;
@@ -97,22 +110,25 @@ class Engine::Dispatcher {
     return http::Outcome::closed;
   }
 
-  /// A conversation where HTTP begins with `bytes`. Where a server's first bytes
-  /// are something else, the connection costs nothing more.
-  Conversation* begin_conversation(Connection& connection, Side sender, Bytes bytes) {
-    if (bytes.empty()) return nullptr;
-    if (!Conversation::may_begin(connection, sender, bytes)) {
+  /// Begins a conversation where HTTP or TLS begins with `bytes`. Where a
+  /// server's first bytes are something else, the connection costs nothing more.
+  void begin_conversation(Connection& connection, Side sender, Bytes bytes) {
+    if (bytes.empty()) return;
+    const bool is_tls = tls::Conversation::may_begin(connection, sender, bytes);
+    if (!is_tls && !http::Conversation::may_begin(connection, sender, bytes)) {
       const Stream& stream = connection.stream(sender);
       connection.ignored = stream.from_syn && stream.next == 0 && sender != connection.client;
-      return nullptr;
+      return;
     }
     if (!is_wanted(connection)) {
       connection.ignored = true;
-      return nullptr;
+    } else if (is_tls) {
+      connection.attachment = new tls::Conversation(connection, pool_);
+      connection.attachment->kind = kTls;
+    } else {
+      connection.attachment = new http::Conversation(connection, pool_);
+      connection.attachment->kind = kHttp;
     }
-    auto* const conversation = new Conversation(connection, pool_);
-    connection.attachment = conversation;
-    return conversation;
   }
 
   bool is_wanted(const Connection& connection) const {
@@ -122,21 +138,21 @@ class Engine::Dispatcher {
   }
 
   void pass_over(Connection& connection, Side sender, std::uint64_t count, bool missing, const Arrival& arrival) {
-    Conversation* const conversation = conversation_of(connection);
-    if (conversation == nullptr) return;
-    conversation->skip(role_of(connection, sender), count, missing, arrival);
-    report(connection, *conversation);
+    with_conversation(connection, [&](auto& conversation) {
+      conversation.skip(role_of(connection, sender), count, missing, arrival);
+      report(connection, conversation.exchanges());
+    });
   }
 
-  void report(const Connection& connection, Conversation& conversation) {
-    while (http::Exchange* const exchange = conversation.exchanges().next_finished()) {
+  void report(const Connection& connection, http::Exchanges& exchanges) {
+    while (http::Exchange* const exchange = exchanges.next_finished()) {
       engine_.sink_.write({name_, reader_.decimals(), connection, *exchange, pool_.wanted()});
       pool_.give_back(*exchange);
     }
   }
 
   void drop(Connection& connection) {
-    delete conversation_of(connection);
+    with_conversation(connection, [](auto& conversation) { delete &conversation; });
     connection.attachment = nullptr;
     connection.ignored = true;
   }

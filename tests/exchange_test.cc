@@ -315,6 +315,12 @@ TEST_CASE("pipelining: requests in one segment, responses cut anywhere") {
 
 // ---- ends
 
+TEST_CASE("an interim response alone, to a request that was not captured, is no exchange") {
+  Capture capture;
+  Talk(capture).server(1, "HTTP/1.1 100 Continue\r\n\r\n").client(2, {}, kFin | kAck).server(3, {}, kFin | kAck);
+  CHECK(run(capture).empty());
+}
+
 TEST_CASE("how an exchange ends") {
   Capture capture;
   Talk talk(capture);

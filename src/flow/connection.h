@@ -38,11 +38,13 @@ struct Offer {
   std::int8_t window_shift = -1;       ///< -1: not said
   bool timestamps = false;
   bool sack = false;
-  std::uint16_t ip_id = 0;  ///< of the SYN's packet
+  bool own_ids = false;  ///< its IP IDs count this connection's packets alone
 };
 
 /// What the consumer of a connection's bytes keeps with it. Owned by the consumer.
 struct Attachment {
+  std::uint8_t kind = 0;  ///< which of the consumer's kinds it is
+
  protected:
   ~Attachment() = default;
 };
@@ -57,6 +59,7 @@ struct Connection {
   TcpCounts counts;
   Nanos last_time = 0;  ///< of its latest packet
   std::uint64_t last_frame = 0;
+  PacketMark last_packets[2];      ///< by the Side that sent them
   std::unique_ptr<Timing> timing;  ///< from the first payload on
   Attachment* attachment = nullptr;
   Side client = Side::low;    ///< has a meaning only with client_known

@@ -29,7 +29,9 @@ Nanos Timing::tolerance() const { return std::max(round_trip() / kGrainsPerRound
 
 void Timing::note_path(Side side, Nanos measured) {
   Nanos& path = direction(side).path;
-  if (measured != kUnknownTime && (path == kUnknownTime || measured < path)) path = std::max<Nanos>(measured, 0);
+  constexpr Nanos kLongest = 3600 * kNanosPerSecond;  // longer ones are clocks that stepped
+  if (measured != kUnknownTime && measured < kLongest && (path == kUnknownTime || measured < path))
+    path = std::max<Nanos>(measured, 0);
 }
 
 bool Timing::may_get_lost(Side sender) const {
@@ -38,22 +40,25 @@ bool Timing::may_get_lost(Side sender) const {
   return before == kUnknownTime || beyond == kUnknownTime || beyond > before / 4;
 }
 
-bool Timing::is_copy(Side sender, const PacketMark& mark) {
-  Direction& from = direction(sender);
-  const PacketMark& last = from.last;
+bool is_copy(const PacketMark& mark, const PacketMark& last) {
   const bool same = last.time != kUnknownTime && last.sequence == mark.sequence && last.length == mark.length &&
                     last.flags == mark.flags && last.acknowledgment == mark.acknowledgment;
-  if (same && mark.has_id && last.id == mark.id && mark.id != 0) return true;
-  const bool unmarked = !mark.has_id || mark.id == 0;
-  if (same && unmarked && mark.length != 0 && last.timestamp == mark.timestamp && mark.timestamp != 0 &&
-      mark.time - last.time < std::max(round_trip() / 2, kMillisecond)) {
-    return true;
-  }
-  if (mark.has_id && last.time != kUnknownTime) {
-    const int step = id_distance(last.id, mark.id);
-    // A few left out are packets that the capture point never saw.
+  if (!same || mark.time - last.time > kNanosPerSecond) return false;
+  if (mark.has_id && (mark.id != 0 || last.id != 0)) return mark.id == last.id;
+  // Without an ID: nobody sends again what he sent a moment ago, but empty
+  // segments may well repeat.
+  const bool repeats = mark.length == 0 && (mark.flags & (kSyn | kFin)) == 0;
+  return !repeats && last.timestamp == mark.timestamp && mark.time - last.time < kMillisecond;
+}
+
+void Timing::note_packet(Side sender, const PacketMark& mark) {
+  Direction& from = direction(sender);
+  if (mark.has_id && from.last.time != kUnknownTime) {
+    const int step = id_distance(from.last.id, mark.id);
+    // A few left out are packets that the capture point never saw, where the
+    // sender counts this connection's alone.
     constexpr int kMostLost = 64;
-    from.id_jump = static_cast<std::uint16_t>(step > 1 && step <= kMostLost && has_steady_ids(from) ? step - 1 : 0);
+    from.id_jump = static_cast<std::uint16_t>(step > 1 && step <= kMostLost && counts_own_ids(from) ? step - 1 : 0);
     from.unseen = static_cast<std::uint16_t>(from.unseen + from.id_jump);
     if (step == 1) {
       from.id_steps = static_cast<std::uint8_t>(std::min(from.id_steps + 1, 255));
@@ -62,7 +67,6 @@ bool Timing::is_copy(Side sender, const PacketMark& mark) {
     }
   }
   from.last = mark;
-  return false;
 }
 
 bool Timing::take_acknowledgment(Side side, const Acknowledged& now, TcpCounts& counts) {
@@ -219,7 +223,7 @@ bool Timing::looks_resent(const Placed& placed) const {
   // A probe or timeout comes no sooner than two round trips (RFC 8985, 7.2).
   if (waited < std::max(round_trip() * 3 / 2, 2 * kMillisecond)) return false;
   if (from.announced > placed.next) return true;
-  return has_steady_ids(from) && from.id_jump != 0;
+  return from.id_jump != 0;
 }
 
 /// How much of a pause its sender's clock (TSval, RFC 7323) says was none:

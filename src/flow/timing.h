@@ -52,6 +52,10 @@ struct PacketMark {
   Nanos time = kUnknownTime;
 };
 
+/// Whether a packet is a copy of the one that its sender sent last, made by the
+/// network or by a capture that sees it twice.
+bool is_copy(const PacketMark& mark, const PacketMark& last);
+
 /// A segment with payload and its place in its stream.
 struct Placed {
   Side sender = Side::low;
@@ -101,8 +105,8 @@ class Timing {
   /// The right edge of the window that `sender` has had so far.
   void set_allowed(Side sender, std::uint64_t edge, Nanos time) { direction(sender).allowed.reach(edge, time, 0); }
 
-  /// Whether a packet is a copy of the one that `sender` sent last; else it is now the last.
-  bool is_copy(Side sender, const PacketMark& mark);
+  /// A packet of `sender`, with or without payload, that is no copy.
+  void note_packet(Side sender, const PacketMark& mark);
 
   /// Who is to send next, as the consumer knows from the messages: while the
   /// server is, what the client sends meanwhile ends no wait.
@@ -124,6 +128,9 @@ class Timing {
   /// A segment with payload, before its bytes are delivered. True where it was
   /// seen before and got lost beyond the capture point: its receiver has it only now.
   bool take_data(const Placed& placed, Side client, TcpCounts& counts);
+
+  /// Bytes of `sender` are missing from the capture alone: so are the packets that brought them.
+  void note_missing(Side sender) { direction(sender).unseen = 0; }
 
   /// Bytes that waited behind a hole which only the capture had were in order at `time`.
   void take_late(Side sender, Side client, Nanos time) {
@@ -166,7 +173,9 @@ class Timing {
   };
 
   Direction& direction(Side side) { return streams_[index(side)]; }
+  /// Its IP IDs count up, over this connection or over all that its sender sends.
   static bool has_steady_ids(const Direction& from) { return from.id_steps >= (from.own_ids ? 1 : 3); }
+  static bool counts_own_ids(const Direction& from) { return from.own_ids && from.id_steps > 0; }
   static Cause application(Side sender, Side client) { return sender == client ? kClient : kServer; }
 
   void give_back_loss();

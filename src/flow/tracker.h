@@ -56,12 +56,17 @@ class Tracker {
     bool added;
     Connection& connection = table_.find_or_add(key, added);
     if (added) connection.number = ++connections_;
-    if ((segment.tcp.flags & kSyn) != 0) [[unlikely]]
+    const PacketMark mark = mark_of(segment);
+    PacketMark& last = connection.last_packets[index(sender)];
+    const bool copy = is_copy(mark, last);
+    last = mark;
+    if ((segment.tcp.flags & kSyn) != 0 && !copy) [[unlikely]]
       take_syn(connection, sender, segment);
     connection.counts.packets += 1;
+    connection.counts.duplicate += copy ? 1 : 0;
     count_window(connection, segment);
     consumer_.on_packet(connection, sender, segment);
-    if (!connection.closed) [[likely]]
+    if (!connection.closed && !copy) [[likely]]
       take_open(connection, sender, segment);
     connection.last_time = segment.time;
     connection.last_frame = segment.frame;
@@ -92,10 +97,7 @@ class Tracker {
   }
 
   void take_open(Connection& connection, Side sender, const Segment& segment) {
-    if (connection.timing != nullptr && connection.timing->is_copy(sender, mark_of(segment))) {
-      connection.counts.duplicate += 1;
-      return;
-    }
+    if (connection.timing != nullptr) connection.timing->note_packet(sender, mark_of(segment));
     if (connection.client_known && connection.handshake.ack == kUnknownTime) {
       note_handshake_packet(connection, sender, segment);
     }
@@ -123,9 +125,22 @@ class Tracker {
 
   static void note_offer(Offer& offer, const Segment& segment) {
     const TcpOptions options = parse_tcp_options(segment.tcp.options);
-    offer = {
-        true,         options.max_segment_size, options.window_shift, options.has_timestamps, options.sack_permitted,
-        segment.ip.id};
+    offer = {true,
+             options.max_segment_size,
+             options.window_shift,
+             options.has_timestamps,
+             options.sack_permitted,
+             segment.ip.version == 4 && has_own_ids(segment)};
+  }
+
+  /// Linux counts IP IDs by connection. It is told by its SYN's options (MSS,
+  /// SACK and timestamps or fillers, then the window's scale), or by ID 0 in its answer.
+  static bool has_own_ids(const Segment& segment) {
+    if ((segment.tcp.flags & kAck) != 0 && segment.ip.id == 0) return true;
+    const Bytes options = segment.tcp.options;
+    if (options.size() < 12 || options[0] != 2) return false;
+    const std::uint32_t second = load_be32(&options[4]);
+    return second == 0x0402080a || second == 0x01010402;
   }
 
   static void note_handshake_start(Connection& connection, bool answer, Nanos time) {
@@ -158,8 +173,10 @@ class Tracker {
   void replace(Connection& connection, Nanos time) {
     if (!connection.closed) close(connection, Ending::closed, time);
     const FlowKey key = connection.key;
+    const PacketMark last_packets[2] = {connection.last_packets[0], connection.last_packets[1]};
     connection = Connection();  // g++ 12 crashes on {} here, where exceptions are on
     connection.key = key;
+    std::copy_n(last_packets, 2, connection.last_packets);
     connection.number = ++connections_;
   }
 
@@ -212,14 +229,15 @@ class Tracker {
   static void begin_timing(Connection& connection) {
     connection.timing = std::make_unique<Timing>();
     Timing& timing = *connection.timing;
+    for (const Side side : {Side::low, Side::high}) timing.note_packet(side, connection.last_packets[index(side)]);
     for (const Side side : {Side::low, Side::high}) {
       const std::uint64_t allowed = connection.stream(side).allowed;
       if (allowed != 0) timing.set_allowed(side, allowed, connection.last_time);
     }
     if (!connection.agreed()) return;
-    // Linux answers a SYN with ID 0, and counts IDs by connection from then on.
-    const Side server = other(connection.client);
-    if (connection.key.tag >> 26 == 0 && connection.offers[index(server)].ip_id == 0) timing.set_own_ids(server);
+    for (const Side side : {Side::low, Side::high}) {
+      if (connection.offers[index(side)].own_ids) timing.set_own_ids(side);
+    }
     const Handshake& handshake = connection.handshake;
     timing.note_path(connection.client, handshake.client_rtt());
     timing.note_path(other(connection.client), handshake.server_rtt());
@@ -244,8 +262,9 @@ class Tracker {
 
   /// A first SACK block below the acknowledgment number (RFC 2883, section 4).
   static bool reports_duplicate(const TcpHeader& tcp) {
-    constexpr std::size_t kTimestampsAlone = 12;
-    if (tcp.options.size() <= kTimestampsAlone) return false;
+    constexpr std::size_t kShortest = 12;  // one block, or timestamps alone
+    if (tcp.options.size() < kShortest) return false;
+    if (tcp.options.size() == kShortest && load_be32(tcp.options.data()) == kNopNopTimestamps) return false;
     const TcpOptions options = parse_tcp_options(tcp.options);
     return options.sack_blocks > 0 && static_cast<std::int32_t>(options.sack[0].right - tcp.acknowledgment) <= 0;
   }
@@ -383,6 +402,7 @@ class Tracker {
       }
       const std::uint64_t count = end - stream.next;
       consumer_.on_missing(connection, sender, count, arrival);
+      if (connection.timing != nullptr) connection.timing->note_missing(sender);
       stream.advance(count);
       settle(connection, sender, arrival);
     }

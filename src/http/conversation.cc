@@ -60,14 +60,23 @@ void Conversation::finish(Role role, const Arrival& arrival) {
   parser(role).finish(*this);
   // Without the server there is no response to come; a client may close its
   // half and still be answered.
-  if (role == Role::response) end(Outcome::closed, arrival.time);
+  if (role == Role::response) end_open(Outcome::closed, arrival.time);
 }
 
 void Conversation::end(Outcome outcome, Nanos time) {
+  end_open(outcome, time);
   exchanges_.confirm(Stream::kNever);
+}
+
+void Conversation::end_open(Outcome outcome, Nanos time) {
   requests_.reveal_start_line(*this);
   responses_.reveal_start_line(*this);
   while (Exchange* const exchange = exchanges_.oldest()) {
+    if (!exchange->request.begun && !exchange->response.begun) {
+      exchanges_.discard(*exchange);  // interim responses to a request that was not captured
+      if (responding_ == exchange) responding_ = nullptr;
+      continue;
+    }
     if (is_unasked(*exchange) || exchange == adrift_[index(Role::response)]) {
       finish_exchange(*exchange, Outcome::gap, exchange->response.last);
       continue;

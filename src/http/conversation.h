@@ -68,6 +68,7 @@ class Conversation : public Attachment {
   /// Its response is whole, and its request was not seen.
   static bool is_unasked(const Exchange& exchange) { return exchange.response.complete && !exchange.request.begun; }
 
+  void end_open(Outcome outcome, Nanos time);
   Exchange& open_exchange();
   Exchange& exchange_for_request(std::uint64_t offset);
   Exchange& exchange_for_response(std::uint64_t offset);

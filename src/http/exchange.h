@@ -25,6 +25,9 @@ enum class Outcome : std::uint8_t {
   evicted,      ///< given up for want of memory
 };
 
+/// Whose exchange it is.
+enum class Protocol : std::uint8_t { http, tls };
+
 /// One message of an exchange, as far as seen.
 struct Message {
   Nanos first = kUnknownTime;         ///< when its first byte was there
@@ -61,19 +64,22 @@ struct Exchange {
   Message request;
   Message response;
   std::string method, host, target;
+  Protocol protocol = Protocol::http;
   std::uint8_t minor_version = 1;  ///< HTTP/1.x, by the request, else by the response
   int status = kNoStatus;          ///< of the final response
   std::uint64_t missing_bytes = 0;
   std::uint64_t first_frame = 0;
   std::uint64_t last_frame = 0;
-  Nanos ended = kUnknownTime;  ///< its last byte, or what ended it before
-  Nanos idle = kUnknownTime;   ///< since the exchange before it or the handshake
-  Nanos max_gap = 0;           ///< longest time between two packets inside it
-  Nanos gap_alone = 0;         ///< the same before the next exchange began, while both are open
-  TcpCounts tcp;               ///< inside it
-  Spent spent;                 ///< from its first byte to its end, by cause; adds up to that time
-  bool judged = false;         ///< `spent` is known: a round trip to either end was seen
-  TcpCounts tcp_before;        ///< the connection's when it began
+  Nanos ended = kUnknownTime;      ///< its last byte, or what ended it before
+  Nanos idle = kUnknownTime;       ///< since the exchange before it or the handshake
+  Nanos tls = 0;                   ///< what the TLS handshake took, on a first exchange; `spent` has it, too
+  Nanos tls_first = kUnknownTime;  ///< when its first byte was there
+  Nanos max_gap = 0;               ///< longest time between two packets inside it
+  Nanos gap_alone = 0;             ///< the same before the next exchange began, while both are open
+  TcpCounts tcp;                   ///< inside it
+  Spent spent;                     ///< from its first byte to its end, by cause; adds up to that time
+  bool judged = false;             ///< `spent` is known: a round trip to either end was seen
+  TcpCounts tcp_before;            ///< the connection's when it began
   Spent spent_before;
   std::uint64_t seen = 0;                           ///< of the response stream, by the request's first byte's segment
   std::uint64_t acknowledged = 0;                   ///< of the request stream, by the response's first byte

@@ -14,11 +14,6 @@ Exchange& Exchanges::open(const Arrival& arrival) {
     exchange.tcp_before = {};
     exchange.gap_alone = connection_.handshake.max_gap;
   }
-  if (!open_.empty()) {
-    exchange.idle = 0;
-  } else if (previous_end_ != kUnknownTime) {
-    exchange.idle = std::max<Nanos>(0, arrival.time - previous_end_);
-  }
   begin_again(exchange, arrival);
   open_.push_back(exchange);
   return exchange;
@@ -26,6 +21,8 @@ Exchange& Exchanges::open(const Arrival& arrival) {
 
 void Exchanges::begin_again(Exchange& exchange, const Arrival& arrival) const {
   exchange.first_frame = arrival.frame;
+  const bool alone = open_.empty() || open_.front() == &exchange;
+  exchange.idle = !alone ? 0 : Handshake::between(previous_end_, arrival.time);
   exchange.spent_before = connection_.timing->spent_until(arrival.time, connection_.client);
 }
 
@@ -50,11 +47,14 @@ void Exchanges::close(Exchange& exchange, Outcome outcome) {
   const Side server = other(connection_.client);
   const bool whole = outcome == Outcome::complete || outcome == Outcome::gap;
   const bool confirmed = exchange.response.end() <= connection_.stream(server).acknowledged;
-  if (whole && !confirmed && connection_.timing->may_get_lost(server)) {
+  // Where nothing was ever acknowledged the client's direction is not captured.
+  const bool unheard = exchange.number > 1 && connection_.stream(server).acknowledged == 0;
+  if (whole && !confirmed && !unheard && connection_.timing->may_get_lost(server)) {
     unconfirmed_.push_back(exchange);
   } else {
     finished_.push_back(exchange);
   }
+  while (unconfirmed_.size() > kMaxUnconfirmed) finished_.push_back(*unconfirmed_.pop_front());
 }
 
 void Exchanges::discard(Exchange& exchange) {
@@ -70,7 +70,8 @@ void Exchanges::note_sent_again(Role role, std::uint64_t begin, Nanos time) {
       if (!late.begun || begin >= late.end()) continue;
       late.resent_after = late.last;
       late.last = time;
-      if (queue == &unconfirmed_) move_end(*exchange, time);
+      // Over, or summed up so far.
+      if (queue == &unconfirmed_ || exchange->ended == late.resent_after) move_end(*exchange, time);
     }
   }
 }

@@ -18,7 +18,10 @@ namespace wirelap::http {
 class Exchanges {
  public:
   /// The most that are open at once; past it the oldest is to be given up.
-  static constexpr std::size_t kMaxOpen = 4096;
+  static constexpr std::size_t kMaxOpen = 1024;
+
+  /// The most that are over and wait for their client; past it the oldest wait no longer.
+  static constexpr std::size_t kMaxUnconfirmed = 64;
 
   /// `connection` and `pool` outlive it.
   Exchanges(const Connection& connection, ExchangePool& pool)

@@ -17,6 +17,11 @@ std::string_view name_of(http::Outcome outcome) {
   return "";
 }
 
+std::string_view name_of_protocol(const http::Exchange& exchange) {
+  if (exchange.protocol == http::Protocol::tls) return "tls";
+  return exchange.minor_version == 0 ? "http/1.0" : "http/1.1";
+}
+
 std::string_view name_of(Cause cause) {
   std::string_view column = kCauseColumns[cause];
   column.remove_suffix(2);
@@ -42,8 +47,11 @@ Phases measure_phases(const http::Exchange& exchange, const Handshake& handshake
   const http::Message& request = exchange.request;
   const http::Message& response = exchange.response;
   Phases phases;
-  phases.connect = measure_connect(exchange, handshake, request.begun ? request.first : response.first);
-  phases.tls = phases.connect == kUnknownTime ? kUnknownTime : 0;
+  const Nanos begin = request.begun ? request.first : response.first;
+  phases.connect =
+      measure_connect(exchange, handshake, exchange.tls_first == kUnknownTime ? begin : exchange.tls_first);
+  const bool in_clear = exchange.protocol != http::Protocol::tls;
+  phases.tls = in_clear && phases.connect == kUnknownTime ? kUnknownTime : exchange.tls;
   const Nanos end = std::max(exchange.ended, std::max(request.last, response.last));
   if (request.begun) {
     // A request that never became whole was being sent until the end.
@@ -77,12 +85,18 @@ Spent measure_causes(const http::Exchange& exchange, const Handshake& handshake,
   if (exchange.number == 1) add_connect(handshake, phases.connect, spent);
   // Time found to be loss after its exchange had begun to count it as network.
   if (spent.by[kNetwork] < 0) spent.by[kLoss] += std::exchange(spent.by[kNetwork], 0);
+  // What was first thought to be one cause and then judged as another.
+  for (Nanos& part : spent.by) {
+    if (part < 0) spent.by[largest_cause(spent)] += std::exchange(part, 0);
+  }
   for (Nanos& part : spent.by) part = std::max<Nanos>(part, 0);
   // The ledger is the connection's. Where messages overlap or clocks step, an
   // exchange's own time can differ from it.
-  for (Nanos rest = phases.total - spent.total(); rest != 0; rest = phases.total - spent.total()) {
-    Nanos& part = rest > 0 || spent.by[kNetwork] > 0 ? spent.by[kNetwork] : spent.by[largest_cause(spent)];
-    part = std::max<Nanos>(0, part + rest);
+  Nanos rest = phases.total - spent.total();
+  for (int part = 0; part <= kCauseCount && rest != 0; ++part) {
+    Nanos& taken = rest > 0 || spent.by[kNetwork] > 0 ? spent.by[kNetwork] : spent.by[largest_cause(spent)];
+    taken = std::max<Nanos>(0, taken + rest);
+    rest = phases.total - spent.total();
   }
   return spent;
 }

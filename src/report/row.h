@@ -52,6 +52,7 @@ struct Row {
 /// Names in records.
 std::string_view name_of(http::Outcome outcome);
 std::string_view name_of(Cause cause);
+std::string_view name_of_protocol(const http::Exchange& exchange);
 
 /// Calls, for each column in order (names are tokens, which no format escapes):
 ///   visit.text(name, std::string_view value, bool known = true)
@@ -85,7 +86,7 @@ void visit_columns(const Row& row, Visitor&& visit) {
   visit.address("server", connection.key.addresses[server], ip_version);
   visit.integer("server_port", connection.key.ports[server]);
   visit.vlan("vlan", connection.key.tag);
-  visit.text("protocol", exchange.minor_version == 0 ? "http/1.0" : "http/1.1");
+  visit.text("protocol", name_of_protocol(exchange));
   visit.text("method", exchange.method, !exchange.method.empty());
   visit.text("host", exchange.host, !exchange.host.empty());
   visit.text("target", exchange.target, !exchange.target.empty());

@@ -28,8 +28,8 @@ std::string describe_cause(const http::Exchange& exchange, const Handshake& hand
   if (!exchange.judged || phases.total <= 0) return "-";
   const Spent spent = measure_causes(exchange, handshake, phases);
   const Cause cause = largest_cause(spent);
-  const Nanos percent = (spent.by[cause] * 100 + phases.total / 2) / phases.total;
-  return std::string(name_of(cause)) + " " + std::to_string(percent) + "%";
+  const double share = static_cast<double>(spent.by[cause]) / static_cast<double>(phases.total);
+  return std::string(name_of(cause)) + " " + std::to_string(static_cast<int>(share * 100 + 0.5)) + "%";
 }
 
 /// Method, host and target in at most `width` columns, with the outcome before
@@ -37,6 +37,7 @@ std::string describe_cause(const http::Exchange& exchange, const Handshake& hand
 std::string describe_request(const http::Exchange& exchange, std::size_t width) {
   std::string start;
   if (exchange.outcome != http::Outcome::complete) start = "[" + std::string(name_of(exchange.outcome)) + "] ";
+  if (exchange.protocol == http::Protocol::tls) return fit_text(start + "TLS " + exchange.host, width);
   if (exchange.method.empty()) return start + "(not captured)";
   start += exchange.method + " ";
   // An absolute target (RFC 9112, section 3.2.2) names the host itself.
@@ -101,10 +102,12 @@ void TableSink::write(const Row& row) {
   put_header();
   const http::Exchange& exchange = row.exchange;
   const Phases phases = measure_phases(exchange, row.connection.handshake);
-  const Nanos largest = std::max({phases.connect, phases.send, phases.wait, phases.receive});
+  const Nanos handshakes =
+      phases.connect == kUnknownTime ? phases.tls : phases.connect + std::max<Nanos>(phases.tls, 0);
+  const Nanos largest = std::max({handshakes, phases.send, phases.wait, phases.receive});
   const std::string number = std::to_string(row.connection.number) + "." + std::to_string(exchange.number);
   put_cell(number, kNumberWidth);
-  for (const Nanos phase : {phases.connect, phases.send, phases.wait, phases.receive}) {
+  for (const Nanos phase : {handshakes, phases.send, phases.wait, phases.receive}) {
     put_phase(phase, phase == largest);
   }
   put_phase(phases.total, false);

@@ -66,10 +66,11 @@ inline Stop decode_tcp(Bytes bytes, std::uint32_t wire_length, TcpHeader& tcp, s
 /// does not fit; those before it count.
 TcpOptions parse_tcp_options(Bytes options);
 
+/// Two fillers and the timestamps option, as nearly all segments have them (RFC 7323, appendix A).
+inline constexpr std::uint32_t kNopNopTimestamps = 0x0101080a;
+
 /// TSval of a segment (RFC 7323, 3.2); 0 where it carries none.
 inline std::uint32_t timestamp_value(Bytes options) {
-  // Nearly all segments lay them out as RFC 7323, appendix A, recommends.
-  constexpr std::uint32_t kNopNopTimestamps = 0x0101080a;
   if (options.size() < 12) return 0;
   if (load_be32(options.data()) == kNopNopTimestamps) return load_be32(&options[4]);
   return parse_tcp_options(options).timestamp_value;

@@ -1,0 +1,438 @@
+// TLS: records fed whole, byte by byte and cut at every place are told alike;
+// what is a turn and what is none.
+#include <doctest/doctest.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "http/exchanges.h"
+#include "support/guarded.h"
+#include "support/packets.h"
+#include "tls/conversation.h"
+#include "tls/hello.h"
+#include "tls/record.h"
+
+namespace wirelap::tls {
+namespace {
+
+using test::append;
+using test::Buffer;
+using test::bytes_of;
+using test::joined;
+using test::put16;
+using test::put8;
+
+/// RFC 8446, section 5.1.
+Buffer record(unsigned type, Bytes fragment) {
+  Buffer bytes;
+  put8(bytes, type);
+  put16(bytes, 0x0303);
+  put16(bytes, static_cast<unsigned>(fragment.size()));
+  append(bytes, fragment);
+  return bytes;
+}
+Buffer data(std::size_t length) { return record(23, Buffer(length, 0xaa)); }
+const Buffer kCcs = record(20, Buffer{1});
+const Buffer kFinished12 = record(22, Buffer(40, 0xbb));
+
+/// RFC 8446, section 4: msg_type and length before `body`.
+Buffer handshake(unsigned type, Bytes body) {
+  Buffer message;
+  test::put32(message, type << 24 | static_cast<std::uint32_t>(body.size()));
+  append(message, body);
+  return message;
+}
+Buffer extension(unsigned type, Bytes content) {
+  Buffer bytes;
+  put16(bytes, type);
+  put16(bytes, static_cast<unsigned>(content.size()));
+  append(bytes, content);
+  return bytes;
+}
+Buffer vector16(Bytes content) {
+  Buffer bytes;
+  put16(bytes, static_cast<unsigned>(content.size()));
+  append(bytes, content);
+  return bytes;
+}
+Buffer server_name(std::string_view name) {
+  return extension(0, vector16(joined({Buffer{0}, vector16(bytes_of(name))})));
+}
+Buffer alpn(std::string_view name) {
+  return extension(16, vector16(joined({Buffer{static_cast<std::uint8_t>(name.size())}, bytes_of(name)})));
+}
+Buffer client_hello_body(Bytes extensions) {
+  return joined({Buffer{3, 3}, Buffer(32, 7), Buffer{0}, Buffer{0, 2, 0x13, 1}, Buffer{1, 0}, vector16(extensions)});
+}
+const Buffer kTls13Selected = extension(43, Buffer{3, 4});
+Buffer server_hello_body(Bytes extensions, Bytes random = Buffer(32, 9)) {
+  return joined({Buffer{3, 3}, random, Buffer{0}, Buffer{0x13, 1}, Buffer{0}, vector16(extensions)});
+}
+const Buffer kClientHelloRecord = record(22, handshake(1, client_hello_body(server_name("a.example"))));
+const Buffer kServerHello13 = record(22, handshake(2, server_hello_body(kTls13Selected)));
+const Buffer kServerHello12 = record(22, handshake(2, server_hello_body({})));
+
+/// Tells each record in a line.
+struct Log {
+  void on_begin(Role, std::uint64_t offset) { text += "@" + std::to_string(offset) + " "; }
+  void on_record(Role, ContentType type, std::uint16_t length) {
+    text += std::to_string(static_cast<int>(type)) + ":" + std::to_string(length);
+    seen = 0;
+  }
+  void on_fragment(Role, Bytes bytes) { seen += bytes.size(); }
+  void on_skipped(Role, std::uint64_t count, bool missing) { (missing ? lost : seen) += count; }
+  void on_end(Role) {
+    text += " " + std::to_string(seen) + (lost != 0 ? "+" + std::to_string(lost) : "") + "\n";
+    lost = 0;
+  }
+  void on_stray(Role, std::uint64_t, std::uint64_t count, bool) { stray += count; }
+  std::string text;
+  std::uint64_t seen = 0, lost = 0, stray = 0;
+};
+
+TEST_CASE("records are told alike however they are cut") {
+  test::GuardedBuffer guarded;
+  const Buffer all = joined({kClientHelloRecord, kCcs, data(0), data(53), record(21, Buffer{1, 0}), data(300)});
+  Log whole;
+  RecordParser parser(Role::request, 0);
+  parser.feed(guarded.hold(all), whole);
+  CHECK(whole.text.find("23:0 0\n") != std::string::npos);
+  CHECK(whole.text.ends_with("23:300 300\n"));
+  CHECK_FALSE(parser.in_record());
+  Log bytewise;
+  RecordParser slow(Role::request, 0);
+  for (const std::uint8_t byte : all) slow.feed(guarded.hold(Buffer{byte}), bytewise);
+  CHECK(bytewise.text == whole.text);
+  for (std::size_t cut = 0; cut <= all.size(); ++cut) {
+    Log log;
+    RecordParser halves(Role::request, 0);
+    halves.feed(guarded.hold(Bytes(all).first(cut)), log);
+    halves.feed(guarded.hold(Bytes(all).subspan(cut)), log);
+    CHECK(log.text == whole.text);
+  }
+}
+
+TEST_CASE("a hole inside a record is skipped; one across its end is searched behind") {
+  Log log;
+  RecordParser parser(Role::response, 0);
+  const Buffer first = data(100);
+  parser.feed(Bytes(first).first(20), log);
+  parser.skip(85, true, log);
+  CHECK(log.text == "@0 23:100 15+85\n");
+  parser.feed(Bytes(first).first(20), log);
+  parser.skip(200, true, log);
+  CHECK(parser.lost());
+  parser.feed(bytes_of("no record"), log);
+  CHECK(log.stray == 115 + 9);
+  parser.feed(data(7), log);
+  CHECK(log.text.ends_with("@334 23:7 7\n"));
+}
+
+TEST_CASE("what is no record's header (RFC 8446, section 5.1; RFC 5246, 6.2.3)") {
+  for (const Buffer& header : {Buffer{25}, Buffer{19}, Buffer{22, 2}, Buffer{22, 3, 5}, Buffer{22, 3, 1, 0, 0},
+                               Buffer{23, 3, 3, 0x48, 1}, Buffer{'G', 'E', 'T'}}) {
+    CHECK_FALSE(is_record_header(header.data(), header.size()));
+  }
+  for (const Buffer& header :
+       {Buffer{}, Buffer{22}, Buffer{22, 3, 1}, Buffer{23, 3, 3, 0, 0}, Buffer{23, 3, 3, 0x48, 0}})
+    CHECK(is_record_header(header.data(), header.size()));
+}
+
+TEST_CASE("hellos") {
+  test::GuardedBuffer guarded;
+  SUBCASE("a client's (RFC 8446, 4.1.2; RFC 6066, 3; RFC 7301, 3.1)") {
+    const Buffer body = client_hello_body(joined({alpn("h2"), server_name("a.example"), extension(42, {})}));
+    const auto hello = decode_client_hello(guarded.hold(body));
+    REQUIRE(hello);
+    CHECK(hello->server_name == "a.example");
+    CHECK(hello->protocol == "h2");
+    CHECK(hello->early_data);
+    for (std::size_t cut = 0; cut < body.size(); ++cut) {
+      const auto part = decode_client_hello(guarded.hold(Bytes(body).first(cut)));
+      // Extensions may be absent as a whole.
+      CHECK(part.has_value() == (cut == 2 + 32 + 1 + 4 + 2));
+    }
+  }
+  SUBCASE("a server's (RFC 8446, 4.1.3)") {
+    const Buffer body = server_hello_body(joined({kTls13Selected, extension(41, Buffer{0, 0})}));
+    const auto hello = decode_server_hello(guarded.hold(body));
+    REQUIRE(hello);
+    CHECK(hello->version == kTls13);
+    CHECK(hello->cipher_suite == 0x1301);
+    CHECK(hello->resumed);
+    CHECK_FALSE(hello->retry);
+    for (std::size_t cut = 0; cut < body.size(); ++cut) decode_server_hello(guarded.hold(Bytes(body).first(cut)));
+  }
+  SUBCASE("TLS 1.2 has no supported_versions (RFC 5246, 7.4.1.3)") {
+    const Buffer body = server_hello_body(alpn("http/1.1"));
+    const auto hello = decode_server_hello(guarded.hold(body));
+    REQUIRE(hello);
+    CHECK(hello->version == kTls12);
+    CHECK(hello->protocol == "http/1.1");
+  }
+  SUBCASE("extensions that lie about their lengths") {
+    for (const Buffer& lie : {extension(0, Buffer{0xff, 0xff, 0}), extension(0, Buffer{0, 3, 0, 0xff, 0xff}),
+                              extension(16, Buffer{0, 1, 0xff}), extension(0, {}), extension(16, {})}) {
+      const Buffer body = client_hello_body(lie);
+      const auto hello = decode_client_hello(guarded.hold(body));
+      REQUIRE(hello);
+      CHECK(hello->server_name.empty());
+      CHECK(hello->protocol.empty());
+    }
+  }
+}
+
+/// Feeds a conversation segment by segment, a millisecond apart, and tells its exchanges.
+class Talk {
+ public:
+  explicit Talk(std::size_t piece = 1 << 20) : piece_(piece) {
+    connection_.set_client(Side::low);
+    connection_.timing = std::make_unique<Timing>();
+    for (const Side side : {Side::low, Side::high}) {
+      connection_.stream(side).start_at(0);
+      connection_.stream(side).from_syn = true;
+    }
+    connection_.handshake.ack = 0;
+    conversation_ = std::make_unique<Conversation>(connection_, pool_);
+  }
+
+  /// `seen`: how much of the other stream its sender has; all of it by default.
+  Talk& client(Bytes bytes, std::uint64_t seen = Stream::kNever) { return send(Role::request, bytes, seen); }
+  Talk& server(Bytes bytes, std::uint64_t seen = Stream::kNever) { return send(Role::response, bytes, seen); }
+  Talk& miss(Role role, std::uint64_t count) {
+    const Arrival arrival = next(role, Stream::kNever);
+    conversation_->skip(role, count, true, arrival);
+    stream(role).advance(count);
+    return collect();
+  }
+  Talk& full13() { return client(kClientHelloRecord).server(joined({kServerHello13, kCcs, data(500), data(53)})); }
+  Talk& full12() {
+    client(kClientHelloRecord).server(joined({kServerHello12, record(22, Buffer(900, 11))}));
+    return client(joined({record(22, Buffer(37, 16)), kCcs, kFinished12})).server(joined({kCcs, kFinished12}));
+  }
+  std::uint64_t client_bytes() { return connection_.streams[0].next; }
+
+  /// Ends it; each exchange is "request/response bytes outcome".
+  std::string end(http::Outcome outcome = http::Outcome::closed) {
+    conversation_->end(outcome, time_ + kMillis);
+    collect();
+    return text_;
+  }
+  Conversation& conversation() { return *conversation_; }
+  const http::Exchange& exchange(std::size_t i) { return *exchanges_.at(i); }
+  static constexpr Nanos kMillis = 1'000'000;
+
+ private:
+  Stream& stream(Role role) { return connection_.streams[static_cast<int>(role)]; }
+  Arrival next(Role role, std::uint64_t seen) {
+    time_ += kMillis;
+    const std::uint64_t other = connection_.streams[1 - static_cast<int>(role)].next;
+    return {time_, ++frame_, std::min(seen, other)};
+  }
+  Talk& send(Role role, Bytes bytes, std::uint64_t seen) {
+    const Arrival arrival = next(role, seen);
+    while (!bytes.empty()) {
+      const std::size_t count = std::min(piece_, bytes.size());
+      conversation_->feed(role, {guarded_.hold(bytes.first(count)), count}, arrival);
+      stream(role).advance(count);
+      bytes = bytes.subspan(count);
+    }
+    connection_.last_time = time_;
+    return collect();
+  }
+  Talk& collect() {
+    conversation_->exchanges().confirm(Stream::kNever);
+    while (const http::Exchange* const exchange = conversation_->exchanges().next_finished()) {
+      exchanges_.push_back(exchange);
+      text_ += std::to_string(exchange->request.bytes) + "/" + std::to_string(exchange->response.bytes) + " " +
+               names_[static_cast<int>(exchange->outcome)];
+      if (exchange->missing_bytes != 0) text_ += " -" + std::to_string(exchange->missing_bytes);
+      text_ += "\n";
+    }
+    return *this;
+  }
+
+  static constexpr const char* names_[] = {"complete", "no_response", "reset",  "closed",
+                                           "gap",      "capture_end", "evicted"};
+  std::size_t piece_;
+  test::GuardedBuffer guarded_;
+  Connection connection_;
+  http::Wanted wanted_;
+  http::ExchangePool pool_{wanted_};
+  std::unique_ptr<Conversation> conversation_;
+  std::vector<const http::Exchange*> exchanges_;
+  std::string text_;
+  Nanos time_ = 0;
+  std::uint64_t frame_ = 0;
+};
+
+TEST_CASE("turns, however the bytes are cut") {
+  struct Case {
+    const char* name;
+    void (*talk)(Talk&);
+    const char* exchanges;
+  };
+  const Case cases[] = {
+      {"TLS 1.2 in full (RFC 5246, 7.3)",
+       [](Talk& t) { t.full12().client(data(100)).server(data(300)).client(data(50)).server(data(60)); },
+       "105/305 complete\n55/65 complete\n"},
+      {"TLS 1.2, abbreviated: the client's Finished is the last (RFC 5246, 7.3)",
+       [](Talk& t) {
+         t.client(kClientHelloRecord).server(joined({kServerHello12, kCcs, kFinished12}));
+         t.client(joined({kCcs, kFinished12, data(100)})).server(data(300));
+       },
+       "105/305 complete\n"},
+      {"close_notify and renegotiation are none (RFC 5246, 7.2.1)",
+       [](Talk& t) {
+         t.full12().client(data(100)).server(data(300));
+         t.client(record(22, Buffer(80, 1))).server(record(21, Buffer(24, 1))).client(record(21, Buffer(24, 1)));
+       },
+       "105/305 complete\n"},
+      {"TLS 1.3 in full; tickets before the request has come (RFC 8446, 2, 4.6.1)",
+       [](Talk& t) {
+         t.full13().client(joined({kCcs, data(53)}));
+         const std::uint64_t finished = t.client_bytes();
+         t.client(data(100)).server(joined({data(255), data(255)}), finished).server(data(300));
+       },
+       "105/305 complete\n"},
+      {"tickets after the request has come: two of one length",
+       [](Talk& t) {
+         t.full13().client(joined({kCcs, data(53), data(100)})).server(joined({data(255), data(255), data(300)}));
+       },
+       "105/305 complete\n"},
+      {"an answer as long as a ticket",
+       [](Talk& t) {
+         t.full13().client(joined({data(53), data(100)})).server(data(255)).client(data(99)).server(data(9));
+       },
+       "105/260 complete\n104/14 complete\n"},
+      {"tickets alone, and the connection closes (RFC 8446, 6.1)",
+       [](Talk& t) {
+         t.full13().client(data(53)).server(joined({data(255), data(255)})).client(data(19)).server(data(19));
+       },
+       ""},
+      {"close alerts at the end (RFC 8446, 6.1)",
+       [](Talk& t) {
+         t.full13().client(joined({data(53), data(100)})).server(joined({data(30), data(19)})).client(data(19));
+       },
+       "105/35 complete\n"},
+      {"two bytes of data are as long as an alert",
+       [](Talk& t) {
+         t.full13().client(joined({data(53), data(19)})).server(data(19)).client(data(100)).server(data(200));
+       },
+       "24/24 complete\n105/205 complete\n"},
+      {"key updates of both ends (RFC 8446, 4.6.3)",
+       [](Talk& t) {
+         t.full13().client(joined({data(53), data(100)})).server(data(700)).client(data(22)).server(data(22));
+         t.client(data(100)).server(data(200));
+       },
+       "105/705 complete\n105/205 complete\n"},
+      {"a client's certificate (RFC 8446, 4.4.2)",
+       [](Talk& t) {
+         t.full13().client(joined({data(800), data(281), data(53)}));
+         t.client(data(100)).server(data(700));
+       },
+       "105/705 complete\n"},
+      {"what is sent before the answer was seen is the same turn",
+       [](Talk& t) { t.full12().client(data(100)).server(data(300)).client(data(50), 1005).server(data(60)); },
+       "160/370 complete\n"},
+      {"no answer", [](Talk& t) { t.full12().client(data(100)); }, "105/0 no_response\n"},
+      {"HelloRetryRequest (RFC 8446, 4.1.4)",
+       [](Talk& t) {
+         const Buffer random = {0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c,
+                                0x02, 0x1e, 0x65, 0xb8, 0x91, 0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb,
+                                0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c};
+         t.client(kClientHelloRecord);
+         t.server(joined({record(22, handshake(2, server_hello_body(kTls13Selected, random))), kCcs}));
+         t.client(joined({kCcs, kClientHelloRecord})).server(joined({kServerHello13, data(500), data(53)}));
+         t.client(joined({data(53), data(100)})).server(data(700));
+       },
+       "105/705 complete\n"},
+      {"early data (RFC 8446, 2.3)",
+       [](Talk& t) {
+         const Buffer hello = client_hello_body(joined({server_name("a.example"), extension(42, {})}));
+         t.client(joined({record(22, handshake(1, hello)), kCcs, data(100)}));
+         t.server(joined({kServerHello13, kCcs, data(30), data(53)}));
+         t.client(joined({data(21), data(53)})).server(data(700)).client(data(50)).server(data(60));
+       },
+       "105/705 complete\n55/65 complete\n"},
+      {"a handshake that fails",
+       [](Talk& t) {
+         t.client(kClientHelloRecord).server(record(21, Buffer{2, 70}));
+       },
+       ""},
+  };
+  for (const Case& one : cases) {
+    for (std::size_t piece = 1; piece < 1200; piece += piece < 120 ? 1 : 97) {
+      CAPTURE(std::string(one.name));
+      CAPTURE(piece);
+      Talk talk(piece);
+      one.talk(talk);
+      CHECK(talk.end() == std::string(one.exchanges));
+      if (talk.end().empty()) continue;
+      CHECK(talk.exchange(0).host == "a.example");
+      CHECK(talk.exchange(0).protocol == http::Protocol::tls);
+    }
+  }
+}
+
+TEST_CASE("the handshake's time is the first exchange's, idle time is neither's") {
+  Talk talk;
+  talk.full13().client(joined({kCcs, data(53)}));  // 1, 2, 3 ms
+  talk.client(data(100)).server(data(700)).client(data(100)).server(data(700));
+  talk.end();
+  CHECK(talk.exchange(0).tls == 2 * Talk::kMillis);
+  CHECK(talk.exchange(0).idle == Talk::kMillis);
+  CHECK(talk.exchange(1).tls == 0);
+  CHECK(talk.exchange(1).idle == Talk::kMillis);
+  CHECK(talk.conversation().version() == kTls13);
+}
+
+TEST_CASE("holes: what is missing is counted, and the turn goes on") {
+  SUBCASE("inside a response, over ends of records") {
+    Talk talk;
+    talk.full12().client(data(100)).server(data(300)).miss(Role::response, 1000).server(data(300));
+    CHECK(talk.client(data(50)).server(data(60)).end() == "105/1610 complete -1000\n55/65 complete\n");
+  }
+  SUBCASE("a request") {
+    Talk talk;
+    talk.full12().client(data(100)).server(data(300)).miss(Role::request, 200).server(data(300));
+    CHECK(talk.end() == "105/305 complete\n200/305 gap -200\n");
+  }
+  SUBCASE("the client's end of the handshake") {
+    Talk talk;
+    talk.full13().miss(Role::request, 58).client(data(100)).server(data(700));
+    CHECK(talk.end() == "105/705 complete\n");
+    CHECK(talk.exchange(0).tls == kUnknownTime);
+    CHECK(talk.exchange(0).idle == kUnknownTime);
+  }
+}
+
+TEST_CASE("hellos without end are given up, and the connection goes on without a name") {
+  Talk talk(1000);
+  Buffer hello = handshake(1, client_hello_body(joined({extension(21, Buffer(20000)), server_name("a.example")})));
+  Buffer records;
+  for (std::size_t at = 0; at < hello.size(); at += 16000) {
+    append(records, record(22, Bytes(hello).subspan(at, std::min<std::size_t>(16000, hello.size() - at))));
+  }
+  talk.client(records).server(joined({kServerHello13, data(500), data(53)}));
+  CHECK(talk.client(joined({data(53), data(100)})).server(data(700)).end() == "105/705 complete\n");
+  CHECK(talk.exchange(0).host.empty());
+}
+
+TEST_CASE("what is not TLS") {
+  Talk talk;
+  talk.client(kClientHelloRecord).server(bytes_of("HTTP/1.1 400 Bad Request\r\n\r\n"));
+  CHECK(talk.conversation().is_not_tls());
+  Connection connection;
+  connection.set_client(Side::low);
+  CHECK_FALSE(Conversation::may_begin(connection, Side::low, bytes_of("GET / HTTP/1.1\r\n")));
+  CHECK_FALSE(Conversation::may_begin(connection, Side::low, data(100)));
+  CHECK_FALSE(Conversation::may_begin(connection, Side::high, kClientHelloRecord));
+  CHECK(Conversation::may_begin(connection, Side::high, kServerHello13));
+  CHECK(Conversation::may_begin(connection, Side::low, kClientHelloRecord));
+  CHECK(Conversation::may_begin(connection, Side::low, Bytes(kClientHelloRecord).first(1)));
+}
+
+}  // namespace
+}  // namespace wirelap::tls
