@@ -28,7 +28,7 @@ help:
 #: make test                   all tests, under sanitizers and as released
 #: make static                 build/static/wirelap, without shared libraries
 #: make install PREFIX=        installs the program
-#: make lab                    captures the fixtures anew (root, nginx, node, tcpdump)
+#: make lab                    captures fixtures and scenarios anew (root, nginx, node, tcpdump)
 #: make lab-score              holds the causes against the lab's truth, from fixtures/causes
 #: make golden                 rewrites the expected outputs in fixtures/golden
 #: make captures CAPTURES=DIR  compares with tshark's counts and Zeek's logs
@@ -79,6 +79,7 @@ install: $(BUILD)/wirelap
 
 lab:
 	python3 fixtures/lab/make.py
+	python3 fixtures/lab/scenarios.py
 
 lab-score: $(BUILD)/wirelap
 	python3 tests/oracle/lab_score.py $(BUILD)/wirelap --brief

@@ -62,7 +62,8 @@ Phases measure_phases(const http::Exchange& exchange, const Handshake& handshake
     phases.wait = answered - sent;
     phases.receive = std::max(answered, end) - answered;
   } else {
-    phases.receive = std::max(response.first, end) - response.first;
+    // Of a response that was only announced (1xx) nothing has a time.
+    phases.receive = response.first == kUnknownTime ? 0 : std::max(response.first, end) - response.first;
   }
   for (const Nanos phase : {phases.connect, phases.tls, phases.send, phases.wait, phases.receive}) {
     if (phase != kUnknownTime) phases.total += phase;

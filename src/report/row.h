@@ -117,7 +117,8 @@ void visit_columns(const Row& row, Visitor&& visit) {
   visit.integer("out_of_order_packets", exchange.tcp.out_of_order);
   visit.integer("duplicate_packets", exchange.tcp.duplicate);
   visit.integer("zero_windows", exchange.tcp.zero_windows);
-  visit.seconds("max_gap_s", exchange.max_gap);
+  visit.seconds("max_gap_s",
+                std::min(exchange.max_gap, phases.total));  // a clock that stepped back shows no longer one
   visit.integer("missing_bytes", exchange.missing_bytes);
   visit.text("outcome", name_of(exchange.outcome));
   for (std::size_t i = 0; i < row.wanted.headers.size(); ++i) {
