@@ -97,7 +97,7 @@ class Tracker {
   }
 
   void take_open(Connection& connection, Side sender, const Segment& segment) {
-    if (connection.timing != nullptr) connection.timing->note_packet(sender, mark_of(segment));
+    if (connection.timing != nullptr) connection.timing->note_packet(sender, connection.last_packets[index(sender)]);
     if (connection.client_known && connection.handshake.ack == kUnknownTime) {
       note_handshake_packet(connection, sender, segment);
     }
@@ -295,7 +295,8 @@ class Tracker {
     const bool hole = stream.has_ahead();
     const bool fills_all = hole && begin <= static_cast<std::int64_t>(stream.next) &&
                            stream.ahead->has_no_hole_after(static_cast<std::uint64_t>(std::max<std::int64_t>(end, 0)));
-    const Placed placed{sender, begin, stream.next, stream.acknowledged, hole, fills_all, pushed, mark_of(segment)};
+    const Placed placed{sender, begin,     stream.next, stream.acknowledged,
+                        hole,   fills_all, pushed,      connection.last_packets[index(sender)]};
     if (timing_of(connection).take_data(placed, connection.client, connection.counts)) {
       consumer_.on_sent_again(connection, sender, static_cast<std::uint64_t>(std::max<std::int64_t>(begin, 0)),
                               arrival);
