@@ -117,7 +117,7 @@ class Engine::Dispatcher {
     const bool is_tls = tls::Conversation::may_begin(connection, sender, bytes);
     if (!is_tls && !http::Conversation::may_begin(connection, sender, bytes)) {
       const Stream& stream = connection.stream(sender);
-      connection.ignored = stream.from_syn && stream.next == 0 && sender != connection.client;
+      connection.ignored = stream.at_start() && sender != connection.client;
       return;
     }
     if (!is_wanted(connection)) {

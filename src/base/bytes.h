@@ -9,11 +9,15 @@
 #include <cstdint>
 #include <cstring>
 #include <span>
+#include <string_view>
 
 namespace wirelap {
 
 /// Read-only bytes owned by somebody else, valid as long as that owner says.
 using Bytes = std::span<const std::uint8_t>;
+
+/// The same bytes as text; valid as long as they are.
+inline std::string_view as_text(Bytes bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 
 /// The unsigned integer of T's size at `at`, stored most significant byte first (network order).
 template <class T>

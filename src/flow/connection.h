@@ -37,7 +37,6 @@ struct Offer {
   std::uint16_t max_segment_size = 0;  ///< that it wants to receive; 0: not said
   std::int8_t window_shift = -1;       ///< -1: not said
   bool timestamps = false;
-  bool sack = false;
   bool own_ids = false;  ///< its IP IDs count this connection's packets alone
 };
 

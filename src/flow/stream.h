@@ -92,6 +92,9 @@ struct Stream {
     return static_cast<std::int64_t>(next) + static_cast<std::int32_t>(sequence - next_sequence);
   }
 
+  /// Its first byte is still to come.
+  bool at_start() const { return from_syn && next == 0; }
+
   void start_at(std::uint32_t sequence) {
     started = true;
     next_sequence = sequence;

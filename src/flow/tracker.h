@@ -125,11 +125,7 @@ class Tracker {
 
   static void note_offer(Offer& offer, const Segment& segment) {
     const TcpOptions options = parse_tcp_options(segment.tcp.options);
-    offer = {true,
-             options.max_segment_size,
-             options.window_shift,
-             options.has_timestamps,
-             options.sack_permitted,
+    offer = {true, options.max_segment_size, options.window_shift, options.has_timestamps,
              segment.ip.version == 4 && has_own_ids(segment)};
   }
 

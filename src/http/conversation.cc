@@ -8,18 +8,14 @@ namespace {
 
 constexpr int index(Role role) { return static_cast<int>(role); }
 
-bool at_start(const Stream& stream) { return stream.from_syn && stream.next == 0; }
-
-Parser make_parser(Role role, const Stream& stream) { return {role, stream.next, at_start(stream)}; }
-
-std::string_view text(Bytes bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+Parser make_parser(Role role, const Stream& stream) { return {role, stream.next, stream.at_start()}; }
 
 }  // namespace
 
 bool Conversation::may_begin(Connection& connection, Side sender, Bytes bytes) {
   if (connection.client_known) {
     const Role role = sender == connection.client ? Role::request : Role::response;
-    if (at_start(connection.stream(sender))) return is_start_line(text(bytes), role) != Likeness::no;
+    if (connection.stream(sender).at_start()) return is_start_line(as_text(bytes), role) != Likeness::no;
     return Parser::begins_message(bytes, role);
   }
   const bool request = Parser::begins_message(bytes, Role::request);

@@ -101,7 +101,7 @@ class Parser {
 
   /// Whether `bytes`, from the middle of a stream, begin with a message of `role`:
   /// its whole start line.
-  static bool begins_message(Bytes bytes, Role role) { return is_start_line(text(bytes), role) == Likeness::yes; }
+  static bool begins_message(Bytes bytes, Role role) { return is_start_line(as_text(bytes), role) == Likeness::yes; }
 
  private:
   enum class State : std::uint8_t {
@@ -128,8 +128,6 @@ class Parser {
   /// Of `count` bytes, those that are the message's content.
   std::uint64_t content_of(std::uint64_t count) const { return state_ == State::tunnel ? 0 : count; }
 
-  static std::string_view text(Bytes bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
-
   template <class Handler>
   void find_start(Bytes bytes, Handler& handler) {
     if (begins_message(bytes, role_)) {
@@ -153,8 +151,8 @@ class Parser {
   template <class Handler>
   void take_head(Bytes& bytes, Handler& handler) {
     const std::size_t before = head_.size();
-    if (before != 0) head_.append(text(bytes.first(std::min(bytes.size(), kMaxHeadBytes))));
-    const std::string_view seen = before != 0 ? std::string_view(head_) : text(bytes);
+    if (before != 0) head_.append(as_text(bytes.first(std::min(bytes.size(), kMaxHeadBytes))));
+    const std::string_view seen = before != 0 ? std::string_view(head_) : as_text(bytes);
     const std::size_t end = find_head_end(seen, before < 2 ? 0 : before - 2);
     const bool whole = end != std::string_view::npos;
     const std::size_t taken = whole ? end - before : bytes.size();

@@ -437,7 +437,7 @@ void Conversation::give_up_hello(Direction& direction) {
 void Conversation::take_hello(Role role, Bytes bytes) {
   Direction& from = direction(role);
   if (from.hello_over) return;
-  from.hello.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  from.hello.append(as_text(bytes));
   const auto* const message = reinterpret_cast<const std::uint8_t*>(from.hello.data());
   if (message[0] != (role == Role::request ? kClientHello : kServerHello)) {
     not_tls_ = role == Role::request;

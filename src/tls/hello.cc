@@ -57,15 +57,13 @@ constexpr std::uint8_t kRetryRandom[kRandomBytes] = {0xcf, 0x21, 0xad, 0x74, 0xe
                                                      0x02, 0x1e, 0x65, 0xb8, 0x91, 0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb,
                                                      0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c};
 
-std::string_view text(Bytes bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
-
 /// The host_name of a ServerNameList (RFC 6066, section 3).
 std::string_view host_name(Bytes extension) {
   Cursor names(Cursor(extension).take_vector16());
   while (!names.empty()) {
     const std::uint8_t type = names.take8();
     const Bytes name = names.take_vector16();
-    if (type == 0) return text(name);
+    if (type == 0) return as_text(name);
   }
   return {};
 }
@@ -73,7 +71,7 @@ std::string_view host_name(Bytes extension) {
 /// The first of a ProtocolNameList (RFC 7301, section 3.1).
 std::string_view first_protocol(Bytes extension) {
   Cursor names(Cursor(extension).take_vector16());
-  return text(names.take_vector8());
+  return as_text(names.take_vector8());
 }
 
 /// Calls `take(type, content)` for each extension that is whole. False where one is not.
