@@ -54,6 +54,25 @@ TEST_CASE("a copy of a packet, and what only looks like one") {
   CHECK_FALSE(is_copy(first, PacketMark{}));
 }
 
+TEST_CASE("a late copy is told from a retransmission by its IP ID") {
+  const auto take = [](Timing& timing, std::uint16_t id, std::int64_t begin, std::uint64_t next, TcpCounts& counts) {
+    const PacketMark mark{.id = id, .sequence = static_cast<std::uint32_t>(begin), .length = 100, .flags = kAck,
+                          .has_id = true, .time = id * kMs};
+    timing.note_packet(Side::low, mark);
+    return timing.take_data({.sender = Side::low, .begin = begin, .next = next, .mark = mark}, Side::high, counts);
+  };
+  Timing timing;
+  TcpCounts counts;
+  for (std::uint16_t i = 0; i < 6; ++i) take(timing, static_cast<std::uint16_t>(10 + i), i * 100, i * 100u, counts);
+  CHECK_FALSE(take(timing, 12, 200, 600, counts));  // the third once more
+  CHECK(counts.duplicate == 1);
+  CHECK(counts.retransmitted == 0);
+  CHECK(take(timing, 16, 200, 600, counts));  // its bytes, in a packet of its own
+  CHECK(counts.duplicate == 1);
+  CHECK(counts.retransmitted == 1);
+  CHECK(counts.lost == 1);
+}
+
 TEST_CASE("causes add up to the total whatever the ledger says") {
   http::Exchange exchange;
   exchange.number = 2;

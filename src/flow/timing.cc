@@ -53,20 +53,27 @@ bool is_copy(const PacketMark& mark, const PacketMark& last) {
 
 void Timing::note_packet(Side sender, const PacketMark& mark) {
   Direction& from = direction(sender);
-  if (mark.has_id && from.last.time != kUnknownTime) {
-    const int step = id_distance(from.last.id, mark.id);
-    // A few left out are packets that the capture point never saw, where the
-    // sender counts this connection's alone.
-    constexpr int kMostLost = 64;
-    from.id_jump = static_cast<std::uint16_t>(step > 1 && step <= kMostLost && counts_own_ids(from) ? step - 1 : 0);
+  from.id_jump = 0;
+  from.id_late = false;
+  if (!mark.has_id) return;
+  const int step = from.has_newest_id ? id_distance(from.newest_id, mark.id) : 0;
+  // A few left out are packets that the capture point never saw, where the
+  // sender counts this connection's alone; a few back is one that comes late.
+  constexpr int kMostLost = 64;
+  const bool steady = has_steady_ids(from);
+  from.id_late = steady && step < 0 && step >= -kMostLost;
+  if (from.id_late) return;
+  from.newest_id = mark.id;
+  from.has_newest_id = true;
+  if (step > 1 && step <= kMostLost && counts_own_ids(from)) {
+    from.id_jump = static_cast<std::uint16_t>(step - 1);
     from.unseen = static_cast<std::uint16_t>(from.unseen + from.id_jump);
-    if (step == 1) {
-      from.id_steps = static_cast<std::uint8_t>(std::min(from.id_steps + 1, 255));
-    } else if (step > kMostLost || step < -kMostLost || !has_steady_ids(from)) {
-      from.id_steps = 0;
-    }
   }
-  from.last = mark;
+  if (step == 1) {
+    from.id_steps = static_cast<std::uint8_t>(std::min(from.id_steps + 1, 255));
+  } else if (step > kMostLost || step < 0 || !steady) {
+    from.id_steps = 0;
+  }
 }
 
 bool Timing::take_acknowledgment(Side side, const Acknowledged& now, TcpCounts& counts) {
@@ -180,8 +187,7 @@ bool Timing::take_seen_before(const Placed& placed, Side client, TcpCounts& coun
   const bool keep_alive = placed.mark.length <= 1 && all_acknowledged;  // RFC 9293, 3.8.4
   if (keep_alive) return false;
   // A second late arrival of one packet carries its old ID.
-  const bool copy = has_steady_ids(from) && id_distance(from.last.id, placed.mark.id) < 0;
-  if (copy) {
+  if (from.id_late) {
     counts.duplicate += 1;
     return false;
   }

@@ -150,11 +150,13 @@ class Timing {
     bool last_pushed = false;  // the latest new segment ended what its sender had
     std::uint32_t last_length = 0;
     std::uint32_t full_length = 0;
-    std::uint8_t id_steps = 0;  // packets in a row whose IP ID was one more
-    std::uint16_t id_jump = 0;  // IDs left out just before the latest packet
-    PacketMark last;            // the latest packet
-    PacketMark latest_new;      // the latest segment with new bytes
-    PacketMark behind_hole;     // the first segment that came too early
+    std::uint8_t id_steps = 0;    // packets in a row whose IP ID was one more
+    std::uint16_t id_jump = 0;    // IDs left out just before the latest packet
+    std::uint16_t newest_id = 0;  // the highest IP ID so far, where has_newest_id
+    bool has_newest_id = false;
+    bool id_late = false;    // the latest packet's ID was below it
+    PacketMark latest_new;   // the latest segment with new bytes
+    PacketMark behind_hole;  // the first segment that came too early
     Nanos hole_since = kUnknownTime;
     std::uint64_t announced = 0;  // its sender had sent all before this offset
     bool own_ids = false;         // its IP IDs are known to count this connection's packets alone

@@ -225,7 +225,11 @@ class Tracker {
   static void begin_timing(Connection& connection) {
     connection.timing = std::make_unique<Timing>();
     Timing& timing = *connection.timing;
-    for (const Side side : {Side::low, Side::high}) timing.note_packet(side, connection.last_packets[index(side)]);
+    for (const Side side : {Side::low, Side::high}) {
+      if (connection.last_packets[index(side)].time != kUnknownTime) {
+        timing.note_packet(side, connection.last_packets[index(side)]);
+      }
+    }
     for (const Side side : {Side::low, Side::high}) {
       const std::uint64_t allowed = connection.stream(side).allowed;
       if (allowed != 0) timing.set_allowed(side, allowed, connection.last_time);
