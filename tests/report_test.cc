@@ -585,8 +585,8 @@ std::string json_value(const std::string& object, const std::string& key) {
 
 const std::vector<std::string> kColumns = {
     "type", "capture", "connection", "exchange", "first_frame", "last_frame", "start", "client", "client_port", "server",
-    "server_port", "vlan", "protocol", "method", "host", "target", "status", "request_bytes", "response_bytes",
-    "request_body_bytes", "response_body_bytes", "connect_s", "tls_s", "send_s", "wait_s", "receive_s", "total_s", "idle_s",
+    "server_port", "vlan", "protocol", "method", "host", "target", "status", "grpc_status", "tls_version", "alpn",
+    "request_bytes", "response_bytes", "request_body_bytes", "response_body_bytes", "connect_s", "tls_s", "send_s", "wait_s", "receive_s", "total_s", "idle_s",
     "ttfb_s", "network_s", "loss_s", "server_s", "client_s", "window_s", "ack_delay_s", "cause", "rtt_s", "server_rtt_s",
     "client_rtt_s", "packets", "retransmitted_packets", "lost_packets", "out_of_order_packets", "duplicate_packets",
     "zero_windows", "max_gap_s", "missing_bytes", "outcome"};

@@ -30,7 +30,7 @@ Exchange& ExchangePool::take() {
   Exchange* const used = free_.pop_front();
   if (used == nullptr) return all_.emplace_back();
   Exchange fresh;
-  for (std::string Exchange::*text : {&Exchange::method, &Exchange::host, &Exchange::target}) {
+  for (std::string Exchange::*text : {&Exchange::method, &Exchange::host, &Exchange::target, &Exchange::alpn}) {
     (used->*text).clear();
     fresh.*text = std::move(used->*text);
   }

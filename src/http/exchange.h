@@ -26,7 +26,14 @@ enum class Outcome : std::uint8_t {
 };
 
 /// Whose exchange it is.
-enum class Protocol : std::uint8_t { http, tls };
+enum class Protocol : std::uint8_t {
+  http,       ///< HTTP/1
+  h2,         ///< HTTP/2 in clear (RFC 9113)
+  tls,        ///< a turn of application data
+  tcp,        ///< a turn of a protocol that is not known
+  websocket,  ///< what follows an upgrade to it (RFC 6455)
+  tunnel,     ///< what follows CONNECT, or an upgrade to anything else
+};
 
 /// One message of an exchange, as far as seen.
 struct Message {
@@ -67,6 +74,9 @@ struct Exchange {
   Protocol protocol = Protocol::http;
   std::uint8_t minor_version = 1;  ///< HTTP/1.x, by the request, else by the response
   int status = kNoStatus;          ///< of the final response
+  int grpc_status = kNoStatus;     ///< of a gRPC call: its trailer
+  std::uint16_t tls_version = 0;   ///< ProtocolVersion (RFC 8446, section 4.2.1); 0: not known
+  std::string alpn;                ///< the application's protocol in TLS (RFC 7301); empty: none
   std::uint64_t missing_bytes = 0;
   std::uint64_t first_frame = 0;
   std::uint64_t last_frame = 0;

@@ -18,8 +18,26 @@ std::string_view name_of(http::Outcome outcome) {
 }
 
 std::string_view name_of_protocol(const http::Exchange& exchange) {
-  if (exchange.protocol == http::Protocol::tls) return "tls";
-  return exchange.minor_version == 0 ? "http/1.0" : "http/1.1";
+  switch (exchange.protocol) {
+    case http::Protocol::http: return exchange.minor_version == 0 ? "http/1.0" : "http/1.1";
+    case http::Protocol::h2: return "h2";
+    case http::Protocol::tls: return "tls";
+    case http::Protocol::tcp: return "tcp";
+    case http::Protocol::websocket: return "websocket";
+    case http::Protocol::tunnel: return "tunnel";
+  }
+  return "";
+}
+
+std::string_view name_of_tls_version(std::uint16_t version) {
+  switch (version) {
+    case 0x0300: return "ssl3";
+    case 0x0301: return "1.0";
+    case 0x0302: return "1.1";
+    case 0x0303: return "1.2";
+    case 0x0304: return "1.3";
+    default: return version >> 8 == 0x7f ? "1.3" : "";  // a draft of it (RFC 8446, section 4.2.1.1)
+  }
 }
 
 std::string_view name_of(Cause cause) {

@@ -53,6 +53,7 @@ struct Row {
 std::string_view name_of(http::Outcome outcome);
 std::string_view name_of(Cause cause);
 std::string_view name_of_protocol(const http::Exchange& exchange);
+std::string_view name_of_tls_version(std::uint16_t version);  ///< "1.2"; empty: not known
 
 /// Calls, for each column in order (names are tokens, which no format escapes):
 ///   visit.text(name, std::string_view value, bool known = true)
@@ -91,6 +92,11 @@ void visit_columns(const Row& row, Visitor&& visit) {
   visit.text("host", exchange.host, !exchange.host.empty());
   visit.text("target", exchange.target, !exchange.target.empty());
   visit.integer("status", static_cast<std::uint64_t>(exchange.status), exchange.status != http::Exchange::kNoStatus);
+  visit.integer("grpc_status", static_cast<std::uint64_t>(exchange.grpc_status),
+                exchange.grpc_status != http::Exchange::kNoStatus);
+  const std::string_view tls_version = name_of_tls_version(exchange.tls_version);
+  visit.text("tls_version", tls_version, !tls_version.empty());
+  visit.text("alpn", exchange.alpn, !exchange.alpn.empty());
   visit.integer("request_bytes", request.bytes);
   visit.integer("response_bytes", response.bytes);
   visit.integer("request_body_bytes", request.body_bytes);

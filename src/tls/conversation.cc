@@ -316,6 +316,8 @@ void Conversation::begin_turn(const Arrival& arrival, std::uint64_t offset, cons
   }
   turn_->protocol = http::Protocol::tls;
   turn_->host = host_;
+  turn_->tls_version = version_;
+  turn_->alpn = protocol_;
   begin_message(turn_->request, arrival, offset);
   turn_->seen = arrival.acknowledged;
 }
