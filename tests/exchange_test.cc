@@ -572,12 +572,15 @@ TEST_CASE("a response captured before its request") {
   CHECK(pairs(rows) == "1.1 GET /1 201 complete\n1.2 GET /2 202 complete\n1.3 GET /3 203 complete\n");
 }
 
-/// Of the capture below: what each exchange is, and whose packet each is (-1: no one's).
+/// Of a capture: what each exchange is, and whose bytes each packet carries.
 struct Session {
-  static constexpr int kExchanges = 30;
   Capture capture;
-  std::vector<int> owners;
+  std::vector<std::vector<int>> owners;
   std::vector<std::size_t> request_bodies, response_bodies;
+
+  int count() const { return static_cast<int>(response_bodies.size()); }
+  /// The packets since the last call are of `exchanges`.
+  void own(const std::vector<int>& exchanges) { owners.resize(capture.size(), exchanges); }
 };
 
 int status_of(int exchange) { return 400 + exchange; }
@@ -586,11 +589,11 @@ int status_of(int exchange) { return 400 + exchange; }
 Session make_session() {
   Session session;
   Talk talk(session.capture);
-  const auto owned_by = [&](int exchange) { session.owners.resize(session.capture.size(), exchange); };
+  const auto owned_by = [&](int exchange) { session.own(exchange == -1 ? std::vector<int>{} : std::vector{exchange}); };
   talk.open(0, 1, 2);
   owned_by(-1);
   int time = 3;
-  for (int i = 0; i < Session::kExchanges; ++i) {
+  for (int i = 0; i < 30; ++i) {
     const std::size_t request_body = i % 3 == 1 ? static_cast<std::size_t>(i) * 7 : 0;
     const std::size_t response_body = i % 5 == 0 ? 0 : static_cast<std::size_t>(i * i) + 1;
     session.request_bodies.push_back(request_body);
@@ -628,7 +631,7 @@ Session make_session() {
 
 /// No pair is wrong, and exchanges other than `touched` are whole and right.
 void check_session(const Session& session, const std::vector<Kept>& rows, const std::vector<int>& touched) {
-  std::vector<int> seen(Session::kExchanges, 0);
+  std::vector<int> seen(session.response_bodies.size(), 0);
   for (const Kept& row : rows) {
     const int asked = row.target.empty() ? -1 : std::stoi(row.target.substr(1));
     const int answered = row.status == 0 ? -1 : row.status - status_of(0);
@@ -646,38 +649,141 @@ void check_session(const Session& session, const std::vector<Kept>& rows, const 
     CHECK(asked == answered);
     ++seen[static_cast<std::size_t>(exchange)];
   }
-  for (int i = 0; i < Session::kExchanges; ++i) {
+  for (int i = 0; i < session.count(); ++i) {
     const bool is_touched = std::find(touched.begin(), touched.end(), i) != touched.end();
     CHECK(seen[static_cast<std::size_t>(i)] == (is_touched ? 0 : 1));
   }
 }
 
-TEST_CASE("any packet lost from a capture spoils its own exchange alone") {
-  const Session session = make_session();
+/// The capture without each packet in turn, or each `packets` in a row.
+void check_each_loss(const Session& session, std::size_t packets) {
   check_session(session, run(session.capture), {});
-  for (std::size_t lost = 0; lost < session.capture.size(); ++lost) {
-    INFO("lost packet ", lost, " of exchange ", session.owners[lost]);
+  for (std::size_t lost = 0; lost + packets <= session.capture.size(); ++lost) {
     Capture rest = session.capture;
-    rest.erase(rest.begin() + static_cast<std::ptrdiff_t>(lost));
-    check_session(session, run(rest), {session.owners[lost]});
+    const auto at = rest.begin() + static_cast<std::ptrdiff_t>(lost);
+    rest.erase(at, at + static_cast<std::ptrdiff_t>(packets));
+    std::vector<int> touched;
+    for (std::size_t i = lost; i < lost + packets; ++i) {
+      touched.insert(touched.end(), session.owners[i].begin(), session.owners[i].end());
+    }
+    INFO("lost packet ", lost);
+    check_session(session, run(rest), touched);
   }
 }
 
-TEST_CASE("any two packets in a row lost spoil their own exchanges alone") {
-  const Session session = make_session();
-  for (std::size_t lost = 0; lost + 1 < session.capture.size(); ++lost) {
-    INFO("lost packets ", lost, " and the next, of exchanges ", session.owners[lost], " ", session.owners[lost + 1]);
-    Capture rest = session.capture;
-    const auto at = rest.begin() + static_cast<std::ptrdiff_t>(lost);
-    rest.erase(at, at + 2);
-    check_session(session, run(rest), {session.owners[lost], session.owners[lost + 1]});
+TEST_CASE("any packet lost from a capture spoils its own exchange alone") { check_each_loss(make_session(), 1); }
+
+TEST_CASE("any two packets in a row lost spoil their own exchanges alone") { check_each_loss(make_session(), 2); }
+
+/// How a client asks on: in bursts, when it has all answers, or with so many
+/// outstanding, whenever it has one.
+struct Pipeline {
+  std::vector<int> bursts;   // sizes, again and again
+  int requests_a_segment;    // 0: they are cut in the middle of a head
+  int responses_a_segment;   // 0: likewise
+  int window = 0;            // 0: bursts
+};
+
+/// One message or more a segment; `cut`: a segment ends in the middle of a message.
+template <class Send>
+void send_messages(Session& session, const std::vector<std::pair<int, std::string>>& messages, int a_segment, Send send) {
+  if (a_segment == 0) {
+    // Of every message the second half goes with the first of the next.
+    std::string bytes;
+    std::vector<int> owners;
+    for (const auto& [exchange, message] : messages) {
+      owners.push_back(exchange);
+      send(bytes + message.substr(0, message.size() / 2));
+      session.own(owners);
+      bytes = message.substr(message.size() / 2);
+      owners = {exchange};
+    }
+    send(bytes);
+    session.own(owners);
+    return;
+  }
+  const auto each = static_cast<std::size_t>(a_segment);
+  for (std::size_t at = 0; at < messages.size(); at += each) {
+    std::string bytes;
+    std::vector<int> owners;
+    for (std::size_t i = at; i < std::min(at + each, messages.size()); ++i) {
+      owners.push_back(messages[i].first);
+      bytes += messages[i].second;
+    }
+    send(bytes);
+    session.own(owners);
+  }
+}
+
+Session make_pipelined(const Pipeline& pipeline, int count) {
+  Session session;
+  Talk talk(session.capture);
+  int time = 0;
+  talk.open(time, time + 1, time + 2);
+  time += 3;
+  session.own({});
+  std::vector<std::pair<int, std::string>> requests, responses;
+  for (int i = 0; i < count; ++i) {
+    const std::size_t body = i % 3 == 0 ? 0 : static_cast<std::size_t>(i % 40);
+    session.request_bodies.push_back(0);
+    session.response_bodies.push_back(body);
+    requests.emplace_back(i, get("/" + std::to_string(i)));
+    responses.emplace_back(i, response(status_of(i), body));
+  }
+  const auto client = [&](std::string_view data) { talk.client(time++, data); };
+  const auto server = [&](std::string_view data) { talk.server(time++, data); };
+  std::size_t asked = 0, answered = 0;
+  for (std::size_t burst = 0; answered < responses.size(); ++burst) {
+    const std::size_t size = pipeline.window != 0 ? static_cast<std::size_t>(pipeline.window) - (asked - answered)
+                                                  : static_cast<std::size_t>(pipeline.bursts[burst % pipeline.bursts.size()]);
+    const std::size_t ask = std::min(asked + size, requests.size());
+    const auto at = [](auto& messages, std::size_t i) { return messages.begin() + static_cast<std::ptrdiff_t>(i); };
+    send_messages(session, {at(requests, asked), at(requests, ask)}, pipeline.requests_a_segment, client);
+    asked = ask;
+    const std::size_t answer = pipeline.window != 0 ? answered + 1 : asked;
+    send_messages(session, {at(responses, answered), at(responses, answer)}, pipeline.responses_a_segment, server);
+    answered = answer;
+  }
+  talk.client(time, {}, kFin | kAck).server(time + 1, {}, kFin | kAck).client(time + 2);
+  session.own({});
+  return session;
+}
+
+TEST_CASE("200 exchanges, pipelined and kept alive: any packet lost spoils those in it alone") {
+  SUBCASE("a request and a response a segment") { check_each_loss(make_pipelined({{1, 4, 1, 1, 6, 3}, 1, 1}, 200), 1); }
+  SUBCASE("a burst a segment") { check_each_loss(make_pipelined({{4, 1, 8, 2}, 99, 1}, 200), 1); }
+  SUBCASE("responses together, too") { check_each_loss(make_pipelined({{1, 1, 4, 5}, 99, 2}, 200), 1); }
+  SUBCASE("cut anywhere") { check_each_loss(make_pipelined({{1, 3, 5}, 0, 0}, 200), 1); }
+}
+
+/// No pair is wrong, whatever is lost.
+void check_pairs(const std::vector<Kept>& rows) {
+  for (const Kept& row : rows) {
+    if (!row.target.empty() && row.status != 0) CHECK(std::stoi(row.target.substr(1)) == row.status - status_of(0));
+  }
+}
+
+TEST_CASE("a client that pipelines without waiting: no loss after that is seen makes a wrong pair") {
+  for (const int window : {2, 3, 5}) {
+    const Session session = make_pipelined({{}, 1, 1, window}, 60);
+    check_session(session, run(session.capture), {});
+    for (std::size_t first = 6 + static_cast<std::size_t>(window); first < session.capture.size(); ++first) {
+      for (const std::size_t packets : {1u, 2u, 3u, 5u}) {
+        if (first + packets > session.capture.size()) continue;
+        Capture rest = session.capture;
+        const auto at = rest.begin() + static_cast<std::ptrdiff_t>(first);
+        rest.erase(at, at + static_cast<std::ptrdiff_t>(packets));
+        INFO("window ", window, ", lost packet ", first, " and on: ", packets);
+        check_pairs(run(rest));
+      }
+    }
   }
 }
 
 TEST_CASE("any two neighbours captured in the wrong order spoil nothing") {
   const Session session = make_session();
   for (std::size_t at = 0; at + 1 < session.capture.size(); ++at) {
-    INFO("packets ", at, " and the next, of exchanges ", session.owners[at], " ", session.owners[at + 1]);
+    INFO("packets ", at, " and the next");
     Capture swapped = session.capture;
     std::swap(swapped[at].segment, swapped[at + 1].segment);
     check_session(session, run(swapped), {});

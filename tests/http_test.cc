@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "http/head.h"
@@ -26,10 +27,11 @@ class Log {
 
   const std::string& text() {
     if (!how_.empty()) close("open");
+    if (tunnel_ != 0) text_ += "tunnel " + std::to_string(std::exchange(tunnel_, 0)) + "\n";
     return text_;
   }
 
-  void on_begin(Role, std::uint64_t offset) {
+  void on_begin(Role, std::uint64_t offset, bool) {
     CHECK(how_.empty());
     *this = Log(method_, std::move(text_));
     begin_ = offset;
@@ -46,14 +48,20 @@ class Log {
     return interim ? Framing{} : response_framing(head, method_);
   }
   void on_bytes(Role, std::uint64_t count, std::uint64_t body) {
-    CHECK(body <= count);
     bytes_ += count;
     body_ += body;
+    CHECK(body_ <= bytes_);
   }
   void on_missing(Role, std::uint64_t count) { missing_ += count; }
   void on_end(Role) { close("end"); }
   void on_stray(Role, std::uint64_t, bool) {}
-  void on_start_line(Role, const Head&) {}
+  void on_held(Role) {}
+  void on_tunnel(Role, std::uint64_t count, bool) { tunnel_ += count; }
+  bool is_headless(Role) const { return method_ == "0.9"; }
+  bool may_begin_inside(Role) const { return true; }
+  void on_start_line(Role role, const Head& head) {
+    how_ = role == Role::response ? std::to_string(head.status) : std::string(head.method) + " " + std::string(head.target);
+  }
   void on_lost(Role) {
     if (how_.empty()) {
       text_ += "lost\n";
@@ -79,7 +87,7 @@ class Log {
   std::string method_;  // of the request that the responses answer
   std::string text_;
   std::string how_;     // the message being read; empty between messages
-  std::uint64_t begin_ = 0, bytes_ = 0, body_ = 0, missing_ = 0;
+  std::uint64_t begin_ = 0, bytes_ = 0, body_ = 0, missing_ = 0, tunnel_ = 0;
 };
 
 /// Feeds a copy of just its size, so that the sanitizer sees a byte read too far.
@@ -182,8 +190,31 @@ TEST_CASE("requests, cut anywhere (RFC 9112)") {
       {"7.1: chunked", kRequest,
        "PUT / HTTP/1.1\r\ntransfer-encoding: Chunked\r\n\r\n3\r\nabc\r\n0A\r\n0123456789\r\n0\r\n\r\nGET / HTTP/1.1\r\n\r\n",
        "@0 PUT / 75/13 end\n@75 GET / 18/0 end\n"},
+      {"RFC 1945, 5.1: HTTP/0.9", kRequest, "GET /a\r\n", "@0 GET /a 8/0 end\n"},
+      {"RFC 1945, 5.1: nothing comes after it", kRequest, "GET /a?b\nHost: x\n\nGET / HTTP/1.1\r\n\r\n",
+       "@0 GET /a?b 9/0 end\n"},
   };
   for (const Case& test : cases) check_every_cut(test);
+}
+
+TEST_CASE("requests whose end nobody can tell (RFC 9112, 6.3)") {
+  const std::string lengths[] = {
+      "Content-Length: -1",          "Content-Length: +1",
+      "Content-Length: 1f",          "Content-Length: 1, 2",
+      "Content-Length:",             "Content-Length: 18446744073709551617",
+      "Content-Length: 1 2",         "Content-Length: 1\r\nContent-Length: 2",
+      "Content-Length: ,1",          "Transfer-Encoding: gzip",
+      "Transfer-Encoding: chunked, gzip", "Content-Length: 3\r\nTransfer-Encoding: xchunked",
+  };
+  for (const std::string& length : lengths) {
+    INFO(length);
+    const std::string head = "PUT / HTTP/1.1\r\n" + length + "\r\n\r\n";
+    const std::string lost = "@0 PUT / " + std::to_string(head.size()) + "/0 lost\n";
+    CHECK(parse_whole({"", kRequest, head + "abc", ""}) == lost);
+    CHECK(parse_byte_by_byte({"", kRequest, head + "abc", ""}) == lost);
+    const Case next{"", kRequest, head + "abc\r\n\r\nGET /b HTTP/1.1\r\n\r\n", ""};
+    CHECK(parse_whole(next) == lost + "@" + std::to_string(head.size() + 7) + " GET /b 19/0 end\n");
+  }
 }
 
 TEST_CASE("responses, cut anywhere (RFC 9112)") {
@@ -208,9 +239,15 @@ TEST_CASE("responses, cut anywhere (RFC 9112)") {
       {"6.3, 1: 1xx, then the final one", kResponse,
        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx",
        "@0 100 25/0 end\n@25 103 31/0 end\n@56 200 39/1 end\n"},
-      {"9110, 15.2.2: 101 leaves HTTP", kResponse, "HTTP/1.1 101 x\r\n\r\nHTTP/1.1 200", "@0 101 30/0 open\n"},
-      {"6.3, 2: CONNECT", kResponse, "HTTP/1.1 200 x\r\nContent-Length: 1\r\n\r\nabc", "@0 200 40/0 open\n", false,
-       "CONNECT"},
+      {"RFC 2518, 10.1: 102", kResponse, "HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 102 x\r\n\r\nHTTP/1.1 204 x\r\n\r\n",
+       "@0 102 27/0 end\n@27 102 18/0 end\n@45 204 18/0 end\n"},
+      {"RFC 1945, 6: HTTP/0.9", kResponse, "<html>\n\nHTTP/1.1 200 OK\r\n\r\n", "@0 ? 27/27 end\n", true, "0.9"},
+      {"RFC 1945, 6: HTTP/0.9 that begins like more", kResponse, "HTTP/what?\n", "@0 ? 11/11 open\n", false, "0.9"},
+      {"RFC 1945, 6: asked in HTTP/0.9, answered in HTTP/1", kResponse, "HTTP/1.0 400 x\r\n\r\nab", "@0 400 20/2 end\n",
+       true, "0.9"},
+      {"9110, 15.2.2: 101 leaves HTTP", kResponse, "HTTP/1.1 101 x\r\n\r\nHTTP/1.1 200", "@0 101 18/0 end\ntunnel 12\n"},
+      {"6.3, 2: CONNECT", kResponse, "HTTP/1.1 200 x\r\nContent-Length: 1\r\n\r\nabc",
+       "@0 200 37/0 end\ntunnel 3\n", true, "CONNECT"},
       {"6.3, 2: CONNECT refused", kResponse, "HTTP/1.1 403 x\r\nContent-Length: 1\r\n\r\na", "@0 403 38/1 end\n", true,
        "CONNECT"},
       {"6.3, 3: chunked over Content-Length", kResponse,
@@ -268,7 +305,9 @@ TEST_CASE("what is no message is garbage") {
       {"no method", kRequest, " / HTTP/1.1\r\n\r\n", ""},
       {"long method", kRequest, std::string(40, 'A'), ""},
       {"version", kRequest, "GET / HTTP/x\r\n\r\n", ""},
-      {"HTTP/0.9", kRequest, "GET /\r\n", ""},
+      {"HTTP/0.9, no path", kRequest, "GET x\r\n", ""},
+      {"HTTP/0.9, two words", kRequest, "GET / x\r\n", ""},
+      {"HTTP/0.9, another method (RFC 1945, 5)", kRequest, "HEAD /\r\n", ""},
       {"SIP (RFC 3261)", kRequest, "INVITE sip:b@x SIP/2.0\r\nVia: SIP/2.0/UDP y\r\n\r\n", ""},
       {"RTSP (RFC 7826)", kRequest, "OPTIONS rtsp://x RTSP/2.0\r\nCSeq: 1\r\n\r\n", ""},
       {"SMTP (RFC 5321)", kRequest, "EHLO mail.example.org\r\n", ""},
@@ -301,7 +340,7 @@ TEST_CASE("after garbage, a later piece may begin a message") {
   CHECK(log.text() == "garbage\n@31 GET /b 19/0 end\n");
 }
 
-TEST_CASE("a head of 64 KiB is taken, a longer one is garbage") {
+TEST_CASE("a head of 64 KiB is taken, the end of a longer one is not known") {
   const std::string start = "GET /a HTTP/1.1\r\nX: ";
   const auto head_of = [&](std::size_t size) { return start + std::string(size - start.size() - 4, 'x') + "\r\n\r\n"; };
   const auto pieces_of = [](const std::string& bytes, std::size_t step) {
@@ -317,8 +356,11 @@ TEST_CASE("a head of 64 KiB is taken, a longer one is garbage") {
   for (const std::size_t step : {1000u, 1460u, 65535u, 65536u, 1u << 20}) {
     INFO("pieces of ", step);
     CHECK(pieces_of(fits + next, step) == both);
-    CHECK(pieces_of(too_long, step) == "garbage\n");
-    CHECK(pieces_of(start + std::string(200'000, 'x'), step) == "garbage\n");
+    const std::string cut_off = "@0 GET /a 65536/0 lost\n";
+    CHECK(pieces_of(too_long, step) == cut_off);
+    CHECK(pieces_of(start + std::string(200'000, 'x'), step) == cut_off);
+    CHECK(pieces_of(start + std::string(200'000, 'x') + "\r\n\r\n" + next, step).ends_with(" GET /b 19/0 end\n"));
+    CHECK(pieces_of("GET /" + std::string(200'000, 'x'), step) == "garbage\n");
   }
   for (const std::size_t cut : {1u, 65533u, 65534u, 65535u}) {
     const Case test{"", kRequest, fits + next, ""};
@@ -366,7 +408,7 @@ TEST_CASE("a hole over a message's end") {
 
 TEST_CASE("a hole in a head") {
   CHECK(parse_pieces(kRequest, {{"GET /a HTTP/1.1\r\nHo"}, {"", 10}, {"x: y\r\n\r\n"}, {"GET /b HTTP/1.1\r\n\r\n"}}) ==
-        "@0 ? 29/0 missing 10 lost\n@37 GET /b 19/0 end\n");
+        "@0 GET /a 29/0 missing 10 lost\n@37 GET /b 19/0 end\n");
 }
 
 TEST_CASE("a hole in chunk framing") {
@@ -397,7 +439,44 @@ TEST_CASE("a hole between messages") {
 TEST_CASE("a stream whose start was not seen is searched at each piece") {
   const std::string next = "GET /b HTTP/1.1\r\n\r\n";
   CHECK(parse_pieces(kRequest, {{"x\r\n" + next}, {next + next}}, false) == "@22 GET /b 19/0 end\n@41 GET /b 19/0 end\n");
+  CHECK(parse_pieces(kRequest, {{"x\r\n\r\n" + next}}, false) == "@5 GET /b 19/0 end\n");
   CHECK(parse_pieces(kRequest, {{"", 5}, {next}}, false) == "@5 GET /b 19/0 end\n");
+}
+
+TEST_CASE("after a hole the next message is found wherever it begins, and however it is cut") {
+  struct {
+    const char* what;
+    Role role;
+    std::string before, lost_rest, next, expected;
+  } const cases[] = {
+      {"a response after the rest of a body", kResponse, "HTTP/1.1 200 x\r\n", "bodyHHTTP", "HTTP/1.1 204 x\r\n\r\n",
+       "@0 200 26/0 missing 10 lost\n@35 204 18/0 end\n"},
+      {"a response after its likeness", kResponse, "HTTP/1.1 200 x\r\n", "HTTP/1.1 is a protocol\n",
+       "HTTP/1.1 204 x\r\n\r\n", "@0 200 26/0 missing 10 lost\n@49 204 18/0 end\n"},
+      {"a request after the rest of a head", kRequest, "GET /a HTTP/1.1\r\nHo", "st: x\r\nVia: GET / HTTP/1.1\r\n\r\n",
+       "GET /b HTTP/1.1\r\n\r\n", "@0 GET /a 29/0 missing 10 lost\n@59 GET /b 19/0 end\n"},
+      {"a request after bare line ends", kRequest, "GET /a HTTP/1.1\nHo", "st: x\n\n", "OPTIONS * HTTP/1.1\n\n",
+       "@0 GET /a 28/0 missing 10 lost\n@35 OPTIONS * 20/0 end\n"},
+  };
+  for (const auto& test : cases) {
+    INFO(test.what);
+    const std::string rest = test.lost_rest + test.next;
+    for (std::size_t cut = 0; cut <= rest.size(); ++cut) {
+      INFO("cut ", cut);
+      // Where a piece begins with it, the likeness of a start line could be one.
+      if (test.role == kRequest && rest.substr(cut).starts_with("GET / ")) continue;
+      CHECK(parse_pieces(test.role, {{test.before}, {"", 10}, {rest.substr(0, cut)}, {rest.substr(cut)}}) == test.expected);
+    }
+    std::vector<Piece> bytes{{test.before}, {"", 10}};
+    for (const char byte : rest) bytes.push_back({std::string(1, byte)});
+    if (test.role == kResponse) CHECK(parse_pieces(test.role, bytes) == test.expected);
+  }
+}
+
+TEST_CASE("what was kept back before another hole is no start") {
+  const std::string next = "HTTP/1.1 204 x\r\n\r\n";
+  CHECK(parse_pieces(kResponse, {{"", 5}, {"HTTP/1.1 2"}, {"", 5}, {"00 x\r\n\r\n"}, {next}}) ==
+        "lost\n@28 204 18/0 end\n");
 }
 
 TEST_CASE("skippable is the rest of the body or chunk, at every byte") {

@@ -8,6 +8,12 @@ namespace {
 
 constexpr int index(Role role) { return static_cast<int>(role); }
 
+bool is_websocket(std::string_view upgrade) {
+  constexpr std::string_view kName = "websocket";  // RFC 6455, section 4.2.2; in any case
+  return std::equal(upgrade.begin(), upgrade.end(), kName.begin(), kName.end(),
+                    [](char a, char b) { return (a | 0x20) == b; });
+}
+
 Parser make_parser(Role role, const Stream& stream) { return {role, stream.next, stream.at_start()}; }
 
 }  // namespace
@@ -15,7 +21,10 @@ Parser make_parser(Role role, const Stream& stream) { return {role, stream.next,
 bool Conversation::may_begin(Connection& connection, Side sender, Bytes bytes) {
   if (connection.client_known) {
     const Role role = sender == connection.client ? Role::request : Role::response;
-    if (connection.stream(sender).at_start()) return is_start_line(as_text(bytes), role) != Likeness::no;
+    if (connection.stream(sender).at_start()) {
+      const bool simple = role == Role::request && is_simple_request(as_text(bytes));
+      return simple || is_start_line(as_text(bytes), role) != Likeness::no;
+    }
     return Parser::begins_message(bytes, role);
   }
   const bool request = Parser::begins_message(bytes, Role::request);
@@ -27,8 +36,13 @@ bool Conversation::may_begin(Connection& connection, Side sender, Bytes bytes) {
 Conversation::Conversation(const Connection& connection, ExchangePool& pool)
     : connection_(connection),
       exchanges_(connection, pool),
+      pairing_(exchanges_),
       requests_(make_parser(Role::request, connection.stream(connection.client))),
-      responses_(make_parser(Role::response, connection.stream(other(connection.client)))) {}
+      responses_(make_parser(Role::response, connection.stream(other(connection.client)))) {
+  // Before the capture there may have been others.
+  if (requests_.lost()) pairing_.lose_requests(0);
+  if (responses_.lost()) pairing_.lose_responses(false);
+}
 
 void Conversation::feed(Role role, const Chunk& chunk, const Arrival& arrival) {
   arrival_ = arrival;
@@ -40,9 +54,10 @@ void Conversation::feed(Role role, const Chunk& chunk, const Arrival& arrival) {
 }
 
 void Conversation::tell_whom_to_wait_for() const {
+  if (exchanges_.empty()) return;
   // While an older request waits for its answer, a newer one keeps nobody waiting.
-  if (!exchanges_.empty())
-    connection_.timing->wait_for(exchanges_.oldest() == requesting_ ? connection_.client : other(connection_.client));
+  const bool client = exchanges_.oldest() == requesting_ || (exchanges_.oldest() == tunnel_ && tunnel_turn_);
+  connection_.timing->wait_for(client ? connection_.client : other(connection_.client));
 }
 
 void Conversation::skip(Role role, std::uint64_t count, bool missing, const Arrival& arrival) {
@@ -56,7 +71,10 @@ void Conversation::finish(Role role, const Arrival& arrival) {
   parser(role).finish(*this);
   // Without the server there is no response to come; a client may close its
   // half and still be answered.
-  if (role == Role::response) end_open(Outcome::closed, arrival.time);
+  if (role == Role::response) return end_open(Outcome::closed, arrival.time);
+  const bool has_all = arrival.acknowledged >= connection_.stream(other(connection_.client)).next;
+  if (has_all && !responding_) pairing_.settle_at_end();
+  finish_settled();
 }
 
 void Conversation::end(Outcome outcome, Nanos time) {
@@ -69,69 +87,84 @@ void Conversation::end_open(Outcome outcome, Nanos time) {
   responses_.reveal_start_line(*this);
   while (Exchange* const exchange = exchanges_.oldest()) {
     if (!exchange->request.begun && !exchange->response.begun) {
-      exchanges_.discard(*exchange);  // interim responses to a request that was not captured
+      // Interim responses to a request that was not captured, or a tunnel without a byte.
       if (responding_ == exchange) responding_ = nullptr;
+      if (tunnel_ == exchange) tunnel_ = nullptr;
+      exchanges_.discard(*exchange);
       continue;
     }
-    if (is_unasked(*exchange) || exchange == adrift_[index(Role::response)]) {
+    const bool is_alone = is_unasked(*exchange) || exchange->pair == Pair::kept;
+    if (is_alone || exchange == adrift_[index(Role::response)]) {
       finish_exchange(*exchange, Outcome::gap, exchange->response.last);
       continue;
     }
+    if (exchange == tunnel_) {
+      finish_exchange(*exchange, outcome == Outcome::closed ? Outcome::complete : outcome, time);
+      continue;
+    }
     const bool unanswered = outcome == Outcome::closed && !exchange->response.begun;
-    finish_exchange(*exchange, unanswered ? Outcome::no_response : outcome, time);
+    const bool hidden = pairing_.may_be_answered(*exchange);
+    finish_exchange(*exchange, hidden ? Outcome::gap : unanswered ? Outcome::no_response : outcome, time);
   }
 }
 
-Exchange& Conversation::open_exchange() {
+/// Of too many that are open the oldest is given up.
+void Conversation::make_room() {
   if (exchanges_.is_full()) finish_exchange(*exchanges_.oldest(), Outcome::evicted, arrival_.time);
-  return exchanges_.open(arrival_);
 }
 
 Exchange& Conversation::exchange_for_request(std::uint64_t offset) {
   // The capture may show a response before the request that it answers.
-  if (exchanges_.empty() || exchanges_.newest()->request.begun) return open_exchange();
   Exchange* exchange = exchanges_.oldest();
-  while (exchange != nullptr && (exchange->request.begun || offset >= exchange->acknowledged))
+  if (exchanges_.empty() || exchanges_.newest()->request.begun) exchange = nullptr;
+  while (exchange != nullptr &&
+         (exchange->request.begun || exchange->pair == Pair::kept || offset >= exchange->acknowledged)) {
     exchange = exchange->next;
-  return exchange != nullptr ? *exchange : open_exchange();
+  }
+  if (exchange != nullptr) return *exchange;
+  make_room();
+  return exchanges_.open(arrival_);
 }
 
-Exchange& Conversation::exchange_for_response(std::uint64_t offset) {
-  if (std::exchange(resynced_, false)) give_up_unanswered(offset);
-  Exchange* const first = exchanges_.oldest();
-  return first != nullptr && is_asked(*first) ? *first : open_exchange();
+Exchange& Conversation::exchange_for_response(std::uint64_t offset, const Arrival& arrival) {
+  const std::uint64_t requests_known = connection_.stream(connection_.client).next;
+  Exchange* const request = pairing_.answered(offset, arrival.acknowledged, requests_known);
+  finish_settled();
+  if (request != nullptr) return *request;
+  make_room();
+  if (!pairing_.keeps()) return exchanges_.open(arrival);
+  Exchange& response = exchanges_.open_response(arrival);
+  pairing_.keep(response);
+  return response;
 }
 
-/// After lost responses: gives up the requests that they may have answered,
-/// before the response that begins at `offset`. It answers a request that was
-/// sent when the client had all before it. Of requests sent without waiting any
-/// may be its own, and none is.
-void Conversation::give_up_unanswered(std::uint64_t offset) {
-  while (exchanges_.oldest() != nullptr && is_asked(*exchanges_.oldest()) && exchanges_.oldest()->seen < offset) {
-    finish_exchange(*exchanges_.oldest(), Outcome::gap, arrival_.time);
+/// Ends what the pairing has settled; it was summed up when its response ended.
+void Conversation::finish_settled() {
+  while (Exchange* const exchange = pairing_.next_settled()) {
+    const bool whole = exchange->pair == Pair::joined && exchange->request.complete;
+    finish_exchange(*exchange, whole ? Outcome::complete : Outcome::gap, arrival_.time);
   }
 }
 
-/// Whether the response that begins now can answer the request of `exchange`.
-bool Conversation::is_asked(const Exchange& exchange) const {
-  return exchange.request.begun && !exchange.response.begun && exchange.request.begin < arrival_.acknowledged;
-}
+void Conversation::on_held(Role role) { held_[index(role)] = arrival_; }
 
-void Conversation::on_begin(Role role, std::uint64_t offset) {
+void Conversation::on_begin(Role role, std::uint64_t offset, bool held) {
   end_adrift();
   adrift_[index(Role::request)] = nullptr;
+  const Arrival& arrival = held ? held_[index(role)] : arrival_;
   Exchange*& exchange = current(role);
   if (role == Role::request) {
+    pairing_.note_request(arrival.acknowledged, connection_.stream(other(connection_.client)).next);
     exchange = &exchange_for_request(offset);
-    exchange->seen = arrival_.acknowledged;
-    exchanges_.begin_again(*exchange, arrival_);
+    exchange->seen = arrival.acknowledged;
+    exchanges_.begin_again(*exchange, arrival);
   } else if (exchange == nullptr) {
-    exchange = &exchange_for_response(offset);
-    exchange->acknowledged = arrival_.acknowledged;
+    exchange = &exchange_for_response(offset, arrival);
+    exchange->acknowledged = arrival.acknowledged;
   }
   Message& begun = exchange->message(role);
   begun.begun = true;
-  begun.first = arrival_.time;
+  begun.first = arrival.time;
   if (begun.bytes == 0) begun.begin = offset;  // else interim responses came before
 }
 
@@ -164,9 +197,38 @@ Framing Conversation::on_head(Role role, const Head& head) {
   if (head.is_interim()) return {Framing::Kind::length, 0};
   const Exchange* const exchange = current(role);  // null where it has been given up
   const std::string_view method = exchange != nullptr ? std::string_view(exchange->method) : std::string_view();
-  // From here on the client's bytes are the tunnel's, too.
-  if (begins_tunnel(head, method)) requests_.stop();
+  if (begins_tunnel(head, method)) begin_tunnel(head);
   return response_framing(head, method);
+}
+
+/// From here on the bytes of both ends are the tunnel's.
+void Conversation::begin_tunnel(const Head& head) {
+  requests_.begin_tunnel();
+  make_room();
+  tunnel_ = &exchanges_.open(arrival_);
+  tunnel_->protocol = is_websocket(head.upgrade) ? Protocol::websocket : Protocol::tunnel;
+  if (responding_ == nullptr) return;
+  tunnel_->host = responding_->host;
+  tunnel_->target = responding_->target;
+}
+
+/// Its request is what the client sends, its response what the server does.
+void Conversation::on_tunnel(Role role, std::uint64_t count, bool missing) {
+  if (tunnel_ == nullptr) return;
+  if (!tunnel_->request.begun) {
+    exchanges_.restart(*tunnel_, arrival_);
+    tunnel_->request.begun = tunnel_->request.complete = true;
+    tunnel_->request.first = tunnel_->request.last = arrival_.time;
+  }
+  tunnel_turn_ = role == Role::response;
+  Message& way = tunnel_->message(role);
+  if (!way.begun) way.first = arrival_.time;
+  way.begun = way.complete = true;
+  way.bytes += count;
+  way.body_bytes += count;
+  way.last = arrival_.time;
+  if (missing) tunnel_->missing_bytes += count;
+  tunnel_->last_frame = std::max(tunnel_->last_frame, arrival_.frame);
 }
 
 void Conversation::on_bytes(Role role, std::uint64_t count, std::uint64_t body) {
@@ -221,18 +283,28 @@ void Conversation::pass_requests(std::uint64_t offset) {
 void Conversation::finish_if_complete(Exchange& exchange) {
   const Message& request = exchange.request;
   if (!exchange.response.complete || requesting_ == &exchange) return;
+  if (exchange.pair == Pair::kept) return exchanges_.sum_up(exchange, arrival_.time);
   // The request may have been captured after its response.
-  if (!request.begun && connection_.stream(connection_.client).next < exchange.acknowledged) return;
+  if (!request.begun && connection_.stream(connection_.client).next < exchange.acknowledged) {
+    return exchanges_.sum_up(exchange, arrival_.time);
+  }
   finish_exchange(exchange, request.complete ? Outcome::complete : Outcome::gap, arrival_.time);
 }
 
 void Conversation::on_lost(Role role) {
   Exchange* const exchange = current(role);
   current(role) = nullptr;
-  if (role == Role::response) resynced_ = true;
+  note_loss(role, exchange);
   adrift_[index(role)] = exchange;
   if (exchange != nullptr && role == Role::response) exchanges_.sum_up(*exchange, arrival_.time);
   if (exchange != nullptr && role == Role::request) finish_if_complete(*exchange);
+}
+
+/// Messages of `role` may be hidden from here on, after that of `exchange` (null: the first of them whole).
+void Conversation::note_loss(Role role, const Exchange* exchange) {
+  if (role == Role::response) return pairing_.lose_responses(exchange == nullptr);
+  const std::uint64_t offset = connection_.stream(connection_.client).next;
+  pairing_.lose_requests(exchange == nullptr ? offset : std::max(offset, exchange->request.begin + 1));
 }
 
 /// Until another message begins, what comes belongs to the one whose end is hidden.
@@ -258,18 +330,28 @@ void Conversation::on_garbage(Role role) {
   if (current(role) == nullptr) return;
   Exchange& exchange = *current(role);
   current(role) = nullptr;
+  note_loss(role, &exchange);
   // An answer that cannot be read is one all the same.
   if (role == Role::response && exchange.request.begun) {
-    resynced_ = true;
     return finish_exchange(exchange, Outcome::gap, arrival_.time);
   }
   exchange.message(role) = {};
-  if (!exchange.response.begun) exchanges_.discard(exchange);
+  if (!exchange.response.begun) {
+    pairing_.forget(exchange);
+    exchanges_.discard(exchange);
+  }
+}
+
+bool Conversation::is_headless(Role role) const {
+  return role == Role::response && responding_ != nullptr && responding_->minor_version == kSimple;
 }
 
 void Conversation::finish_exchange(Exchange& exchange, Outcome outcome, Nanos time) {
   // A response whose end is hidden was summed up at each byte that came of it.
-  if (adrift_[index(Role::response)] != &exchange) exchanges_.sum_up(exchange, time);
+  const bool has_sum = exchange.response.begun && exchange.pair != Pair::open && exchange.ended != kUnknownTime;
+  if (adrift_[index(Role::response)] != &exchange && !has_sum) exchanges_.sum_up(exchange, time);
+  pairing_.forget(exchange);
+  if (tunnel_ == &exchange) tunnel_ = nullptr;
   if (requesting_ == &exchange) requesting_ = nullptr;
   if (responding_ == &exchange) responding_ = nullptr;
   for (Exchange*& adrift : adrift_) {

@@ -3,9 +3,7 @@
 // In: both streams' bytes in order, with their arrivals, and holes. Out:
 // exchanges, as they end.
 //
-// Responses answer requests in order (RFC 9112, section 9.3). That alone would
-// shift every pair after a lost message, so the first segment of a response must
-// also acknowledge a part of the request that it is paired with.
+// What follows an upgrade or CONNECT is one more exchange: the tunnel's bytes.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +11,7 @@
 #include "flow/connection.h"
 #include "flow/stream.h"
 #include "http/exchanges.h"
+#include "http/pairing.h"
 #include "http/parser.h"
 
 namespace wirelap::http {
@@ -52,7 +51,8 @@ class Conversation : public Attachment {
 
  private:
   friend class Parser;  // calls the events below
-  void on_begin(Role role, std::uint64_t offset);
+  void on_begin(Role role, std::uint64_t offset, bool held);
+  void on_held(Role role);
   Framing on_head(Role role, const Head& head);
   void on_start_line(Role role, const Head& head);
   void on_bytes(Role role, std::uint64_t count, std::uint64_t body);
@@ -60,23 +60,29 @@ class Conversation : public Attachment {
   void on_end(Role role);
   void on_lost(Role role);
   void on_stray(Role role, std::uint64_t count, bool missing);
+  void on_tunnel(Role role, std::uint64_t count, bool missing);
   void on_garbage(Role role);
+  bool is_headless(Role role) const;
+  bool may_begin_inside(Role) const { return pairing_.expects_more(arrival_.acknowledged); }
 
   Parser& parser(Role role) { return role == Role::request ? requests_ : responses_; }
   const Parser& parser(Role role) const { return role == Role::request ? requests_ : responses_; }
   Exchange*& current(Role role) { return role == Role::request ? requesting_ : responding_; }
   /// Its response is whole, and its request was not seen.
-  static bool is_unasked(const Exchange& exchange) { return exchange.response.complete && !exchange.request.begun; }
+  static bool is_unasked(const Exchange& exchange) {
+    return exchange.response.complete && !exchange.request.begun && exchange.pair == Pair::open;
+  }
 
   void end_open(Outcome outcome, Nanos time);
-  Exchange& open_exchange();
+  void make_room();
   Exchange& exchange_for_request(std::uint64_t offset);
-  Exchange& exchange_for_response(std::uint64_t offset);
-  void give_up_unanswered(std::uint64_t offset);
-  bool is_asked(const Exchange& exchange) const;
+  Exchange& exchange_for_response(std::uint64_t offset, const Arrival& arrival);
+  void finish_settled();
+  void begin_tunnel(const Head& head);
   void restart_response();
   void pass_requests(std::uint64_t offset);
   void finish_if_complete(Exchange& exchange);
+  void note_loss(Role role, const Exchange* exchange);
   void end_adrift();
   void keep_headers(Exchange& exchange, const Head& head) const;
   void note_step(Exchange& exchange) const;
@@ -85,13 +91,16 @@ class Conversation : public Attachment {
 
   const Connection& connection_;
   Exchanges exchanges_;
+  Pairing pairing_;
   Parser requests_;
   Parser responses_;
   Exchange* requesting_ = nullptr;  // whose request is being read
   Exchange* responding_ = nullptr;
   Exchange* adrift_[2] = {nullptr, nullptr};  // whose message, by Role, has an end that is not known
+  Exchange* tunnel_ = nullptr;                // what the connection has become
+  bool tunnel_turn_ = false;                  // there the server has spoken last
   Arrival arrival_;                           // of the bytes being fed
-  bool resynced_ = false;                     // responses were lost since the last one
+  Arrival held_[2];                           // of the bytes that a parser keeps back, by Role
 };
 
 }  // namespace wirelap::http

@@ -62,6 +62,14 @@ struct Wanted {
   std::vector<std::string> headers;  ///< names of fields, in lower case
 };
 
+/// Whether the pair is known that an exchange is.
+enum class Pair : std::uint8_t {
+  open,      ///< its request has no answer yet, or has its own
+  kept,      ///< a response; which request it answers is not known
+  joined,    ///< was settled after its response had ended
+  given_up,  ///< its other half will never be known
+};
+
 /// A request and its response. Of an exchange whose request was not captured
 /// (`request.begun` is false) the response's part alone is known.
 struct Exchange {
@@ -96,6 +104,7 @@ struct Exchange {
   std::vector<std::optional<std::string>> headers;  ///< values of the wanted fields, in their order
   std::vector<Step> steps;                          ///< of the response, where they are wanted
   Outcome outcome = Outcome::complete;
+  Pair pair = Pair::open;
   Message& message(Role role) { return role == Role::request ? request : response; }
 
   Exchange* next = nullptr;  ///< in its queue

@@ -5,18 +5,65 @@
 
 namespace wirelap::http {
 
-Exchange& Exchanges::open(const Arrival& arrival) {
+Exchange& Exchanges::add(const Arrival& arrival) {
   Exchange& exchange = pool_.take();
-  exchange.number = ++count_;
+  restart(exchange, arrival);
+  open_.push_back(exchange);
+  return exchange;
+}
+
+void Exchanges::restart(Exchange& exchange, const Arrival& arrival) const {
   exchange.tcp_before = connection_.counts;
   exchange.tcp_before.packets -= 1;  // the packet that brought its first byte is its own
+  exchange.gap_alone = 0;
+  begin_again(exchange, arrival);
+}
+
+Exchange& Exchanges::open(const Arrival& arrival) {
+  Exchange& exchange = add(arrival);
+  exchange.number = ++count_;
   if (exchange.number == 1 && connection_.handshake.ack != kUnknownTime) {
     exchange.tcp_before = {};
     exchange.gap_alone = connection_.handshake.max_gap;
   }
-  begin_again(exchange, arrival);
-  open_.push_back(exchange);
   return exchange;
+}
+
+Exchange& Exchanges::open_response(const Arrival& arrival) {
+  Exchange& exchange = add(arrival);
+  exchange.pair = Pair::kept;
+  return exchange;
+}
+
+void Exchanges::join(Exchange& request, Exchange& response) {
+  request.pair = Pair::joined;
+  request.response = response.response;
+  request.status = response.status;
+  request.acknowledged = response.acknowledged;
+  request.missing_bytes += response.missing_bytes;
+  request.last_frame = std::max(request.last_frame, response.last_frame);
+  request.headers.resize(std::max(request.headers.size(), response.headers.size()));
+  for (std::size_t i = 0; i < response.headers.size(); ++i) {
+    if (response.headers[i]) request.headers[i] = std::move(response.headers[i]);
+  }
+  request.steps = std::move(response.steps);
+  request.ended = response.ended;
+  request.tcp = response.tcp - (request.tcp_before - response.tcp_before);
+  request.spent = response.spent - (request.spent_before - response.spent_before);
+  request.judged = response.judged;
+  request.max_gap = response.max_gap;
+  for (const Exchange* between = &request; between != nullptr && between != &response; between = between->next) {
+    request.max_gap = std::max(request.max_gap, between->gap_alone);
+  }
+  take_out(response);
+  pool_.give_back(response);
+}
+
+/// The time after the latest packet of what is no longer open belongs to the one before it.
+void Exchanges::take_out(Exchange& exchange) {
+  if (Exchange* const before = open_.remove(exchange)) {
+    before->gap_alone = std::max(before->gap_alone, exchange.gap_alone);
+  }
 }
 
 void Exchanges::begin_again(Exchange& exchange, const Arrival& arrival) const {
@@ -40,10 +87,9 @@ void Exchanges::sum_up(Exchange& exchange, Nanos time) const {
 
 void Exchanges::close(Exchange& exchange, Outcome outcome) {
   exchange.outcome = outcome;
+  if (exchange.number == 0) exchange.number = ++count_;
   previous_end_ = exchange.ended;
-  if (Exchange* const before = open_.remove(exchange)) {
-    before->gap_alone = std::max(before->gap_alone, exchange.gap_alone);
-  }
+  take_out(exchange);
   const Side server = other(connection_.client);
   const bool whole = outcome == Outcome::complete || outcome == Outcome::gap;
   const bool confirmed = exchange.response.end() <= connection_.stream(server).acknowledged;

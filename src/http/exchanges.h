@@ -33,6 +33,15 @@ class Exchanges {
   /// Counts `arrival` as the exchange's beginning, where its response was seen before its request.
   void begin_again(Exchange& exchange, const Arrival& arrival) const;
 
+  /// Begins one for a response whose request is not known: it has no number unless it ends without one.
+  Exchange& open_response(const Arrival& arrival);
+
+  /// Begins an open exchange anew with bytes that came with `arrival`.
+  void restart(Exchange& exchange, const Arrival& arrival) const;
+
+  /// Gives `request` the response of `response`, which is summed up and no more.
+  void join(Exchange& request, Exchange& response);
+
   /// Sums up an exchange as if it ended at `time`.
   void sum_up(Exchange& exchange, Nanos time) const;
 
@@ -74,6 +83,8 @@ class Exchanges {
   void note_unneeded(Role role);
 
  private:
+  Exchange& add(const Arrival& arrival);
+  void take_out(Exchange& exchange);
   void move_end(Exchange& exchange, Nanos time);
 
   const Connection& connection_;

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 
 namespace wirelap::http {
 namespace {
 
 constexpr std::string_view kVersion = "HTTP/";
 constexpr std::size_t kMaxMethod = 32;
+constexpr std::size_t kLongestStartLine = 8192;  // of one that is searched for
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
@@ -82,7 +84,7 @@ bool parse_start_line(std::string_view line, Role role, Head& head) {
 
 /// Content-Length, which may be a list of equal numbers (RFC 9112, section 6.3).
 void take_content_length(std::string_view value, Head& head) {
-  while (!value.empty()) {
+  do {
     const std::size_t comma = std::min(value.find(','), value.size());
     const std::string_view number = trim(value.substr(0, comma));
     std::uint64_t length = 0;
@@ -91,7 +93,7 @@ void take_content_length(std::string_view value, Head& head) {
     if (!whole || (head.content_length && *head.content_length != length)) head.bad_length = true;
     if (whole) head.content_length = length;
     value.remove_prefix(std::min(comma + 1, value.size()));
-  }
+  } while (!value.empty());
 }
 
 void take_transfer_encoding(std::string_view value, Head& head) {
@@ -120,6 +122,9 @@ void take_field(std::string_view line, Head& head) {
   switch (name.size()) {
     case 4:
       if (equal_ignoring_case(name, "host") && head.host.empty()) head.host = value();
+      break;
+    case 7:
+      if (equal_ignoring_case(name, "upgrade")) head.upgrade = value();
       break;
     case 14:
       if (equal_ignoring_case(name, "content-length")) take_content_length(value(), head);
@@ -156,6 +161,85 @@ Likeness is_start_line(std::string_view bytes, Role role) {
   return parse_start_line(take_line(bytes), role, head) ? Likeness::yes : Likeness::no;
 }
 
+bool is_simple_request(std::string_view bytes) {
+  constexpr std::string_view kStart = "GET /";
+  if (!bytes.starts_with(kStart) || bytes.find('\n') == std::string_view::npos) return false;
+  const std::string_view path = take_line(bytes).substr(kStart.size());
+  return std::all_of(path.begin(), path.end(), [](char c) { return c > ' ' && c != 0x7f; });
+}
+
+namespace {
+
+/// Offset of the next place from `from` on where a message may begin; past the end for none.
+std::size_t find_candidate(std::string_view bytes, Role role, bool inside, std::size_t from) {
+  if (from == 0 && role == Role::request) return bytes.find_first_not_of("\r\n");
+  if (from == 0 && !inside) return 0;
+  if (role == Role::response) return inside ? bytes.find('H', from) : std::string_view::npos;
+  return find_head_end(bytes, from - 1);
+}
+
+/// Whether `bytes` begin with a registered method (IANA's list), or are cut inside one:
+/// the rest of a method, after a hole, is a token, too.
+bool begins_with_method(std::string_view bytes) {
+  constexpr std::string_view kMethods[] = {
+      "GET",
+      "HEAD",
+      "POST",
+      "PUT",
+      "DELETE",
+      "CONNECT",
+      "OPTIONS",
+      "TRACE",
+      "PATCH",
+      "PROPFIND",
+      "REPORT",
+      "SEARCH",
+      "PROPPATCH",
+      "MKCOL",
+      "COPY",
+      "MOVE",
+      "LOCK",
+      "UNLOCK",
+      "MERGE",
+      "CHECKOUT",
+      "CHECKIN",
+      "MKACTIVITY",
+      "UPDATE",
+      "LABEL",
+      "ACL",
+      "BIND",
+      "REBIND",
+      "UNBIND",
+      "LINK",
+      "UNLINK",
+      "ORDERPATCH",
+      "MKCALENDAR",
+      "MKWORKSPACE",
+      "BASELINE-CONTROL",
+      "VERSION-CONTROL",
+      "UNCHECKOUT",
+      "MKREDIRECTREF",
+      "UPDATEREDIRECTREF",
+  };
+  const std::string_view method = bytes.substr(0, bytes.find(' '));
+  const bool whole = method.size() < bytes.size();
+  return std::any_of(std::begin(kMethods), std::end(kMethods),
+                     [&](std::string_view known) { return whole ? method == known : known.starts_with(method); });
+}
+
+}  // namespace
+
+std::size_t find_start_line(std::string_view bytes, Role role, bool inside, Likeness& likeness) {
+  for (std::size_t at = 0; (at = find_candidate(bytes, role, inside, at)) < bytes.size(); ++at) {
+    const std::string_view rest = bytes.substr(at, kLongestStartLine);
+    likeness = is_start_line(rest, role);
+    if (likeness == Likeness::no || (role == Role::request && !begins_with_method(rest))) continue;
+    if (likeness == Likeness::yes || at + rest.size() == bytes.size()) return at;
+  }
+  likeness = Likeness::no;
+  return std::string_view::npos;
+}
+
 std::size_t find_head_end(std::string_view bytes, std::size_t from) {
   for (std::size_t at = bytes.find('\n', from); at != std::string_view::npos; at = bytes.find('\n', at + 1)) {
     std::size_t next = at + 1;
@@ -167,7 +251,16 @@ std::size_t find_head_end(std::string_view bytes, std::size_t from) {
 
 std::optional<Head> parse_head(std::string_view bytes, Role role) {
   Head head;
-  if (!parse_start_line(take_line(bytes), role, head)) return std::nullopt;
+  const bool simple = role == Role::request && is_simple_request(bytes);
+  const std::string_view line = take_line(bytes);
+  if (simple) {
+    constexpr std::size_t kMethodBytes = 3;
+    head.minor_version = kSimple;
+    head.method = line.substr(0, kMethodBytes);
+    head.target = line.substr(kMethodBytes + 1);
+  } else if (!parse_start_line(line, role, head)) {
+    return std::nullopt;
+  }
   head.fields = bytes;
   while (!bytes.empty()) take_field(take_field_line(bytes), head);
   return head;
@@ -195,8 +288,8 @@ std::optional<std::string> find_field(std::string_view fields, std::string_view 
 
 Framing request_framing(const Head& head) {
   if (head.chunked) return {Framing::Kind::chunked, 0};
-  if (head.content_length && !head.transfer_encoding) return {Framing::Kind::length, *head.content_length};
-  return {Framing::Kind::length, 0};
+  if (head.transfer_encoding || head.bad_length) return {Framing::Kind::unknown, 0};
+  return {Framing::Kind::length, head.content_length.value_or(0)};
 }
 
 Framing response_framing(const Head& head, std::string_view method) {

@@ -14,14 +14,18 @@ namespace wirelap::http {
 /// Which of the two kinds of message a stream carries.
 enum class Role : std::uint8_t { request, response };
 
+/// Stands for HTTP/0.9, whose messages have no version (RFC 1945, section 4.1).
+inline constexpr std::uint8_t kSimple = 9;
+
 /// A head. The views point into the bytes that were parsed.
 struct Head {
-  std::uint8_t minor_version = 1;  ///< of HTTP/1
+  std::uint8_t minor_version = 1;  ///< of HTTP/1; kSimple: the version before it
   int status = 0;                  ///< of a response: three digits
   std::string_view method;         ///< of a request, as the others
   std::string_view target;
   std::string_view host;
-  std::string_view fields;  ///< all field lines
+  std::string_view upgrade;  ///< what the connection becomes or shall become (RFC 9110, 7.8)
+  std::string_view fields;   ///< all field lines
   std::optional<std::uint64_t> content_length;
   bool chunked = false;            ///< chunked is the last transfer coding
   bool transfer_encoding = false;  ///< there is one, of whatever kind
@@ -37,7 +41,8 @@ struct Framing {
     length,       ///< `length` bytes, 0 for none
     chunked,      ///< until the last chunk
     until_close,  ///< until the stream ends
-    tunnel,       ///< none; what follows, until the stream ends, is another protocol's
+    tunnel,       ///< none; what follows the message, until the stream ends, is another protocol's
+    unknown,      ///< nobody can tell
   };
   Kind kind = Kind::length;
   std::uint64_t length = 0;
@@ -55,6 +60,16 @@ Likeness looks_like_start(std::string_view bytes, Role role);
 
 /// The same for the whole start line: `maybe` while its end is not in `bytes`.
 Likeness is_start_line(std::string_view bytes, Role role);
+
+/// Whether `bytes` begin with the whole line of an HTTP/0.9 request (RFC 1945,
+/// section 5): GET and a path, without a version.
+bool is_simple_request(std::string_view bytes);
+
+/// Where the start line of a message of `role` may begin in `bytes`, which are
+/// from the midst of a stream: npos for nowhere. A request begins with `bytes`
+/// or after an empty line; a response where it likes if `inside`, else with
+/// `bytes`. `likeness`: maybe where the end of `bytes` cuts the line.
+std::size_t find_start_line(std::string_view bytes, Role role, bool inside, Likeness& likeness);
 
 /// Where a head ends: the offset after its empty line (CR LF, or LF alone:
 /// RFC 9112, section 2.2), or npos where `bytes` has none from offset `from` on.

@@ -5,7 +5,7 @@
 // is known are counted, never looked at.
 //
 // After a hole that hides where a message ends, or bytes that are no message,
-// the parser is lost: it looks at the start of each later piece for a message.
+// the parser is lost: it looks in what follows for the next message's start line.
 #pragma once
 
 #include <algorithm>
@@ -20,7 +20,9 @@
 namespace wirelap::http {
 
 /// Parses messages of one role. `Handler` has:
-///   void on_begin(Role, std::uint64_t offset)  at a message's first byte, which has this offset in its stream
+///   void on_begin(Role, std::uint64_t offset, bool held)  at a message's first byte, which has this offset in its
+///                                        stream; `held`: it came at the latest on_held
+///   void on_held(Role)                   bytes are kept back: a message may begin with them
 ///   Framing on_head(Role, const Head&)   its head is whole; says how its body ends
 ///   void on_start_line(Role, const Head&)  of a head whose rest is not captured
 ///   void on_bytes(Role, std::uint64_t count, std::uint64_t body)  `count` bytes more of it, `body` of them content
@@ -28,7 +30,10 @@ namespace wirelap::http {
 ///   void on_end(Role)                    it is complete
 ///   void on_lost(Role)                   a hole or bad framing hides where it ends; also between messages
 ///   void on_stray(Role, std::uint64_t count, bool missing)  bytes passed over while lost
+///   void on_tunnel(Role, std::uint64_t count, bool missing)  bytes after the message that began the tunnel
 ///   void on_garbage(Role)                what began is no HTTP/1 message
+///   bool is_headless(Role)               whether what began may be an answer without a head (HTTP/0.9)
+///   bool may_begin_inside(Role)          whether, lost, a message may begin elsewhere than with a piece
 class Parser {
  public:
   /// A longer head is taken for garbage.
@@ -42,9 +47,9 @@ class Parser {
   template <class Handler>
   void feed(Bytes bytes, Handler& handler) {
     offset_ += bytes.size();
-    if (state_ == State::lost) find_start(bytes, handler);
-    while (!bytes.empty() && state_ != State::lost && state_ != State::stopped) {
+    while (!bytes.empty() && state_ != State::stopped) {
       switch (state_) {
+        case State::lost: find_start(bytes, handler); break;
         case State::idle: take_idle(bytes, handler); break;
         case State::head: take_head(bytes, handler); break;
         case State::body:
@@ -63,13 +68,15 @@ class Parser {
     offset_ += count;
     while (count != 0 && in_body()) {
       const std::uint64_t taken = std::min(count, remaining_);
-      handler.on_bytes(role_, taken, content_of(taken));
-      if (missing) handler.on_missing(role_, taken);
+      tell_body(taken, missing, handler);
       count -= taken;
       pass_body(taken, handler);
     }
     if (count == 0 || state_ == State::stopped) return;
-    if (state_ == State::lost) return handler.on_stray(role_, count, missing);
+    if (state_ == State::lost) {
+      let_go(handler);
+      return handler.on_stray(role_, count, missing);
+    }
     reveal_start_line(handler);
     if (state_ != State::idle) {
       handler.on_bytes(role_, count, 0);
@@ -81,7 +88,13 @@ class Parser {
   /// The stream has ended: a body that lasts until then is complete.
   template <class Handler>
   void finish(Handler& handler) {
-    if (state_ == State::until_close || state_ == State::tunnel) end_message(handler);
+    if (state_ == State::until_close) end_message(handler);
+  }
+
+  /// What comes from here on is the tunnel's.
+  void begin_tunnel() {
+    state_ = State::tunnel;
+    remaining_ = kEndless;
   }
 
   /// What comes from here on is none of this parser's.
@@ -98,6 +111,8 @@ class Parser {
   std::uint64_t skippable() const { return in_body() ? remaining_ : 0; }
 
   bool lost() const { return state_ == State::lost; }
+  /// Between two messages.
+  bool idle() const { return state_ == State::idle; }
 
   /// Whether `bytes`, from the middle of a stream, begin with a message of `role`:
   /// its whole start line.
@@ -125,16 +140,55 @@ class Parser {
            state_ == State::tunnel;
   }
 
-  /// Of `count` bytes, those that are the message's content.
-  std::uint64_t content_of(std::uint64_t count) const { return state_ == State::tunnel ? 0 : count; }
-
   template <class Handler>
-  void find_start(Bytes bytes, Handler& handler) {
-    if (begins_message(bytes, role_)) {
+  void tell_body(std::uint64_t count, bool missing, Handler& handler) {
+    if (state_ == State::tunnel) return handler.on_tunnel(role_, count, missing);
+    handler.on_bytes(role_, count, count);
+    if (missing) handler.on_missing(role_, count);
+  }
+
+  /// Lost: passes over what comes before the next start line.
+  template <class Handler>
+  void find_start(Bytes& bytes, Handler& handler) {
+    if (!head_.empty()) return try_held(bytes, handler);
+    Likeness likeness;
+    const std::size_t at = find_start_line(as_text(bytes), role_, handler.may_begin_inside(role_), likeness);
+    const std::size_t passed = std::min(at, bytes.size());
+    if (passed != 0) handler.on_stray(role_, passed, false);
+    bytes = bytes.subspan(passed);
+    if (likeness == Likeness::yes) {
       state_ = State::idle;
     } else if (!bytes.empty()) {
-      handler.on_stray(role_, bytes.size(), false);
+      handler.on_held(role_);
+      head_.assign(as_text(bytes));
+      bytes = {};
     }
+  }
+
+  /// The end of the last piece may have been a part of a start line.
+  template <class Handler>
+  void try_held(Bytes& bytes, Handler& handler) {
+    const std::size_t before = head_.size();
+    head_.append(as_text(bytes.first(std::min(bytes.size(), kMaxHeadBytes))));
+    const Likeness likeness = is_start_line(head_, role_);
+    if (likeness == Likeness::maybe && head_.size() <= kMaxHeadBytes) {
+      bytes = {};
+      return;
+    }
+    head_.resize(before);
+    if (likeness != Likeness::yes) return let_go(handler);
+    state_ = State::head;
+    first_ = false;
+    handler.on_begin(role_, offset_ - bytes.size() - before, true);
+    handler.on_bytes(role_, before, 0);
+  }
+
+  /// What was held is none.
+  template <class Handler>
+  void let_go(Handler& handler) {
+    if (head_.empty()) return;
+    handler.on_stray(role_, head_.size(), false);
+    head_.clear();
   }
 
   template <class Handler>
@@ -145,7 +199,8 @@ class Parser {
     bytes = bytes.subspan(static_cast<std::size_t>(start - bytes.begin()));
     if (bytes.empty()) return;
     state_ = State::head;
-    handler.on_begin(role_, offset_ - bytes.size());
+    first_ = offset_ == bytes.size();
+    handler.on_begin(role_, offset_ - bytes.size(), false);
   }
 
   template <class Handler>
@@ -153,21 +208,56 @@ class Parser {
     const std::size_t before = head_.size();
     if (before != 0) head_.append(as_text(bytes.first(std::min(bytes.size(), kMaxHeadBytes))));
     const std::string_view seen = before != 0 ? std::string_view(head_) : as_text(bytes);
+    if (first_ && role_ == Role::request && is_simple_request(seen)) return take_simple(bytes, seen, before, handler);
     const std::size_t end = find_head_end(seen, before < 2 ? 0 : before - 2);
     const bool whole = end != std::string_view::npos;
-    const std::size_t taken = whole ? end - before : bytes.size();
-    handler.on_bytes(role_, taken, 0);
     const bool too_long = (whole ? end : seen.size()) > kMaxHeadBytes;
-    if (too_long || (!whole && is_start_line(seen, role_) == Likeness::no)) return reject(handler);
+    const std::size_t taken = too_long ? kMaxHeadBytes - before : whole ? end - before : bytes.size();
+    const auto head = whole ? parse_head(seen.substr(0, end), role_) : std::nullopt;
+    const bool is_none = whole ? !head : is_start_line(seen, role_) == Likeness::no;
+    if (is_none && role_ == Role::response && handler.is_headless(role_)) return take_headless(bytes, before, handler);
+    handler.on_bytes(role_, taken, 0);
+    if (is_none) return reject(handler);
     bytes = bytes.subspan(taken);
+    if (too_long) return end_unseen(seen, handler);
     if (!whole) {
       if (before == 0) head_.assign(seen);
       return;
     }
-    const auto head = parse_head(seen.substr(0, end), role_);
-    if (!head) return reject(handler);
-    begin_body(handler.on_head(role_, *head), handler);
+    const Framing framing = handler.on_head(role_, *head);
     head_.clear();
+    begin_body(framing, handler);
+  }
+
+  /// A head that is too long to be kept: its fields are not known, nor its end.
+  template <class Handler>
+  void end_unseen(std::string_view seen, Handler& handler) {
+    const auto head = parse_cut_head(seen, role_);
+    if (!head) return reject(handler);
+    handler.on_start_line(role_, *head);
+    lose(handler);
+  }
+
+  /// A request of HTTP/0.9 is one line, and the connection's last.
+  template <class Handler>
+  void take_simple(Bytes& bytes, std::string_view seen, std::size_t before, Handler& handler) {
+    const std::size_t end = seen.find('\n') + 1;
+    handler.on_bytes(role_, end - before, 0);
+    handler.on_head(role_, *parse_head(seen.substr(0, end), role_));
+    head_.clear();
+    end_message(handler);
+    stop();
+    bytes = {};
+  }
+
+  /// An answer of HTTP/0.9 is what comes until the end.
+  template <class Handler>
+  void take_headless(Bytes& bytes, std::size_t before, Handler& handler) {
+    state_ = State::until_close;
+    remaining_ = kEndless;
+    handler.on_bytes(role_, bytes.size(), before + bytes.size());
+    head_.clear();
+    bytes = {};
   }
 
   template <class Handler>
@@ -180,17 +270,21 @@ class Parser {
         break;
       case Framing::Kind::chunked: begin_chunk_size(); break;
       case Framing::Kind::until_close:
-      case Framing::Kind::tunnel:
-        state_ = framing.kind == Framing::Kind::tunnel ? State::tunnel : State::until_close;
+        state_ = State::until_close;
         remaining_ = kEndless;
         break;
+      case Framing::Kind::tunnel:
+        end_message(handler);
+        begin_tunnel();
+        break;
+      case Framing::Kind::unknown: lose(handler); break;
     }
   }
 
   template <class Handler>
   void take_body(Bytes& bytes, Handler& handler) {
     const std::uint64_t taken = std::min<std::uint64_t>(bytes.size(), remaining_);
-    handler.on_bytes(role_, taken, content_of(taken));
+    tell_body(taken, false, handler);
     bytes = bytes.subspan(static_cast<std::size_t>(taken));
     pass_body(taken, handler);
   }
@@ -293,6 +387,7 @@ class Parser {
 
   State state_;
   Role role_;
+  bool first_ = false;            // the message is its stream's first
   std::uint32_t line_bytes_ = 0;  // of a chunk's size digits, or a trailer line
   std::uint64_t offset_;          // in the stream, of the end of what was fed
   std::uint64_t remaining_ = 0;   // of the body or chunk; while a size is read, the size so far

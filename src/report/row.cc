@@ -19,7 +19,9 @@ std::string_view name_of(http::Outcome outcome) {
 
 std::string_view name_of_protocol(const http::Exchange& exchange) {
   switch (exchange.protocol) {
-    case http::Protocol::http: return exchange.minor_version == 0 ? "http/1.0" : "http/1.1";
+    case http::Protocol::http:
+      if (exchange.minor_version == http::kSimple) return "http/0.9";
+      return exchange.minor_version == 0 ? "http/1.0" : "http/1.1";
     case http::Protocol::h2: return "h2";
     case http::Protocol::tls: return "tls";
     case http::Protocol::tcp: return "tcp";
