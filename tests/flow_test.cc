@@ -171,6 +171,7 @@ struct Silent {
   void on_skipped(Connection&, Side, std::uint64_t, const Arrival&) {}
   void on_fin(Connection&, Side, const Arrival&) {}
   void on_ending(Connection&, Ending, Nanos) {}
+  void on_told(Connection&) {}
 };
 
 /// Writes what the tracker tells as lines: "c> 'abc' t3" are bytes of the client
@@ -193,7 +194,7 @@ class Recorder : public Silent {
   }
   void on_fin(Connection& connection, Side sender, const Arrival& arrival) { line(connection, sender, "fin", arrival); }
   void on_ending(Connection& connection, Ending ending, Nanos time) {
-    const char* const names[] = {"closed", "reset", "capture end"};
+    const char* const names[] = {"closed", "reset", "refused", "capture end", "replaced"};
     text += std::to_string(connection.number) + " " + names[static_cast<int>(ending)] + " t" + std::to_string(time) + "\n";
   }
   std::uint64_t skippable(Connection&, Side) const { return skippable_bytes; }
