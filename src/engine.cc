@@ -75,7 +75,7 @@ class Engine::Dispatcher {
     });
   }
 
-  void on_told(Connection& connection) {
+  void on_gone(Connection& connection) {
     if (!engine_.options_.wanted.connections) return;
     const Side client = client_of(connection);
     if (is_wanted(connection, client)) engine_.sink_.write_connection({name_, reader_.decimals(), connection, client});

@@ -171,7 +171,7 @@ struct Silent {
   void on_skipped(Connection&, Side, std::uint64_t, const Arrival&) {}
   void on_fin(Connection&, Side, const Arrival&) {}
   void on_ending(Connection&, Ending, Nanos) {}
-  void on_told(Connection&) {}
+  void on_gone(Connection&) {}
 };
 
 /// Writes what the tracker tells as lines: "c> 'abc' t3" are bytes of the client
@@ -228,7 +228,7 @@ class Wire {
   }
   /// What was told since the last call.
   std::string told() { return std::exchange(recorder.text, {}); }
-  std::string told_at_end() {
+  std::string gone_at_end() {
     tracker.finish(++time);
     return told();
   }
@@ -268,7 +268,7 @@ TEST_CASE("bytes in order pass through") {
   wire.server(0, 3, "xy");
   wire.client(3, 2, "def");
   CHECK(wire.told() == "c> 'abc' t4\ns> 'xy' t5\nc> 'def' t6\n");
-  CHECK(wire.told_at_end() == "1 capture end t7\n");
+  CHECK(wire.gone_at_end() == "1 capture end t7\n");
 }
 
 TEST_CASE("a hole that fills late: its bytes and those behind it were there then") {
@@ -298,7 +298,7 @@ TEST_CASE("a hole that was acknowledged and never came is missing; what waited k
     CHECK(wire.told() == "s> missing 3 t4\ns> 'def' t4\ns> 'ghi' t5\nc> 'q' t7\n");
   }
   SUBCASE("when the capture ends") {
-    CHECK(wire.told_at_end() == "s> missing 3 t4\ns> 'def' t4\ns> 'ghi' t5\n1 capture end t7\n");
+    CHECK(wire.gone_at_end() == "s> missing 3 t4\ns> 'def' t4\ns> 'ghi' t5\n1 capture end t7\n");
   }
   SUBCASE("when it is reset") {
     wire.client(0, 0, "", kRst);
@@ -499,7 +499,7 @@ TEST_CASE("ports used again: a new SYN is a new connection") {
   const auto t = [&](int back) { return " t" + std::to_string(wire.time - back) + "\n"; };
   CHECK(wire.told() == "c> 'new'" + t(1) + "s> 'x'" + t(0));
   CHECK(wire.tracker.connections() == 2);
-  CHECK(wire.told_at_end() == "2 capture end" + t(-1));
+  CHECK(wire.gone_at_end() == "2 capture end" + t(-1));
 }
 
 TEST_CASE("ports used again, the SYN-ACK captured first") {
@@ -562,7 +562,7 @@ TEST_CASE("FIN") {
     wire.server(1, 3, "late", kFin | kAck);
     wire.server(0, 0, "", kRst);
     CHECK(wire.told().empty());
-    CHECK(wire.told_at_end().empty());
+    CHECK(wire.gone_at_end().empty());
     CHECK(wire.tracker.connections() == 1);
   }
 }
@@ -575,7 +575,7 @@ TEST_CASE("RST") {
   wire.client(2, 0, "late");
   wire.server(0, 0, "", kRst);
   CHECK(wire.told() == "c> 'ab' t4\n1 reset t5\n");
-  CHECK(wire.told_at_end().empty());
+  CHECK(wire.gone_at_end().empty());
 }
 
 TEST_CASE("a connection refused") {

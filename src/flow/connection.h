@@ -79,7 +79,7 @@ struct Connection {
   bool client_known = false;            ///< by SYN or SYN-ACK, or by what the consumer saw
   bool closed = false;                  ///< both FINs or a reset: what still comes is not its data
   bool ignored = false;                 ///< the consumer wants none of its bytes; its own to set
-  bool told = false;                    ///< the consumer heard that all of it is counted
+  bool gone = false;                    ///< its late packets are counted, too, and its consumer knows
   bool has_ender = false;               ///< FIN or RST was seen
   Side ender = Side::low;               ///< who sent the first FIN, or the RST where that ended it
   Ending ending = Ending::capture_end;  ///< has a meaning only with `closed`

@@ -31,8 +31,8 @@ namespace wirelap {
 ///   void on_unneeded(Connection&, Side sender)      the latest on_sent_again was wrong: they had arrived at first
 ///   void on_acknowledged(Connection&, Side sender)  the stream's `acknowledged` may have grown
 ///   void on_fin(Connection&, Side sender, const Arrival&)     after the stream's last byte
-///   void on_ending(Connection&, Ending, Nanos)                nothing comes after it
-///   void on_told(Connection&)                                 late packets are counted, too; last of all, once
+///   void on_ending(Connection&, Ending, Nanos)                no more bytes come
+///   void on_gone(Connection&)                                 after it, when late packets are counted, too
 /// In on_bytes, on_skipped and on_missing the stream's `next` is the offset of the first of them.
 ///   std::uint64_t skippable(Connection&, Side sender)         bytes from `next` on of which it needs the count alone
 template <class Consumer>
@@ -46,8 +46,8 @@ class Tracker {
 
   /// Takes the next segment of the capture.
   void take(const Segment& segment) {
-    if (segment.time >= told_due_) [[unlikely]]
-      tell_ended(segment.time);
+    if (segment.time >= gone_due_) [[unlikely]]
+      tell_gone(segment.time);
     Side sender;
     const FlowKey key = make_flow_key(segment, sender);
     bool added;
@@ -66,13 +66,15 @@ class Tracker {
     consumer_.on_packet(connection, sender, segment);
     if (!connection.closed && !copy) [[likely]]
       take_open(connection, sender, segment);
+    else if (!copy)
+      count_late(connection, sender, segment);
     connection.last_time = segment.time;
     connection.last_frame = segment.frame;
   }
 
   /// Ends every connection: the capture is over at `time`.
   void finish(Nanos time) {
-    tell_ended(kNever);
+    tell_gone(kNever);
     table_.for_each([&](Connection& connection) {
       for (const Side side : {Side::low, Side::high}) {
         const Stream& stream = connection.stream(side);
@@ -89,7 +91,7 @@ class Tracker {
   // Closed connections are remembered for a while, since late packets of theirs
   // are no new ones.
   static constexpr std::size_t kClosedKept = 4096;
-  // For so long after its end a connection's late packets are counted, before it is told.
+  // For so long after its end a connection's late packets are counted, before it is gone.
   static constexpr Nanos kLateFor = 2 * kNanosPerSecond;
   static constexpr Nanos kNever = std::numeric_limits<Nanos>::max();
 
@@ -125,6 +127,21 @@ class Tracker {
   static bool is_refusal(const Connection& connection, Side sender) {
     const bool asked = (connection.last_packets[index(other(sender))].flags & (kSyn | kAck)) == kSyn;
     return asked && connection.offers[index(other(sender))].seen && !connection.offers[index(sender)].seen;
+  }
+
+  /// What came before and comes again after the connection's end.
+  static void count_late(Connection& connection, Side sender, const Segment& segment) {
+    if ((segment.tcp.flags & (kSyn | kRst)) != 0) return;
+    const Stream& stream = connection.stream(sender);
+    const std::int64_t end = stream.offset_of(segment.tcp.sequence) + segment.data_length;
+    const bool data_again = segment.data_length != 0 && end <= static_cast<std::int64_t>(stream.next);
+    if (data_again || is_fin_again(stream, end, segment)) connection.counts.retransmitted += 1;
+  }
+
+  /// Whether `segment`, which ends at offset `end`, is a FIN alone that was sent before.
+  static bool is_fin_again(const Stream& stream, std::int64_t end, const Segment& segment) {
+    return (segment.tcp.flags & kFin) != 0 && segment.data_length == 0 && stream.fin != Stream::kNever &&
+           end == static_cast<std::int64_t>(stream.fin);
   }
 
   void take_syn(Connection& connection, Side sender, const Segment& segment) {
@@ -167,7 +184,7 @@ class Tracker {
     const bool again = answer ? answered : handshake.first_syn != kUnknownTime;
     if (again) connection.counts.retransmitted += 1;
     // A SYN that follows its answer was sent again because the answer got lost.
-    if (again && answer == answered) connection.counts.lost += 1;
+    if (again && answer == answered && !connection.closed) connection.counts.lost += 1;
     if (answer) {
       if (!answered) handshake.first_syn_ack = time;
       handshake.syn_ack = time;
@@ -220,7 +237,7 @@ class Tracker {
     if (connection.closed) return;
     const std::int64_t begin = stream.offset_of(sequence);
     if (!carries) return note_position(connection, sender, begin, tcp);
-    if (fin) note_fin(connection, sender, begin + segment.data_length);
+    if (fin) note_fin(connection, sender, begin + segment.data_length, segment);
     if (segment.data_length != 0) {
       time_data(connection, sender, segment, begin, arrival);
       take_data(connection, sender, begin, {segment.data, segment.data_length}, arrival);
@@ -339,8 +356,9 @@ class Tracker {
     return bytes;
   }
 
-  static void note_fin(Connection& connection, Side sender, std::int64_t offset) {
+  static void note_fin(Connection& connection, Side sender, std::int64_t offset, const Segment& segment) {
     Stream& stream = connection.stream(sender);
+    if (is_fin_again(stream, offset, segment)) connection.counts.retransmitted += 1;
     if (stream.fin != Stream::kNever || offset < static_cast<std::int64_t>(stream.next)) return;
     stream.fin = static_cast<std::uint64_t>(offset);
     if (!connection.has_ender) connection.set_ender(sender);
@@ -441,7 +459,7 @@ class Tracker {
     consumer_.on_ending(connection, ending, time);
     for (Stream& stream : connection.streams) count_rest(stream);
     closed_.push_back({&connection, connection.number, due_after(time)});
-    told_due_ = std::min(told_due_, closed_[told_].due);
+    gone_due_ = std::min(gone_due_, closed_[gone_].due);
     if (closed_.size() > kClosedKept) forget_oldest();
   }
 
@@ -468,10 +486,10 @@ class Tracker {
 
   void forget_oldest() {
     const Closed oldest = closed_.front();
-    if (told_ == 0)
+    if (gone_ == 0)
       tell(oldest);
     else
-      --told_;
+      --gone_;
     closed_.pop_front();
     if (is_still(oldest)) table_.erase(*oldest.connection);
   }
@@ -479,16 +497,16 @@ class Tracker {
   struct Closed {
     Connection* connection;
     std::uint64_t number;  // it may have been replaced since
-    Nanos due;             // when it is to be told
+    Nanos due;             // when it is gone
   };
 
   static Nanos due_after(Nanos time) { return time < kNever - kLateFor ? time + kLateFor : kNever; }
 
   static bool is_still(const Closed& closed) { return closed.connection->number == closed.number; }
 
-  void tell_ended(Nanos now) {
-    while (told_ < closed_.size() && now >= closed_[told_].due) tell(closed_[told_++]);
-    told_due_ = told_ < closed_.size() ? closed_[told_].due : kNever;
+  void tell_gone(Nanos now) {
+    while (gone_ < closed_.size() && now >= closed_[gone_].due) tell(closed_[gone_++]);
+    gone_due_ = gone_ < closed_.size() ? closed_[gone_].due : kNever;
   }
 
   void tell(const Closed& closed) {
@@ -496,16 +514,16 @@ class Tracker {
   }
 
   void tell(Connection& connection) {
-    if (!connection.told) consumer_.on_told(connection);
-    connection.told = true;
+    if (!connection.gone) consumer_.on_gone(connection);
+    connection.gone = true;
   }
 
   Consumer& consumer_;
   std::uint64_t connections_;
   FlowTable table_;
   std::deque<Closed> closed_;  // in the order of their ends
-  std::size_t told_ = 0;       // of `closed_`, from the front
-  Nanos told_due_ = kNever;    // when the next of them is to be told
+  std::size_t gone_ = 0;       // of `closed_`, from the front
+  Nanos gone_due_ = kNever;    // when the next of them is
 };
 
 }  // namespace wirelap
