@@ -43,7 +43,7 @@ usage: wirelap [OPTIONS] [CAPTURE...]     '-' or no CAPTURE on a pipe: standard 
       --s3          the headers that S3's support asks for: x-amz-request-id,
                     x-amz-id-2, range
       --packets     add each response's inter-packet times (ndjson, json, csv)
-      --connections  add a record for each TCP connection
+      --connections add a record for each TCP connection
   -h, --help        this text
       --version     the version
 

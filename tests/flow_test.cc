@@ -492,7 +492,7 @@ TEST_CASE("ports used again: a new SYN is a new connection") {
   wire.restart(900'000, 4'000'000'000);
   wire.syn();
   const std::string reused = wire.told();
-  CHECK((reused.empty() || reused == "1 closed t5\n"));
+  CHECK((reused.empty() || reused == "1 replaced t5\n"));
   wire.syn_ack();
   wire.client(0, 0, "new");
   wire.server(0, 3, "x");
@@ -582,7 +582,7 @@ TEST_CASE("a connection refused") {
   Wire wire;
   wire.syn();
   wire.server(0, 0, "", kRst | kAck);
-  CHECK(wire.told() == "1 reset t2\n");
+  CHECK(wire.told() == "1 refused t2\n");
 }
 
 TEST_CASE("a capture that starts inside a connection") {
