@@ -26,7 +26,10 @@ class Engine::Dispatcher {
     with_conversation(connection, [&](auto& conversation) {
       conversation.feed(role_of(connection, sender), chunk, arrival);
       report(connection, conversation.exchanges());
-      if (is_something_else(conversation)) drop(connection);
+      if (is_something_else(conversation)) {
+        connection.protocol = {};
+        drop(connection);
+      }
     });
   }
 
@@ -72,6 +75,12 @@ class Engine::Dispatcher {
     });
   }
 
+  void on_gone(Connection& connection) {
+    if (!engine_.options_.wanted.connections) return;
+    const Side client = client_of(connection);
+    if (is_wanted(connection, client)) engine_.sink_.write_connection({name_, reader_.decimals(), connection, client});
+  }
+
   std::uint64_t skippable(Connection& connection, Side sender) {
     if (connection.ignored) return Stream::kNever - connection.stream(sender).next;
     std::uint64_t count = 0;
@@ -103,8 +112,10 @@ class Engine::Dispatcher {
 
   static http::Outcome outcome_of(Ending ending) {
     switch (ending) {
-      case Ending::closed: return http::Outcome::closed;
-      case Ending::reset: return http::Outcome::reset;
+      case Ending::closed:
+      case Ending::replaced: return http::Outcome::closed;
+      case Ending::reset:
+      case Ending::refused: return http::Outcome::reset;
       case Ending::capture_end: return http::Outcome::capture_end;
     }
     return http::Outcome::closed;
@@ -120,21 +131,35 @@ class Engine::Dispatcher {
       connection.ignored = stream.at_start() && sender != connection.client;
       return;
     }
-    if (!is_wanted(connection)) {
+    if (!is_wanted(connection, connection.client)) {
       connection.ignored = true;
     } else if (is_tls) {
       connection.attachment = new tls::Conversation(connection, pool_);
       connection.attachment->kind = kTls;
+      connection.protocol = "tls";  // a handshake alone makes no exchange
     } else {
       connection.attachment = new http::Conversation(connection, pool_);
       connection.attachment->kind = kHttp;
     }
   }
 
-  bool is_wanted(const Connection& connection) const {
+  bool is_wanted(const Connection& connection, Side client) const {
+    return engine_.options_.ports.empty() || is_named(connection.key.ports[1 - index(client)]);
+  }
+
+  bool is_named(std::uint16_t port) const {
     const auto& ports = engine_.options_.ports;
-    const std::uint16_t server_port = connection.key.ports[1 - index(connection.client)];
-    return ports.empty() || std::find(ports.begin(), ports.end(), server_port) != ports.end();
+    return std::find(ports.begin(), ports.end(), port) != ports.end();
+  }
+
+  /// Where nothing tells the client, the server is the end with a port that was
+  /// named, else the one with the lower port.
+  Side client_of(const Connection& connection) const {
+    if (connection.client_known) return connection.client;
+    const std::uint16_t* const ports = connection.key.ports;
+    const bool low_named = is_named(ports[0]), high_named = is_named(ports[1]);
+    if (low_named != high_named) return low_named ? Side::high : Side::low;
+    return ports[0] < ports[1] ? Side::high : Side::low;
   }
 
   void pass_over(Connection& connection, Side sender, std::uint64_t count, bool missing, const Arrival& arrival) {
@@ -144,8 +169,9 @@ class Engine::Dispatcher {
     });
   }
 
-  void report(const Connection& connection, http::Exchanges& exchanges) {
+  void report(Connection& connection, http::Exchanges& exchanges) {
     while (http::Exchange* const exchange = exchanges.next_finished()) {
+      if (connection.exchanges++ == 0) connection.protocol = name_of_protocol(*exchange);
       engine_.sink_.write({name_, reader_.decimals(), connection, *exchange, pool_.wanted()});
       pool_.give_back(*exchange);
     }

@@ -43,6 +43,7 @@ usage: wirelap [OPTIONS] [CAPTURE...]     '-' or no CAPTURE on a pipe: standard 
       --s3          the headers that S3's support asks for: x-amz-request-id,
                     x-amz-id-2, range
       --packets     add each response's inter-packet times (ndjson, json, csv)
+      --connections add a record for each TCP connection
   -h, --help        this text
       --version     the version
 
@@ -97,13 +98,15 @@ void add_header(std::string_view name, CommandLine& line) {
 }
 
 CommandLine parse_command_line(int argc, char** argv) {
-  constexpr int kVersionOption = 256, kPacketsOption = 257, kHeaderOption = 258, kS3Option = 259;
+  constexpr int kVersionOption = 256, kPacketsOption = 257, kHeaderOption = 258, kS3Option = 259,
+                kConnectionsOption = 260;
   const option known[] = {{"format", required_argument, nullptr, 'f'},
                           {"output", required_argument, nullptr, 'o'},
                           {"port", required_argument, nullptr, 'p'},
                           {"header", required_argument, nullptr, kHeaderOption},
                           {"s3", no_argument, nullptr, kS3Option},
                           {"packets", no_argument, nullptr, kPacketsOption},
+                          {"connections", no_argument, nullptr, kConnectionsOption},
                           {"help", no_argument, nullptr, 'h'},
                           {"version", no_argument, nullptr, kVersionOption},
                           {nullptr, 0, nullptr, 0}};
@@ -119,6 +122,7 @@ CommandLine parse_command_line(int argc, char** argv) {
         for (const char* const name : {"x-amz-request-id", "x-amz-id-2", "range"}) add_header(name, line);
         break;
       case kPacketsOption: line.engine.wanted.steps = true; break;
+      case kConnectionsOption: line.engine.wanted.connections = true; break;
       case 'h': std::fputs(kHelp, stdout); std::exit(0);
       case kVersionOption: std::puts("wirelap " WIRELAP_VERSION); std::exit(0);
       default: std::fputs("Try 'wirelap --help'.\n", stderr); std::exit(kExitUsage);

@@ -171,6 +171,7 @@ struct Silent {
   void on_skipped(Connection&, Side, std::uint64_t, const Arrival&) {}
   void on_fin(Connection&, Side, const Arrival&) {}
   void on_ending(Connection&, Ending, Nanos) {}
+  void on_gone(Connection&) {}
 };
 
 /// Writes what the tracker tells as lines: "c> 'abc' t3" are bytes of the client
@@ -193,7 +194,7 @@ class Recorder : public Silent {
   }
   void on_fin(Connection& connection, Side sender, const Arrival& arrival) { line(connection, sender, "fin", arrival); }
   void on_ending(Connection& connection, Ending ending, Nanos time) {
-    const char* const names[] = {"closed", "reset", "capture end"};
+    const char* const names[] = {"closed", "reset", "refused", "capture end", "replaced"};
     text += std::to_string(connection.number) + " " + names[static_cast<int>(ending)] + " t" + std::to_string(time) + "\n";
   }
   std::uint64_t skippable(Connection&, Side) const { return skippable_bytes; }
@@ -227,7 +228,7 @@ class Wire {
   }
   /// What was told since the last call.
   std::string told() { return std::exchange(recorder.text, {}); }
-  std::string told_at_end() {
+  std::string gone_at_end() {
     tracker.finish(++time);
     return told();
   }
@@ -267,7 +268,7 @@ TEST_CASE("bytes in order pass through") {
   wire.server(0, 3, "xy");
   wire.client(3, 2, "def");
   CHECK(wire.told() == "c> 'abc' t4\ns> 'xy' t5\nc> 'def' t6\n");
-  CHECK(wire.told_at_end() == "1 capture end t7\n");
+  CHECK(wire.gone_at_end() == "1 capture end t7\n");
 }
 
 TEST_CASE("a hole that fills late: its bytes and those behind it were there then") {
@@ -297,7 +298,7 @@ TEST_CASE("a hole that was acknowledged and never came is missing; what waited k
     CHECK(wire.told() == "s> missing 3 t4\ns> 'def' t4\ns> 'ghi' t5\nc> 'q' t7\n");
   }
   SUBCASE("when the capture ends") {
-    CHECK(wire.told_at_end() == "s> missing 3 t4\ns> 'def' t4\ns> 'ghi' t5\n1 capture end t7\n");
+    CHECK(wire.gone_at_end() == "s> missing 3 t4\ns> 'def' t4\ns> 'ghi' t5\n1 capture end t7\n");
   }
   SUBCASE("when it is reset") {
     wire.client(0, 0, "", kRst);
@@ -491,14 +492,14 @@ TEST_CASE("ports used again: a new SYN is a new connection") {
   wire.restart(900'000, 4'000'000'000);
   wire.syn();
   const std::string reused = wire.told();
-  CHECK((reused.empty() || reused == "1 closed t5\n"));
+  CHECK((reused.empty() || reused == "1 replaced t5\n"));
   wire.syn_ack();
   wire.client(0, 0, "new");
   wire.server(0, 3, "x");
   const auto t = [&](int back) { return " t" + std::to_string(wire.time - back) + "\n"; };
   CHECK(wire.told() == "c> 'new'" + t(1) + "s> 'x'" + t(0));
   CHECK(wire.tracker.connections() == 2);
-  CHECK(wire.told_at_end() == "2 capture end" + t(-1));
+  CHECK(wire.gone_at_end() == "2 capture end" + t(-1));
 }
 
 TEST_CASE("ports used again, the SYN-ACK captured first") {
@@ -561,7 +562,7 @@ TEST_CASE("FIN") {
     wire.server(1, 3, "late", kFin | kAck);
     wire.server(0, 0, "", kRst);
     CHECK(wire.told().empty());
-    CHECK(wire.told_at_end().empty());
+    CHECK(wire.gone_at_end().empty());
     CHECK(wire.tracker.connections() == 1);
   }
 }
@@ -574,14 +575,14 @@ TEST_CASE("RST") {
   wire.client(2, 0, "late");
   wire.server(0, 0, "", kRst);
   CHECK(wire.told() == "c> 'ab' t4\n1 reset t5\n");
-  CHECK(wire.told_at_end().empty());
+  CHECK(wire.gone_at_end().empty());
 }
 
 TEST_CASE("a connection refused") {
   Wire wire;
   wire.syn();
   wire.server(0, 0, "", kRst | kAck);
-  CHECK(wire.told() == "1 reset t2\n");
+  CHECK(wire.told() == "1 refused t2\n");
 }
 
 TEST_CASE("a capture that starts inside a connection") {

@@ -13,3 +13,6 @@ for capture in fixtures/*.pcap; do
   done
   python3 tests/oracle/classic.py "$capture" --port 80 --port 4568 --port 8080 > "fixtures/golden/$name.classic"
 done
+for format in ndjson json csv table; do
+  "$program" --connections --format $format fixtures/close.pcap > "fixtures/golden/close.connections.$format"
+done

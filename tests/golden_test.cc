@@ -75,6 +75,15 @@ TEST_CASE("each fixture in each format is as its golden file has it") {
   }
 }
 
+TEST_CASE("records of connections are as their golden files have them") {
+  for (const std::string format : {"ndjson", "json", "csv", "table"}) {
+    CAPTURE(format);
+    const test::RunResult result = test::run({program(), "--connections", "--format", format, "fixtures/close.pcap"});
+    CHECK(result.exit_code == 0);
+    CHECK(result.output == slurp("fixtures/golden/close.connections." + format));
+  }
+}
+
 TEST_CASE("a pipe gives what the file gives, in pieces of any size") {
   for (const fs::path& fixture : fixtures()) {
     const std::string capture = slurp(fixture);

@@ -545,6 +545,14 @@ class Sample {
     return std::string(output.text());
   }
 
+  std::string connection_as(Format format) {
+    Output output(-1);
+    const std::unique_ptr<Sink> sink = make_sink(format, output, wanted, TableStyle{false, 100});
+    sink->write_connection({capture_, 6, connection_, Side::low});
+    sink->finish();
+    return std::string(output.text());
+  }
+
   http::Exchange exchange;
   http::Wanted wanted;
   Connection& connection() { return connection_; }
@@ -590,6 +598,49 @@ const std::vector<std::string> kColumns = {
     "ttfb_s", "network_s", "loss_s", "server_s", "client_s", "window_s", "ack_delay_s", "cause", "rtt_s", "server_rtt_s",
     "client_rtt_s", "packets", "retransmitted_packets", "lost_packets", "out_of_order_packets", "duplicate_packets",
     "zero_windows", "max_gap_s", "missing_bytes", "outcome"};
+
+const std::vector<std::string> kConnectionColumns = {
+    "type", "capture", "connection", "first_frame", "last_frame", "start", "client", "client_port", "server",
+    "server_port", "vlan", "protocol", "connect_s", "rtt_s", "server_rtt_s", "client_rtt_s", "packets",
+    "retransmitted_packets", "lost_packets", "out_of_order_packets", "duplicate_packets", "zero_windows",
+    "missing_bytes", "duration_s", "exchanges", "client_packets", "server_packets", "client_bytes", "server_bytes",
+    "client_mss", "server_mss", "client_window_scale", "server_window_scale", "sack", "timestamps", "ending",
+    "ended_by"};
+
+TEST_CASE("formats: with connections CSV's header is the union, and each value stands under its name") {
+  Sample sample;
+  sample.wanted.connections = true;
+  // Headers that are named as columns are none of the connection's.
+  sample.wanted.headers = {"ending", "server"};
+  sample.wanted.steps = true;
+  const std::string json = sample.connection_as(Format::ndjson);
+  const std::vector<std::string> csv = lines_of(sample.connection_as(Format::csv));
+  const std::vector<std::string> both = lines_of(sample.as(Format::csv));
+  REQUIRE(csv.size() == 2);
+  REQUIRE(both.size() == 2);
+  CHECK(csv[0] == both[0]);
+  const std::vector<std::string> names = csv_fields(csv[0].substr(0, csv[0].size() - 1));
+  const std::vector<std::string> fields = csv_fields(csv[1].substr(0, csv[1].size() - 1));
+  CHECK(names.size() == kColumns.size() + 3 + 14);
+  CHECK(csv_fields(both[1].substr(0, both[1].size() - 1)).size() == names.size());
+  REQUIRE(fields.size() == names.size());
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    CAPTURE(names[i]);
+    const bool usual = i < kColumns.size() || i >= kColumns.size() + 3;
+    const bool has = usual && json.find("\"" + names[i] + "\":") != std::string::npos;
+    std::string value = has ? json_value(json, names[i]) : "null";
+    value.erase(std::remove(value.begin(), value.end(), '"'), value.end());
+    CHECK(fields[i] == (value == "null" ? "" : value));
+  }
+  std::size_t at = 0;
+  for (const std::string& name : kConnectionColumns) {
+    const std::size_t found = json.find("\"" + name + "\":", at);
+    CAPTURE(name);
+    REQUIRE(found != std::string::npos);
+    at = found + 1;
+  }
+  CHECK(std::count(json.begin(), json.end(), ':') == static_cast<std::ptrdiff_t>(kConnectionColumns.size()));
+}
 
 TEST_CASE("formats: CSV and JSON have the same columns, in the documented order") {
   Sample sample;

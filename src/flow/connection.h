@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string_view>
 
 #include "base/time.h"
 #include "flow/key.h"
@@ -10,6 +11,15 @@
 #include "flow/timing.h"
 
 namespace wirelap {
+
+/// Why a connection is no more.
+enum class Ending : std::uint8_t {
+  closed,       ///< FIN from both ends
+  reset,        ///< RST
+  refused,      ///< RST in answer to its SYN
+  capture_end,  ///< the capture ended first
+  replaced,     ///< a SYN began a new one with its ports
+};
 
 /// Times of the three packets that open a connection (RFC 9293, 3.5), at the capture point.
 struct Handshake {
@@ -37,6 +47,7 @@ struct Offer {
   std::uint16_t max_segment_size = 0;  ///< that it wants to receive; 0: not said
   std::int8_t window_shift = -1;       ///< -1: not said
   bool timestamps = false;
+  bool sack = false;
   bool own_ids = false;  ///< its IP IDs count this connection's packets alone
 };
 
@@ -56,15 +67,24 @@ struct Connection {
   Offer offers[2];           ///< by the Side that made them
   Handshake handshake;
   TcpCounts counts;
+  std::uint64_t packets[2] = {0, 0};  ///< by the Side that sent them; late ones after its end, too
+  Nanos first_time = 0;               ///< of its first packet
+  std::uint64_t first_frame = 0;
   Nanos last_time = 0;  ///< of its latest packet
   std::uint64_t last_frame = 0;
   PacketMark last_packets[2];      ///< by the Side that sent them
   std::unique_ptr<Timing> timing;  ///< from the first payload on
   Attachment* attachment = nullptr;
-  Side client = Side::low;    ///< has a meaning only with client_known
-  bool client_known = false;  ///< by SYN or SYN-ACK, or by what the consumer saw
-  bool closed = false;        ///< both FINs or a reset: what still comes is not its data
-  bool ignored = false;       ///< the consumer wants none of its bytes; its own to set
+  Side client = Side::low;              ///< has a meaning only with client_known
+  bool client_known = false;            ///< by SYN or SYN-ACK, or by what the consumer saw
+  bool closed = false;                  ///< both FINs or a reset: what still comes is not its data
+  bool ignored = false;                 ///< the consumer wants none of its bytes; its own to set
+  bool gone = false;                    ///< its late packets are counted, too, and its consumer knows
+  bool has_ender = false;               ///< FIN or RST was seen
+  Side ender = Side::low;               ///< who sent the first FIN, or the RST where that ended it
+  Ending ending = Ending::capture_end;  ///< has a meaning only with `closed`
+  std::uint32_t exchanges = 0;          ///< that the consumer has reported; its own to set
+  std::string_view protocol;            ///< of them, a name that outlives all; the consumer's own to set
 
   void set_client(Side side) {
     client = side;
@@ -72,6 +92,12 @@ struct Connection {
   }
   /// True where both SYNs were seen: what they agreed on is known.
   bool agreed() const { return offers[0].seen && offers[1].seen; }
+  void set_ender(Side side) {
+    ender = side;
+    has_ender = true;
+  }
+  /// Its SYN is all that there is: nobody answered.
+  bool is_unanswered() const { return client_known && offers[index(client)].seen && !stream(other(client)).started; }
   Stream& stream(Side side) { return streams[index(side)]; }
   const Stream& stream(Side side) const { return streams[index(side)]; }
 };

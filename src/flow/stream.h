@@ -78,6 +78,7 @@ struct Stream {
   std::uint64_t next = 0;             ///< offset of the first byte not yet delivered
   std::uint64_t acknowledged = 0;     ///< highest offset that the other end has acknowledged
   std::uint64_t allowed = 0;          ///< right edge of the other end's window, highest so far
+  std::uint64_t missing = 0;          ///< bytes before `next` that no packet of the capture holds
   std::uint64_t fin = kNever;         ///< offset of the FIN, once seen
   Nanos last_time = kUnknownTime;     ///< when the last byte delivered was there in order
   std::uint32_t next_sequence = 0;    ///< sequence number of `next`

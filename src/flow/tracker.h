@@ -12,19 +12,13 @@
 #include <algorithm>
 #include <cstdint>
 #include <deque>
+#include <limits>
 
 #include "flow/connection.h"
 #include "flow/table.h"
 #include "wire/decode.h"
 
 namespace wirelap {
-
-/// Why a connection is no more.
-enum class Ending {
-  closed,       ///< FIN from both ends, or replaced by a new one with its ports
-  reset,        ///< RST
-  capture_end,  ///< the capture ended first
-};
 
 /// Tracks all connections of a run. `Consumer` has these members, `sender`
 /// being the side whose stream is meant:
@@ -37,7 +31,8 @@ enum class Ending {
 ///   void on_unneeded(Connection&, Side sender)      the latest on_sent_again was wrong: they had arrived at first
 ///   void on_acknowledged(Connection&, Side sender)  the stream's `acknowledged` may have grown
 ///   void on_fin(Connection&, Side sender, const Arrival&)     after the stream's last byte
-///   void on_ending(Connection&, Ending, Nanos)                nothing comes after it
+///   void on_ending(Connection&, Ending, Nanos)                no more bytes come
+///   void on_gone(Connection&)                                 after it, when late packets are counted, too
 /// In on_bytes, on_skipped and on_missing the stream's `next` is the offset of the first of them.
 ///   std::uint64_t skippable(Connection&, Side sender)         bytes from `next` on of which it needs the count alone
 template <class Consumer>
@@ -51,11 +46,13 @@ class Tracker {
 
   /// Takes the next segment of the capture.
   void take(const Segment& segment) {
+    if (segment.time >= gone_due_) [[unlikely]]
+      tell_gone(segment.time);
     Side sender;
     const FlowKey key = make_flow_key(segment, sender);
     bool added;
     Connection& connection = table_.find_or_add(key, added);
-    if (added) connection.number = ++connections_;
+    if (added) number(connection, segment);
     const PacketMark mark = mark_of(segment);
     PacketMark& last = connection.last_packets[index(sender)];
     const bool copy = is_copy(mark, last);
@@ -63,17 +60,21 @@ class Tracker {
     if ((segment.tcp.flags & kSyn) != 0 && !copy) [[unlikely]]
       take_syn(connection, sender, segment);
     connection.counts.packets += 1;
+    connection.packets[index(sender)] += 1;
     connection.counts.duplicate += copy ? 1 : 0;
     count_window(connection, segment);
     consumer_.on_packet(connection, sender, segment);
     if (!connection.closed && !copy) [[likely]]
       take_open(connection, sender, segment);
+    else if (!copy)
+      count_late(connection, sender, segment);
     connection.last_time = segment.time;
     connection.last_frame = segment.frame;
   }
 
   /// Ends every connection: the capture is over at `time`.
   void finish(Nanos time) {
+    tell_gone(kNever);
     table_.for_each([&](Connection& connection) {
       for (const Side side : {Side::low, Side::high}) {
         const Stream& stream = connection.stream(side);
@@ -82,6 +83,7 @@ class Tracker {
         give_up_holes(connection, side, stream.fin == Stream::kNever ? stream.acknowledged : stream.fin, last);
       }
       if (!connection.closed) close(connection, Ending::capture_end, time);
+      tell(connection);
     });
   }
 
@@ -89,6 +91,15 @@ class Tracker {
   // Closed connections are remembered for a while, since late packets of theirs
   // are no new ones.
   static constexpr std::size_t kClosedKept = 4096;
+  // For so long after its end a connection's late packets are counted, before it is gone.
+  static constexpr Nanos kLateFor = 2 * kNanosPerSecond;
+  static constexpr Nanos kNever = std::numeric_limits<Nanos>::max();
+
+  void number(Connection& connection, const Segment& segment) {
+    connection.number = ++connections_;
+    connection.first_time = segment.time;
+    connection.first_frame = segment.frame;
+  }
 
   static Arrival last_arrival(const Connection& connection) { return {connection.last_time, connection.last_frame, 0}; }
 
@@ -107,7 +118,30 @@ class Tracker {
     for (const Side side : {Side::low, Side::high}) {
       give_up_holes(connection, side, connection.stream(side).acknowledged, last_arrival(connection));
     }
-    if (!connection.closed) close(connection, Ending::reset, segment.time);
+    if (connection.closed) return;
+    connection.set_ender(sender);
+    close(connection, is_refusal(connection, sender) ? Ending::refused : Ending::reset, segment.time);
+  }
+
+  /// Whether a RST of `sender` answers the other's SYN.
+  static bool is_refusal(const Connection& connection, Side sender) {
+    const bool asked = (connection.last_packets[index(other(sender))].flags & (kSyn | kAck)) == kSyn;
+    return asked && connection.offers[index(other(sender))].seen && !connection.offers[index(sender)].seen;
+  }
+
+  /// What came before and comes again after the connection's end.
+  static void count_late(Connection& connection, Side sender, const Segment& segment) {
+    if ((segment.tcp.flags & (kSyn | kRst)) != 0) return;
+    const Stream& stream = connection.stream(sender);
+    const std::int64_t end = stream.offset_of(segment.tcp.sequence) + segment.data_length;
+    const bool data_again = segment.data_length != 0 && end <= static_cast<std::int64_t>(stream.next);
+    if (data_again || is_fin_again(stream, end, segment)) connection.counts.retransmitted += 1;
+  }
+
+  /// Whether `segment`, which ends at offset `end`, is a FIN alone that was sent before.
+  static bool is_fin_again(const Stream& stream, std::int64_t end, const Segment& segment) {
+    return (segment.tcp.flags & kFin) != 0 && segment.data_length == 0 && stream.fin != Stream::kNever &&
+           end == static_cast<std::int64_t>(stream.fin);
   }
 
   void take_syn(Connection& connection, Side sender, const Segment& segment) {
@@ -115,7 +149,7 @@ class Tracker {
     const std::uint32_t first = segment.tcp.sequence + 1;
     const bool answer = (segment.tcp.flags & kAck) != 0;
     const bool other_start = stream.started && stream.offset_of(first) != 0;
-    if (other_start && (connection.closed || !answer)) replace(connection, segment.time);
+    if (other_start && (connection.closed || !answer)) replace(connection, segment);
     if (!stream.started) stream.start_at(first);
     if (stream.offset_of(first) == 0) stream.from_syn = true;
     connection.set_client(answer ? other(sender) : sender);
@@ -125,7 +159,11 @@ class Tracker {
 
   static void note_offer(Offer& offer, const Segment& segment) {
     const TcpOptions options = parse_tcp_options(segment.tcp.options);
-    offer = {true, options.max_segment_size, options.window_shift, options.has_timestamps,
+    offer = {true,
+             options.max_segment_size,
+             options.window_shift,
+             options.has_timestamps,
+             options.sack_permitted,
              segment.ip.version == 4 && has_own_ids(segment)};
   }
 
@@ -146,7 +184,7 @@ class Tracker {
     const bool again = answer ? answered : handshake.first_syn != kUnknownTime;
     if (again) connection.counts.retransmitted += 1;
     // A SYN that follows its answer was sent again because the answer got lost.
-    if (again && answer == answered) connection.counts.lost += 1;
+    if (again && answer == answered && !connection.closed) connection.counts.lost += 1;
     if (answer) {
       if (!answered) handshake.first_syn_ack = time;
       handshake.syn_ack = time;
@@ -166,14 +204,15 @@ class Tracker {
   }
 
   /// The ports of an ended connection are used again.
-  void replace(Connection& connection, Nanos time) {
-    if (!connection.closed) close(connection, Ending::closed, time);
+  void replace(Connection& connection, const Segment& segment) {
+    if (!connection.closed) close(connection, Ending::replaced, segment.time);
+    tell(connection);
     const FlowKey key = connection.key;
     const PacketMark last_packets[2] = {connection.last_packets[0], connection.last_packets[1]};
     connection = Connection();  // g++ 12 crashes on {} here, where exceptions are on
     connection.key = key;
     std::copy_n(last_packets, 2, connection.last_packets);
-    connection.number = ++connections_;
+    number(connection, segment);
   }
 
   void take_payload(Connection& connection, Side sender, const Segment& segment) {
@@ -198,7 +237,7 @@ class Tracker {
     if (connection.closed) return;
     const std::int64_t begin = stream.offset_of(sequence);
     if (!carries) return note_position(connection, sender, begin, tcp);
-    if (fin) note_fin(stream, begin + segment.data_length);
+    if (fin) note_fin(connection, sender, begin + segment.data_length, segment);
     if (segment.data_length != 0) {
       time_data(connection, sender, segment, begin, arrival);
       take_data(connection, sender, begin, {segment.data, segment.data_length}, arrival);
@@ -317,10 +356,12 @@ class Tracker {
     return bytes;
   }
 
-  static void note_fin(Stream& stream, std::int64_t offset) {
-    if (stream.fin == Stream::kNever && offset >= static_cast<std::int64_t>(stream.next)) {
-      stream.fin = static_cast<std::uint64_t>(offset);
-    }
+  static void note_fin(Connection& connection, Side sender, std::int64_t offset, const Segment& segment) {
+    Stream& stream = connection.stream(sender);
+    if (is_fin_again(stream, offset, segment)) connection.counts.retransmitted += 1;
+    if (stream.fin != Stream::kNever || offset < static_cast<std::int64_t>(stream.next)) return;
+    stream.fin = static_cast<std::uint64_t>(offset);
+    if (!connection.has_ender) connection.set_ender(sender);
   }
 
   void take_data(Connection& connection, Side sender, std::int64_t begin, Chunk chunk, const Arrival& arrival) {
@@ -348,6 +389,8 @@ class Tracker {
   void deliver(Connection& connection, Side sender, const Chunk& chunk, const Arrival& arrival) {
     consumer_.on_bytes(connection, sender, chunk, arrival);
     Stream& stream = connection.stream(sender);
+    if (chunk.bytes.size() != chunk.length) [[unlikely]]
+      stream.missing += chunk.length - chunk.bytes.size();
     stream.advance(chunk.length);
     stream.last_time = arrival.time;
   }
@@ -404,6 +447,7 @@ class Tracker {
       const std::uint64_t count = end - stream.next;
       consumer_.on_missing(connection, sender, count, arrival);
       if (connection.timing != nullptr) connection.timing->note_missing(sender);
+      stream.missing += count;
       stream.advance(count);
       settle(connection, sender, arrival);
     }
@@ -411,27 +455,75 @@ class Tracker {
 
   void close(Connection& connection, Ending ending, Nanos time) {
     connection.closed = true;
-    for (Stream& stream : connection.streams) stream.ahead.reset();
+    connection.ending = ending;
     consumer_.on_ending(connection, ending, time);
-    closed_.push_back({&connection, connection.number});
+    for (Stream& stream : connection.streams) count_rest(stream);
+    closed_.push_back({&connection, connection.number, due_after(time)});
+    gone_due_ = std::min(gone_due_, closed_[gone_].due);
     if (closed_.size() > kClosedKept) forget_oldest();
+  }
+
+  /// Counts what nobody waits for any more: what came behind a hole that never
+  /// filled, what was acknowledged, and what is missing before either.
+  static void count_rest(Stream& stream) {
+    for (; stream.has_ahead(); stream.ahead->pop_front()) {
+      const AheadStore::Item& item = stream.ahead->front();
+      pass_missing(stream, item.begin);
+      if (item.end() <= stream.next) continue;
+      const std::uint64_t count = item.end() - stream.next;
+      if (!item.skipped) stream.missing += std::min(count, item.length - item.bytes.size());
+      stream.advance(count);
+    }
+    stream.ahead.reset();
+    pass_missing(stream, stream.acknowledged);
+  }
+
+  static void pass_missing(Stream& stream, std::uint64_t until) {
+    if (until <= stream.next) return;
+    stream.missing += until - stream.next;
+    stream.advance(until - stream.next);
   }
 
   void forget_oldest() {
     const Closed oldest = closed_.front();
+    if (gone_ == 0)
+      tell(oldest);
+    else
+      --gone_;
     closed_.pop_front();
-    if (oldest.connection->number == oldest.number) table_.erase(*oldest.connection);
+    if (is_still(oldest)) table_.erase(*oldest.connection);
   }
 
   struct Closed {
     Connection* connection;
     std::uint64_t number;  // it may have been replaced since
+    Nanos due;             // when it is gone
   };
+
+  static Nanos due_after(Nanos time) { return time < kNever - kLateFor ? time + kLateFor : kNever; }
+
+  static bool is_still(const Closed& closed) { return closed.connection->number == closed.number; }
+
+  void tell_gone(Nanos now) {
+    while (gone_ < closed_.size() && now >= closed_[gone_].due) tell(closed_[gone_++]);
+    gone_due_ = gone_ < closed_.size() ? closed_[gone_].due : kNever;
+  }
+
+  void tell(const Closed& closed) {
+    if (is_still(closed)) tell(*closed.connection);
+  }
+
+  void tell(Connection& connection) {
+    if (!connection.gone) consumer_.on_gone(connection);
+    connection.gone = true;
+  }
 
   Consumer& consumer_;
   std::uint64_t connections_;
   FlowTable table_;
-  std::deque<Closed> closed_;
+  std::deque<Closed> closed_;  // in the order of their ends
+  std::size_t gone_ = 0;       // of `closed_`, from the front
+  Nanos gone_due_ = kNever;    // when the next of them is
 };
 
 }  // namespace wirelap

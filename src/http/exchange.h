@@ -56,8 +56,9 @@ struct Step {
   std::uint64_t reached = 0;  ///< bytes of the response so far
 };
 
-/// What exchanges are to keep beside what they always do.
+/// What exchanges are to keep, and records to have, beside what they always do.
 struct Wanted {
+  bool connections = false;          ///< records of connections, too
   bool steps = false;                ///< of responses
   std::vector<std::string> headers;  ///< names of fields, in lower case
 };

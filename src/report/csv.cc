@@ -1,5 +1,8 @@
 #include "report/csv.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "report/escape.h"
 
 namespace wirelap {
@@ -8,31 +11,37 @@ namespace {
 /// Writes columns as the fields of one line; what is not known is empty.
 class CsvColumns {
  public:
-  CsvColumns(Output& output, int decimals) : output_(output), decimals_(decimals) {}
+  /// With `names` a column goes under the one of its name, and those left out are empty.
+  CsvColumns(Output& output, int decimals, const std::vector<std::string>* names = nullptr)
+      : output_(output), decimals_(decimals), names_(names) {}
 
-  void text(std::string_view, std::string_view value, bool known = true) {
-    begin();
+  void text(std::string_view name, std::string_view value, bool known = true) {
+    begin(name);
     if (known) put_csv_text(output_, value);
   }
-  void integer(std::string_view, std::uint64_t value, bool known = true) {
-    begin();
+  void integer(std::string_view name, std::uint64_t value, bool known = true) {
+    begin(name);
     if (known) output_.put_integer(value);
   }
-  void seconds(std::string_view, Nanos value) {
-    begin();
+  void flag(std::string_view name, bool value, bool known) {
+    begin(name);
+    if (known) output_.put(value ? "true" : "false");
+  }
+  void seconds(std::string_view name, Nanos value) {
+    begin(name);
     if (value != kUnknownTime) output_.put_seconds(value, decimals_);
   }
-  void address(std::string_view, const Address& value, int ip_version) {
-    begin();
+  void address(std::string_view name, const Address& value, int ip_version) {
+    begin(name);
     put_address(output_, value, ip_version);
   }
-  void vlan(std::string_view, std::uint32_t tag) {
-    begin();
+  void vlan(std::string_view name, std::uint32_t tag) {
+    begin(name);
     put_vlan(output_, tag);
   }
   /// Each as seconds:bytes, with a space between two.
-  void steps(std::string_view, const std::vector<http::Step>& all) {
-    begin();
+  void steps(std::string_view name, const std::vector<http::Step>& all) {
+    begin(name);
     for (std::size_t i = 0; i < all.size(); ++i) {
       if (i != 0) output_.put(' ');
       output_.put_seconds(i == 0 ? 0 : std::max<Nanos>(0, all[i].time - all[i - 1].time), decimals_);
@@ -42,37 +51,52 @@ class CsvColumns {
   }
 
  private:
-  void begin() {
-    if (!first_) output_.put(',');
-    first_ = false;
+  void begin(std::string_view name) {
+    if (names_ != nullptr) {
+      while (column_ + 1 < names_->size() && (*names_)[column_] != name) separate();
+    }
+    separate();
+  }
+  void separate() {
+    if (column_++ != 0) output_.put(',');
   }
 
   Output& output_;
   int decimals_;
-  bool first_ = true;
+  const std::vector<std::string>* names_;
+  std::size_t column_ = 0;  // the next
 };
 
-/// Writes the columns' names.
-class CsvHeader {
+/// Collects the columns' names.
+class CsvNames {
  public:
-  explicit CsvHeader(Output& output) : output_(output) {}
-  void text(std::string_view name, std::string_view, bool = true) { put(name); }
-  void integer(std::string_view name, std::uint64_t, bool = true) { put(name); }
-  void seconds(std::string_view name, Nanos) { put(name); }
-  void address(std::string_view name, const Address&, int) { put(name); }
-  void vlan(std::string_view name, std::uint32_t) { put(name); }
-  void steps(std::string_view name, const std::vector<http::Step>&) { put(name); }
+  explicit CsvNames(std::vector<std::string>& names) : names_(names) {}
+  void text(std::string_view name, std::string_view, bool = true) { names_.emplace_back(name); }
+  void integer(std::string_view name, std::uint64_t, bool = true) { names_.emplace_back(name); }
+  void flag(std::string_view name, bool, bool) { names_.emplace_back(name); }
+  void seconds(std::string_view name, Nanos) { names_.emplace_back(name); }
+  void address(std::string_view name, const Address&, int) { names_.emplace_back(name); }
+  void vlan(std::string_view name, std::uint32_t) { names_.emplace_back(name); }
+  void steps(std::string_view name, const std::vector<http::Step>&) { names_.emplace_back(name); }
 
  private:
-  void put(std::string_view name) {
-    if (!first_) output_.put(',');
-    output_.put(name);
-    first_ = false;
-  }
-
-  Output& output_;
-  bool first_ = true;
+  std::vector<std::string>& names_;
 };
+
+std::vector<std::string> names_of_exchange(const http::Wanted& wanted) {
+  const Connection connection;
+  const http::Exchange exchange;
+  std::vector<std::string> names;
+  visit_columns(Row{{}, 0, connection, exchange, wanted}, CsvNames(names));
+  return names;
+}
+
+std::vector<std::string> names_of_connection() {
+  const Connection connection;
+  std::vector<std::string> names;
+  visit_columns(ConnectionRow{{}, 0, connection, Side::low}, CsvNames(names));
+  return names;
+}
 
 void put_line_end(Output& output) {
   output.put('\r');
@@ -82,21 +106,38 @@ void put_line_end(Output& output) {
 }  // namespace
 
 void CsvSink::write(const Row& row) {
-  if (!has_header_) put_header(row.wanted);
+  put_header();
   visit_columns(row, CsvColumns(output_, row.decimals));
+  for (std::size_t i = exchange_columns_; i < names_.size(); ++i) output_.put(',');
   put_line_end(output_);
 }
 
-void CsvSink::finish() {
-  if (!has_header_) put_header(wanted_);
+void CsvSink::write_connection(const ConnectionRow& row) {
+  put_header();
+  visit_columns(row, CsvColumns(output_, row.decimals, &names_));
+  put_line_end(output_);
 }
 
-void CsvSink::put_header(const http::Wanted& wanted) {
-  const Connection connection;
-  const http::Exchange exchange;
-  visit_columns(Row{{}, 0, connection, exchange, wanted}, CsvHeader(output_));
+void CsvSink::finish() { put_header(); }
+
+void CsvSink::put_header() {
+  if (!names_.empty()) return;
+  names_ = names_of_exchange(wanted_);
+  exchange_columns_ = names_.size();
+  const auto usual = static_cast<std::ptrdiff_t>(names_of_exchange({}).size());
+  if (wanted_.connections) {
+    for (std::string& name : names_of_connection()) {
+      const auto end = names_.begin() + usual;
+      if (std::find(names_.begin(), end, name) == end) names_.push_back(std::move(name));
+    }
+  }
+  for (std::size_t i = 0; i < names_.size(); ++i) {
+    if (i != 0) output_.put(',');
+    output_.put(names_[i]);
+  }
   put_line_end(output_);
-  has_header_ = true;
+  // A column of a header may be named as one of a connection's own, and is none.
+  for (std::size_t i = static_cast<std::size_t>(usual); i < exchange_columns_; ++i) names_[i].clear();
 }
 
 }  // namespace wirelap

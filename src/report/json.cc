@@ -22,6 +22,10 @@ class JsonColumns {
     if (!known) return null();
     output_.put_integer(value);
   }
+  void flag(std::string_view name, bool value, bool known) {
+    begin(name);
+    output_.put(!known ? "null" : value ? "true" : "false");
+  }
   void seconds(std::string_view name, Nanos value) {
     begin(name);
     if (value == kUnknownTime) return null();
@@ -70,20 +74,33 @@ class JsonColumns {
   bool first_ = true;
 };
 
+template <class AnyRow>
+void put_object(Output& output, const AnyRow& row) {
+  visit_columns(row, JsonColumns(output, row.decimals));
+  output.put('}');
+}
+
 }  // namespace
 
 void NdjsonSink::write(const Row& row) {
-  visit_columns(row, JsonColumns(output_, row.decimals));
-  output_.put('}');
+  put_object(output_, row);
   output_.end_line();
 }
 
-void JsonSink::write(const Row& row) {
+void NdjsonSink::write_connection(const ConnectionRow& row) {
+  put_object(output_, row);
+  output_.end_line();
+}
+
+template <class AnyRow>
+void JsonSink::put_element(const AnyRow& row) {
   output_.put(empty_ ? "[\n" : ",\n");
   empty_ = false;
-  visit_columns(row, JsonColumns(output_, row.decimals));
-  output_.put('}');
+  put_object(output_, row);
 }
+
+void JsonSink::write(const Row& row) { put_element(row); }
+void JsonSink::write_connection(const ConnectionRow& row) { put_element(row); }
 
 void JsonSink::finish() {
   output_.put(empty_ ? "[]" : "\n]");

@@ -10,6 +10,7 @@ class NdjsonSink : public Sink {
  public:
   explicit NdjsonSink(Output& output) : output_(output) {}
   void write(const Row& row) override;
+  void write_connection(const ConnectionRow& row) override;
 
  private:
   Output& output_;
@@ -20,9 +21,13 @@ class JsonSink : public Sink {
  public:
   explicit JsonSink(Output& output) : output_(output) {}
   void write(const Row& row) override;
+  void write_connection(const ConnectionRow& row) override;
   void finish() override;
 
  private:
+  template <class AnyRow>
+  void put_element(const AnyRow& row);
+
   Output& output_;
   bool empty_ = true;
 };

@@ -31,6 +31,17 @@ std::string_view name_of_protocol(const http::Exchange& exchange) {
   return "";
 }
 
+std::string_view name_of_ending(const Connection& connection) {
+  switch (connection.ending) {
+    case Ending::closed: return "fin";
+    case Ending::reset: return "reset";
+    case Ending::refused: return "refused";
+    case Ending::capture_end: return connection.is_unanswered() ? "unanswered" : "capture_end";
+    case Ending::replaced: return connection.is_unanswered() ? "unanswered" : "replaced";
+  }
+  return "";
+}
+
 std::string_view name_of_tls_version(std::uint16_t version) {
   switch (version) {
     case 0x0300: return "ssl3";

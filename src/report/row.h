@@ -1,7 +1,8 @@
-// report: a finished exchange as the record that users see.
+// report: a finished exchange or connection as the record that users see.
 //
-// In: an exchange with its connection. Out: the columns, in order, through a
-// visitor, so that every format has the same ones and names them in one place.
+// In: an exchange with its connection, or a connection alone. Out: the columns,
+// in order, through a visitor, so that every format has the same ones and names
+// them in one place.
 #pragma once
 
 #include <algorithm>
@@ -49,15 +50,44 @@ struct Row {
   const http::Wanted& wanted;  ///< further columns
 };
 
+/// The record of a connection; the things that it refers to outlive it.
+struct ConnectionRow {
+  std::string_view capture;  ///< file name as given
+  int decimals;              ///< of the capture's timestamps
+  const Connection& connection;
+  Side client;  ///< as good as is known
+};
+
+/// How a connection ended.
+std::string_view name_of_ending(const Connection& connection);
+
+/// From its first packet to its last.
+inline Nanos duration_of(const Connection& connection) {
+  return std::max<Nanos>(0, connection.last_time - connection.first_time);  // clocks step back
+}
+
 /// Names in records.
 std::string_view name_of(http::Outcome outcome);
 std::string_view name_of(Cause cause);
 std::string_view name_of_protocol(const http::Exchange& exchange);
 std::string_view name_of_tls_version(std::uint16_t version);  ///< "1.2"; empty: not known
 
+/// The columns of who talks to whom.
+template <class Visitor>
+void visit_endpoints(const FlowKey& key, Side client, Visitor&& visit) {
+  const int ip_version = key.tag >> 26 != 0 ? 6 : 4;
+  const Side server = other(client);
+  visit.address("client", key.addresses[index(client)], ip_version);
+  visit.integer("client_port", key.ports[index(client)]);
+  visit.address("server", key.addresses[index(server)], ip_version);
+  visit.integer("server_port", key.ports[index(server)]);
+  visit.vlan("vlan", key.tag);
+}
+
 /// Calls, for each column in order (names are tokens, which no format escapes):
 ///   visit.text(name, std::string_view value, bool known = true)
 ///   visit.integer(name, std::uint64_t value, bool known = true)
+///   visit.flag(name, bool value, bool known)   connections' rows alone
 ///   visit.seconds(name, Nanos value)           kUnknownTime: not known
 ///   visit.address(name, const Address&, int ip_version)
 ///   visit.steps(name, const std::vector<http::Step>&)  where the row wants it
@@ -70,9 +100,6 @@ void visit_columns(const Row& row, Visitor&& visit) {
   const http::Message& response = exchange.response;
   const Handshake& handshake = connection.handshake;
   const Phases phases = measure_phases(exchange, handshake);
-  const int client = index(connection.client);
-  const int server = 1 - client;
-  const int ip_version = connection.key.tag >> 26 != 0 ? 6 : 4;
   const auto sum = [](Nanos a, Nanos b) { return a == kUnknownTime || b == kUnknownTime ? kUnknownTime : a + b; };
 
   visit.text("type", "exchange");
@@ -82,11 +109,7 @@ void visit_columns(const Row& row, Visitor&& visit) {
   visit.integer("first_frame", exchange.first_frame);
   visit.integer("last_frame", exchange.last_frame);
   visit.seconds("start", request.first);
-  visit.address("client", connection.key.addresses[client], ip_version);
-  visit.integer("client_port", connection.key.ports[client]);
-  visit.address("server", connection.key.addresses[server], ip_version);
-  visit.integer("server_port", connection.key.ports[server]);
-  visit.vlan("vlan", connection.key.tag);
+  visit_endpoints(connection.key, connection.client, visit);
   visit.text("protocol", name_of_protocol(exchange));
   visit.text("method", exchange.method, !exchange.method.empty());
   visit.text("host", exchange.host, !exchange.host.empty());
@@ -132,6 +155,57 @@ void visit_columns(const Row& row, Visitor&& visit) {
     visit.text(row.wanted.headers[i], known ? std::string_view(*exchange.headers[i]) : std::string_view(), known);
   }
   if (row.wanted.steps) visit.steps("interpacket_times", exchange.steps);
+}
+
+/// The same for a connection. The columns that exchanges have, too, come first
+/// and in the exchanges' order: the header of CSV depends on it.
+template <class Visitor>
+void visit_columns(const ConnectionRow& row, Visitor&& visit) {
+  const Connection& connection = row.connection;
+  const Handshake& handshake = connection.handshake;
+  const TcpCounts& counts = connection.counts;
+  const int client = index(row.client);
+  const int server = 1 - client;
+  const Stream* const streams = connection.streams;
+  const Offer* const offers = connection.offers;
+  const Nanos server_rtt = handshake.server_rtt(), client_rtt = handshake.client_rtt();
+  const bool has_rtt = server_rtt != kUnknownTime && client_rtt != kUnknownTime;
+
+  visit.text("type", "connection");
+  visit.text("capture", row.capture);
+  visit.integer("connection", connection.number);
+  visit.integer("first_frame", connection.first_frame);
+  visit.integer("last_frame", connection.last_frame);
+  visit.seconds("start", connection.first_time);
+  visit_endpoints(connection.key, row.client, visit);
+  visit.text("protocol", connection.protocol, !connection.protocol.empty());
+  visit.seconds("connect_s", handshake.duration());
+  visit.seconds("rtt_s", has_rtt ? server_rtt + client_rtt : kUnknownTime);
+  visit.seconds("server_rtt_s", server_rtt);
+  visit.seconds("client_rtt_s", client_rtt);
+  visit.integer("packets", counts.packets);
+  visit.integer("retransmitted_packets", counts.retransmitted);
+  visit.integer("lost_packets", counts.truly_lost());
+  visit.integer("out_of_order_packets", counts.out_of_order);
+  visit.integer("duplicate_packets", counts.duplicate);
+  visit.integer("zero_windows", counts.zero_windows);
+  visit.integer("missing_bytes", streams[0].missing + streams[1].missing);
+  visit.seconds("duration_s", duration_of(connection));
+  visit.integer("exchanges", connection.exchanges);
+  visit.integer("client_packets", connection.packets[client]);
+  visit.integer("server_packets", connection.packets[server]);
+  visit.integer("client_bytes", streams[client].next);
+  visit.integer("server_bytes", streams[server].next);
+  visit.integer("client_mss", offers[client].max_segment_size, offers[client].max_segment_size != 0);
+  visit.integer("server_mss", offers[server].max_segment_size, offers[server].max_segment_size != 0);
+  visit.integer("client_window_scale", static_cast<std::uint64_t>(offers[client].window_shift),
+                offers[client].window_shift >= 0);
+  visit.integer("server_window_scale", static_cast<std::uint64_t>(offers[server].window_shift),
+                offers[server].window_shift >= 0);
+  visit.flag("sack", offers[0].sack && offers[1].sack, connection.agreed());
+  visit.flag("timestamps", offers[0].timestamps && offers[1].timestamps, connection.agreed());
+  visit.text("ending", name_of_ending(connection));
+  visit.text("ended_by", connection.ender == row.client ? "client" : "server", connection.has_ender);
 }
 
 }  // namespace wirelap

@@ -11,12 +11,14 @@ namespace wirelap {
 
 enum class Format { ndjson, json, csv, table };
 
-/// Writes records in one format. The only virtual call of a run, once an exchange.
+/// Writes records in one format. The only virtual call of a run, once a record.
 class Sink {
  public:
   virtual ~Sink() = default;
   /// Writes one record.
   virtual void write(const Row& row) = 0;
+  /// Writes the record of a connection, after those of its exchanges.
+  virtual void write_connection(const ConnectionRow&) {}
   /// Writes what ends the whole output, after the last record.
   virtual void finish() {}
 };

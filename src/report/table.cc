@@ -46,6 +46,38 @@ std::string describe_request(const http::Exchange& exchange, std::size_t width) 
   return fit_text(start + (wants_host && fits ? exchange.host : "") + exchange.target, width);
 }
 
+std::string describe_endpoint(const FlowKey& key, Side side) {
+  Output text(-1);
+  const bool is_ipv6 = key.tag >> 26 != 0;
+  if (is_ipv6) text.put('[');
+  put_address(text, key.addresses[index(side)], is_ipv6 ? 6 : 4);
+  if (is_ipv6) text.put(']');
+  text.put(':');
+  text.put_integer(key.ports[index(side)]);
+  return std::string(text.text());
+}
+
+std::string describe_count(std::uint64_t count, const char* singular, const char* plural) {
+  return std::to_string(count) + " " + (count == 1 ? singular : plural);
+}
+
+/// Who with whom, how it ended, and what an exchange's line does not say.
+std::string describe_connection(const ConnectionRow& row) {
+  const Connection& connection = row.connection;
+  const Handshake& handshake = connection.handshake;
+  std::string text = describe_endpoint(connection.key, row.client) + " > " +
+                     describe_endpoint(connection.key, other(row.client)) + " " +
+                     std::string(name_of_ending(connection));
+  if (connection.has_ender) text += connection.ender == row.client ? " by client" : " by server";
+  text += " after " + short_duration(duration_of(connection));
+  text += ", " + describe_count(connection.exchanges, "exchange", "exchanges");
+  const Nanos server_rtt = handshake.server_rtt(), client_rtt = handshake.client_rtt();
+  if (server_rtt != kUnknownTime && client_rtt != kUnknownTime)
+    text += ", rtt " + short_duration(server_rtt + client_rtt);
+  if (connection.counts.truly_lost() != 0) text += ", " + std::to_string(connection.counts.truly_lost()) + " lost";
+  return text;
+}
+
 }  // namespace
 
 std::string short_duration(Nanos duration) {
@@ -124,6 +156,15 @@ void TableSink::write(const Row& row) {
   if (style_.colour && bad) output_.put(kRed);
   output_.put(request);
   if (style_.colour && bad) output_.put("\x1b[0m");
+  output_.end_line();
+}
+
+void TableSink::write_connection(const ConnectionRow& row) {
+  put_header();
+  const std::string number = std::to_string(row.connection.number);
+  put_cell(number, kNumberWidth);
+  const std::size_t used = std::max(number.size(), kNumberWidth) + 1;
+  output_.put(fit_text(describe_connection(row), style_.columns - used));
   output_.end_line();
 }
 

@@ -1,4 +1,5 @@
-// report: a table for people, a line an exchange.
+// report: a table for people, a line an exchange; a connection is a sentence
+// after the lines of its exchanges.
 #pragma once
 
 #include <string>
@@ -18,6 +19,7 @@ class TableSink : public Sink {
  public:
   TableSink(Output& output, TableStyle style) : output_(output), style_(style) {}
   void write(const Row& row) override;
+  void write_connection(const ConnectionRow& row) override;
   void finish() override;
 
  private:
