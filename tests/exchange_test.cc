@@ -380,6 +380,51 @@ TEST_CASE("how an exchange ends") {
   }
 }
 
+TEST_CASE("HTTP/0.9: an answer without a head, until the close (RFC 1945, 6)") {
+  Capture capture;
+  Talk talk(capture);
+  talk.open(0, 1, 2).client(3, "GET /old\r\n").server(4, "<html>\n\n").server(6, "more");
+  talk.server(7, {}, kFin | kAck).client(8, {}, kFin | kAck).server(9);
+  const auto rows = run(capture);
+  CHECK(pairs(rows) == "1.1 GET /old - complete\n");
+  CHECK(rows[0].response_body == 12);
+  CHECK(phases(rows[0]) == "connect 2 send 0 wait 1 receive 3 total 6 idle 1");
+}
+
+TEST_CASE("what follows 101 or CONNECT is one exchange (RFC 9110, 7.8 and 9.3.6)") {
+  Capture capture;
+  Talk talk(capture);
+  talk.open(0, 1, 2);
+  SUBCASE("WebSocket") {
+    talk.client(3, "GET /chat HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n");
+    talk.server(4, "HTTP/1.1 101 x\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\n\r\n");
+  }
+  SUBCASE("CONNECT") {
+    talk.client(3, "CONNECT y:443 HTTP/1.1\r\nHost: y:443\r\n\r\n").server(4, "HTTP/1.1 200 x\r\n\r\n");
+  }
+  talk.client(10, "GET / HTTP/1.1\r\n\r\n").server(12, "HTTP/1.1 200 x\r\n\r\n").server(20, "pushed").client(22, "abc");
+  talk.client(30, {}, kFin | kAck).server(31, {}, kFin | kAck).client(32);
+  const auto rows = run(capture);
+  REQUIRE(rows.size() == 2);
+  CHECK((rows[0].status == 101 || rows[0].status == 200));
+  CHECK(rows[0].outcome == "complete");
+  CHECK(rows[0].total == 3);
+  CHECK(rows[1].method.empty());
+  CHECK(rows[1].target == rows[0].target);
+  CHECK(rows[1].outcome == "complete");
+  CHECK(rows[1].start == 10);
+  CHECK(rows[1].idle == 6);
+  CHECK(rows[1].request_bytes == 18 + 3);
+  CHECK(rows[1].response_bytes == 18 + 6);
+}
+
+TEST_CASE("an upgrade of which nothing follows is no tunnel") {
+  Capture capture;
+  Talk talk(capture);
+  talk.open(0, 1, 2).client(3, "GET / HTTP/1.1\r\nUpgrade: x\r\n\r\n").server(4, "HTTP/1.1 101 x\r\nUpgrade: x\r\n\r\n");
+  CHECK(pairs(run(capture)) == "1.1 GET / 101 complete\n");
+}
+
 TEST_CASE("the server closes while a request's head is on its way") {
   Capture capture;
   Talk talk(capture);

@@ -257,7 +257,8 @@ void Conversation::on_missing(Role role, std::uint64_t count) {
 void Conversation::on_end(Role role) {
   Exchange* const exchange = current(role);
   if (exchange == nullptr) return;
-  if (role == Role::response && exchange->status == Exchange::kNoStatus) return restart_response();
+  const bool interim = exchange->status == Exchange::kNoStatus && exchange->minor_version != kSimple;
+  if (role == Role::response && interim) return restart_response();
   exchange->message(role).complete = true;
   current(role) = nullptr;
   finish_if_complete(*exchange);

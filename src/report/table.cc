@@ -38,8 +38,9 @@ std::string describe_request(const http::Exchange& exchange, std::size_t width) 
   std::string start;
   if (exchange.outcome != http::Outcome::complete) start = "[" + std::string(name_of(exchange.outcome)) + "] ";
   if (exchange.protocol == http::Protocol::tls) return fit_text(start + "TLS " + exchange.host, width);
-  if (exchange.method.empty()) return start + "(not captured)";
-  start += exchange.method + " ";
+  const bool is_tunnel = exchange.protocol == http::Protocol::websocket || exchange.protocol == http::Protocol::tunnel;
+  if (exchange.method.empty() && !is_tunnel) return start + "(not captured)";
+  start += (is_tunnel ? std::string(name_of_protocol(exchange)) : exchange.method) + " ";
   // An absolute target (RFC 9112, section 3.2.2) names the host itself.
   const bool wants_host = exchange.target.starts_with('/');
   const bool fits = start.size() + exchange.host.size() + exchange.target.size() <= width;
