@@ -473,6 +473,31 @@ TEST_CASE("after a hole the next message is found wherever it begins, and howeve
   }
 }
 
+TEST_CASE("whether a response to an unknown request has a body (RFC 9112, 6.3, 1)") {
+  const std::string next = "HTTP/1.1 204 x\r\n\r\n";
+  const auto parsed = [&](const std::string& fields, const std::string& body, bool apart) {
+    Parser parser(kResponse, 0, true);
+    Log log("");
+    const std::string head = "HTTP/1.1 200 x\r\n" + fields + "\r\n";
+    if (apart) {
+      feed(parser, head, log);
+      feed(parser, body + next, log);
+    } else {
+      feed(parser, head + body + next, log);
+    }
+    return log.text();
+  };
+  for (const bool apart : {false, true}) {
+    INFO(apart);
+    CHECK(parsed("Content-Length: 3\r\n", "", apart) == "@0 200 37/0 end\n@37 204 18/0 end\n");
+    CHECK(parsed("Content-Length: 3\r\n", "HTT", apart) == "@0 200 40/3 end\n@40 204 18/0 end\n");
+    CHECK(parsed("Transfer-Encoding: chunked\r\n", "", apart) == "@0 200 46/0 end\n@46 204 18/0 end\n");
+    CHECK(parsed("Transfer-Encoding: chunked\r\n", "0\r\n\r\n", apart) == "@0 200 51/0 end\n@51 204 18/0 end\n");
+    CHECK(parsed("", "", apart) == "@0 200 18/0 end\n@18 204 18/0 end\n");
+    CHECK(parsed("", "x", apart) == "@0 200 37/19 open\n");
+  }
+}
+
 TEST_CASE("what was kept back before another hole is no start") {
   const std::string next = "HTTP/1.1 204 x\r\n\r\n";
   CHECK(parse_pieces(kResponse, {{"", 5}, {"HTTP/1.1 2"}, {"", 5}, {"00 x\r\n\r\n"}, {next}}) ==

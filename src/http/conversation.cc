@@ -289,7 +289,9 @@ void Conversation::finish_if_complete(Exchange& exchange) {
   if (!request.begun && connection_.stream(connection_.client).next < exchange.acknowledged) {
     return exchanges_.sum_up(exchange, arrival_.time);
   }
-  finish_exchange(exchange, request.complete ? Outcome::complete : Outcome::gap, arrival_.time);
+  // Where the request was not seen, only the next response may tell that this one is over.
+  const Nanos end = request.begun ? arrival_.time : exchange.response.last;
+  finish_exchange(exchange, request.complete ? Outcome::complete : Outcome::gap, end);
 }
 
 void Conversation::on_lost(Role role) {

@@ -295,9 +295,11 @@ Framing request_framing(const Head& head) {
 Framing response_framing(const Head& head, std::string_view method) {
   if (method == "HEAD" || head.status == 204 || head.status == 304) return {Framing::Kind::length, 0};
   if (begins_tunnel(head, method)) return {Framing::Kind::tunnel, 0};
-  if (head.chunked) return {Framing::Kind::chunked, 0};
-  if (head.transfer_encoding || head.bad_length || !head.content_length) return {Framing::Kind::until_close, 0};
-  return {Framing::Kind::length, *head.content_length};
+  const bool doubtful = method.empty();
+  if (head.chunked) return {Framing::Kind::chunked, 0, doubtful};
+  const bool until_close = head.transfer_encoding || head.bad_length || !head.content_length;
+  if (until_close) return {Framing::Kind::until_close, 0, doubtful};
+  return {Framing::Kind::length, *head.content_length, doubtful};
 }
 
 }  // namespace wirelap::http

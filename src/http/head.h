@@ -46,6 +46,7 @@ struct Framing {
   };
   Kind kind = Kind::length;
   std::uint64_t length = 0;
+  bool doubtful = false;  ///< there may be none at all: whether HEAD was asked is not known
 };
 
 /// Whether `text` is a token (RFC 9110, 5.6.2), as methods and field names are.

@@ -13,6 +13,7 @@
 #include <limits>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/bytes.h"
 #include "http/head.h"
@@ -47,6 +48,7 @@ class Parser {
   template <class Handler>
   void feed(Bytes bytes, Handler& handler) {
     offset_ += bytes.size();
+    if (std::exchange(doubtful_, false) && begins_message(bytes, role_)) end_message(handler);
     while (!bytes.empty() && state_ != State::stopped) {
       switch (state_) {
         case State::lost: find_start(bytes, handler); break;
@@ -66,6 +68,7 @@ class Parser {
   template <class Handler>
   void skip(std::uint64_t count, bool missing, Handler& handler) {
     offset_ += count;
+    doubtful_ = false;
     while (count != 0 && in_body()) {
       const std::uint64_t taken = std::min(count, remaining_);
       tell_body(taken, missing, handler);
@@ -108,7 +111,7 @@ class Parser {
   }
 
   /// Bytes from here on of which only the count matters.
-  std::uint64_t skippable() const { return in_body() ? remaining_ : 0; }
+  std::uint64_t skippable() const { return in_body() && !doubtful_ ? remaining_ : 0; }
 
   bool lost() const { return state_ == State::lost; }
   /// Between two messages.
@@ -227,6 +230,8 @@ class Parser {
     const Framing framing = handler.on_head(role_, *head);
     head_.clear();
     begin_body(framing, handler);
+    // More of this piece tells that, too.
+    if (!bytes.empty() && std::exchange(doubtful_, false) && begins_message(bytes, role_)) end_message(handler);
   }
 
   /// A head that is too long to be kept: its fields are not known, nor its end.
@@ -263,6 +268,7 @@ class Parser {
   template <class Handler>
   void begin_body(const Framing& framing, Handler& handler) {
     remaining_ = framing.length;
+    doubtful_ = framing.doubtful && (framing.kind != Framing::Kind::length || framing.length != 0);
     switch (framing.kind) {
       case Framing::Kind::length:
         state_ = State::body;
@@ -387,6 +393,7 @@ class Parser {
 
   State state_;
   Role role_;
+  bool doubtful_ = false;         // the next piece tells whether there is a body
   bool first_ = false;            // the message is its stream's first
   std::uint32_t line_bytes_ = 0;  // of a chunk's size digits, or a trailer line
   std::uint64_t offset_;          // in the stream, of the end of what was fed
