@@ -43,6 +43,7 @@ usage: wirelap [OPTIONS] [CAPTURE...]     '-' or no CAPTURE on a pipe: standard 
       --s3          the headers that S3's support asks for: x-amz-request-id,
                     x-amz-id-2, range
       --packets     add each response's inter-packet times (ndjson, json, csv)
+      --tcp         also time the turns of TCP protocols that are not known
   -h, --help        this text
       --version     the version
 
@@ -97,16 +98,13 @@ void add_header(std::string_view name, CommandLine& line) {
 }
 
 CommandLine parse_command_line(int argc, char** argv) {
-  constexpr int kVersionOption = 256, kPacketsOption = 257, kHeaderOption = 258, kS3Option = 259;
-  const option known[] = {{"format", required_argument, nullptr, 'f'},
-                          {"output", required_argument, nullptr, 'o'},
-                          {"port", required_argument, nullptr, 'p'},
-                          {"header", required_argument, nullptr, kHeaderOption},
-                          {"s3", no_argument, nullptr, kS3Option},
-                          {"packets", no_argument, nullptr, kPacketsOption},
-                          {"help", no_argument, nullptr, 'h'},
-                          {"version", no_argument, nullptr, kVersionOption},
-                          {nullptr, 0, nullptr, 0}};
+  constexpr int kVersionOption = 256, kPacketsOption = 257, kHeaderOption = 258, kS3Option = 259, kTcpOption = 260;
+  const option known[] = {
+      {"format", required_argument, nullptr, 'f'},       {"output", required_argument, nullptr, 'o'},
+      {"port", required_argument, nullptr, 'p'},         {"header", required_argument, nullptr, kHeaderOption},
+      {"s3", no_argument, nullptr, kS3Option},           {"packets", no_argument, nullptr, kPacketsOption},
+      {"tcp", no_argument, nullptr, kTcpOption},         {"help", no_argument, nullptr, 'h'},
+      {"version", no_argument, nullptr, kVersionOption}, {nullptr, 0, nullptr, 0}};
   CommandLine line;
   for (int found; (found = ::getopt_long(argc, argv, "r:f:o:p:h", known, nullptr)) != -1;) {
     switch (found) {
@@ -119,6 +117,7 @@ CommandLine parse_command_line(int argc, char** argv) {
         for (const char* const name : {"x-amz-request-id", "x-amz-id-2", "range"}) add_header(name, line);
         break;
       case kPacketsOption: line.engine.wanted.steps = true; break;
+      case kTcpOption: line.engine.tcp = true; break;
       case 'h': std::fputs(kHelp, stdout); std::exit(0);
       case kVersionOption: std::puts("wirelap " WIRELAP_VERSION); std::exit(0);
       default: std::fputs("Try 'wirelap --help'.\n", stderr); std::exit(kExitUsage);

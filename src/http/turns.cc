@@ -102,6 +102,11 @@ void Turns::close_previous(Nanos time) {
   exchanges_.close(*turn, turn->response.begun ? turn->outcome : Outcome::gap);
 }
 
+void Turns::discard_present(Nanos time) {
+  close_previous(time);
+  exchanges_.discard(*std::exchange(present_, nullptr));
+}
+
 void Turns::end(Outcome outcome, Outcome answered, Nanos time) {
   close_previous(time);
   Exchange* const turn = std::exchange(present_, nullptr);

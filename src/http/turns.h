@@ -69,6 +69,9 @@ class Turns {
   /// counted; `held`: or may still be, for the first time.
   void sum_up(Nanos time, bool held = false);
 
+  /// The present turn is none; the one before ends.
+  void discard_present(Nanos time);
+
   /// Nothing more comes: the present turn ends with `outcome` where it was not
   /// answered (no_response, if that is `closed`), else with `answered`; where
   /// that is `complete`, as it was found to be.

@@ -32,12 +32,30 @@ std::string describe_cause(const http::Exchange& exchange, const Handshake& hand
   return std::string(name_of(cause)) + " " + std::to_string(static_cast<int>(share * 100 + 0.5)) + "%";
 }
 
+/// The server's address and port.
+std::string server_of(const Connection& connection) {
+  const int server = 1 - index(connection.client);
+  const bool v6 = connection.key.tag >> 26 != 0;
+  Output text(-1);
+  if (v6) text.put('[');
+  put_address(text, connection.key.addresses[server], v6 ? 6 : 4);
+  if (v6) text.put(']');
+  text.put(':');
+  text.put_integer(connection.key.ports[server]);
+  return std::string(text.text());
+}
+
 /// Method, host and target in at most `width` columns, with the outcome before
 /// them where it is a bad one. The host goes first where all does not fit.
-std::string describe_request(const http::Exchange& exchange, std::size_t width) {
+std::string describe_request(const Row& row, std::size_t width) {
+  const http::Exchange& exchange = row.exchange;
   std::string start;
   if (exchange.outcome != http::Outcome::complete) start = "[" + std::string(name_of(exchange.outcome)) + "] ";
-  if (exchange.protocol == http::Protocol::tls) return fit_text(start + "TLS " + exchange.host, width);
+  const bool is_tls = exchange.protocol == http::Protocol::tls;
+  if (is_tls || exchange.protocol == http::Protocol::tcp) {
+    const std::string server = exchange.host.empty() ? server_of(row.connection) : exchange.host;
+    return fit_text(start + (is_tls ? "TLS " : "TCP ") + server, width);
+  }
   if (exchange.method.empty()) return start + "(not captured)";
   start += exchange.method + " ";
   // An absolute target (RFC 9112, section 3.2.2) names the host itself.
@@ -120,7 +138,7 @@ void TableSink::write(const Row& row) {
   constexpr std::size_t kAfterNumber = 1 + 5 * 7 + kCauseWidth + 1 + 6 + 4;
   const std::size_t used = std::max(number.size(), kNumberWidth) + kAfterNumber;
   const bool bad = exchange.outcome != http::Outcome::complete;
-  const std::string request = describe_request(exchange, style_.columns - used);
+  const std::string request = describe_request(row, style_.columns - used);
   if (style_.colour && bad) output_.put(kRed);
   output_.put(request);
   if (style_.colour && bad) output_.put("\x1b[0m");

@@ -1,5 +1,6 @@
 #include "tcp/conversation.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace wirelap::tcp {
@@ -72,9 +73,17 @@ http::Exchange* Conversation::turn_of_response(const Arrival& arrival, std::uint
 
 void Conversation::finish(Role role, const Arrival& arrival) {
   closing_ = true;
+  if (role == Role::request) goodbye_ = is_goodbye(arrival);
   // Without the server there is no answer to come; a client may close its half
   // and still be answered.
   if (role == Role::response) end_turns(http::Outcome::closed, arrival.time);
+}
+
+bool Conversation::is_goodbye(const Arrival& fin) const {
+  const http::Exchange* const turn = turns_.present();
+  if (turn == nullptr || turn->response.begun || turn->number == 1) return false;
+  const Nanos path = connection_.timing->path_to(other(connection_.client));
+  return fin.time - turn->request.last <= std::max<Nanos>(path, 0);
 }
 
 void Conversation::end(http::Outcome outcome, Nanos time) {
@@ -84,13 +93,14 @@ void Conversation::end(http::Outcome outcome, Nanos time) {
 
 void Conversation::end_turns(http::Outcome outcome, Nanos time) {
   if (std::exchange(over_, true)) return;
+  if (goodbye_ && turns_.present() != nullptr && !turns_.present()->response.begun) turns_.discard_present(time);
   const bool in_order = outcome == http::Outcome::closed || (outcome == http::Outcome::reset && closing_);
   turns_.end(outcome, in_order ? http::Outcome::complete : outcome, time);
 }
 
 void Conversation::yield(Nanos time) {
   if (settled_) return end(http::Outcome::closed, time);
-  if (http::Exchange* const turn = turns_.present()) exchanges().discard(*turn);
+  if (turns_.present() != nullptr) turns_.discard_present(time);
   over_ = true;
 }
 

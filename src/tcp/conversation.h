@@ -8,6 +8,9 @@
 // its request is empty and was sent when the TCP handshake was over. What the
 // client sends before it had a byte of the greeting belongs to that turn, too.
 //
+// What a client says last and closes at once, without the time for an answer, is
+// a goodbye (PostgreSQL's Terminate, MySQL's Quit) and no turn.
+//
 // A capture that begins inside the connection shows no beginning of its first
 // turn: that one is a gap.
 #pragma once
@@ -72,6 +75,7 @@ class Conversation : public Attachment {
   http::Exchange* turn_of_request(const Arrival& arrival, std::uint64_t offset);
   http::Exchange* turn_of_response(const Arrival& arrival, std::uint64_t offset);
   void begin_after_greeting(const Arrival& arrival);
+  bool is_goodbye(const Arrival& fin) const;
   void end_turns(http::Outcome outcome, Nanos time);
   const Stream& stream(Role role) const {
     return connection_.stream(role == Role::request ? connection_.client : other(connection_.client));
@@ -82,6 +86,7 @@ class Conversation : public Attachment {
   bool from_start_;  // its beginning was captured
   bool settled_;     // no other protocol's bytes were taken for turns
   bool closing_ = false;
+  bool goodbye_ = false;  // the client did not wait for an answer to what it sent last
   bool over_ = false;
 };
 
