@@ -29,7 +29,7 @@ class Engine::Dispatcher {
     with_conversation(connection, [&](auto& conversation) {
       conversation.feed(role_of(connection, sender), chunk, arrival);
       report(connection, conversation.exchanges());
-      if (is_something_else(conversation)) take_for_unknown(connection, sender, chunk, arrival);
+      if (is_something_else(conversation)) take_for_unknown(connection, sender, chunk.length, arrival);
     });
   }
 
@@ -61,6 +61,7 @@ class Engine::Dispatcher {
   }
 
   void on_fin(Connection& connection, Side sender, const Arrival& arrival) {
+    if (sender != connection.client) give_up_undecided(connection, arrival);
     with_conversation(connection, [&](auto& conversation) {
       conversation.finish(role_of(connection, sender), arrival);
       report(connection, conversation.exchanges());
@@ -68,6 +69,7 @@ class Engine::Dispatcher {
   }
 
   void on_ending(Connection& connection, Ending ending, Nanos time) {
+    give_up_undecided(connection, {time, connection.last_frame, 0});
     with_conversation(connection, [&](auto& conversation) {
       conversation.end(outcome_of(ending), time);
       report(connection, conversation.exchanges());
@@ -144,7 +146,7 @@ class Engine::Dispatcher {
         tls == Beginning::none && !only_tls && http::Conversation::may_begin(connection, sender, bytes);
     if (!connection.client_known && (knew_client || tls == Beginning::middle)) connection.set_client(client);
     if (tls == Beginning::none && !is_http) {
-      if (turns == nullptr) take_unknown(connection, sender, client, bytes, arrival);
+      if (turns == nullptr) take_unknown(connection, sender, client, arrival);
     } else if (!is_wanted(connection)) {
       drop(connection);
     } else if (is_http) {
@@ -178,13 +180,12 @@ class Engine::Dispatcher {
     connection.attachment = conversation;
   }
 
-  /// Neither HTTP nor TLS begins with `bytes`. Without --tcp such a connection
+  /// Neither HTTP nor TLS begins with what comes. Without --tcp such a connection
   /// costs nothing more than a look for TLS later, where its server spoke first.
-  void take_unknown(Connection& connection, Side sender, Side client, Bytes bytes, const Arrival& arrival) {
+  void take_unknown(Connection& connection, Side sender, Side client, const Arrival& arrival) {
     if (engine_.options_.tcp) {
       if (!connection.client_known) connection.set_client(client);
-      const bool is_http2 = as_text(bytes).starts_with("PRI * HTTP/2.0");  // RFC 9113, section 3.4
-      if (is_http2 || !is_wanted(connection)) return drop(connection);
+      if (!is_wanted(connection)) return drop(connection);
       const bool from_start = connection.streams[0].at_start() && connection.streams[1].at_start();
       return attach(connection, new tcp::Conversation(connection, pool_, from_start), kTcp, sender, arrival);
     }
@@ -195,8 +196,9 @@ class Engine::Dispatcher {
     if (late || (connection.greeted && !is_wanted(connection))) connection.ignored = true;
   }
 
-  /// What was taken for HTTP or TLS is neither: with --tcp its bytes so far are the first turn's.
-  void take_for_unknown(Connection& connection, Side sender, const Chunk& chunk, const Arrival& arrival) {
+  /// What was taken for HTTP or TLS is neither: with --tcp its bytes so far, with
+  /// `length` ones of `sender` that came last, are the first turn's.
+  void take_for_unknown(Connection& connection, Side sender, std::uint64_t length, const Arrival& arrival) {
     const Side first = connection.attachment->began_by;
     const Arrival began = connection.attachment->began;
     const bool whole = connection.stream(first).from_syn && connection.stream(other(first)).from_syn;
@@ -209,13 +211,31 @@ class Engine::Dispatcher {
     attach(connection, turns, kTcp, first, began);
     for (const Side side : {first, other(first)}) {
       const Stream& stream = connection.stream(side);
-      const std::uint64_t count = stream.next + (side == sender ? chunk.length : 0);
+      const std::uint64_t count = stream.next + (side == sender ? length : 0);
       if (count == 0) continue;
       const Arrival start = side == first ? began : arrival;
-      const Arrival end = side == sender ? arrival : Arrival{stream.last_time, start.frame, start.acknowledged};
+      const Arrival end =
+          side == sender && length != 0 ? arrival : Arrival{stream.last_time, start.frame, start.acknowledged};
       turns->take_back(role_of(connection, side), 0, 1, start);
       if (count > 1) turns->take_back(role_of(connection, side), 1, count - 1, end);
     }
+  }
+
+  /// The server says nothing more: what might have become HTTP was none.
+  void give_up_undecided(Connection& connection, const Arrival& arrival) {
+    if (connection.attachment == nullptr || connection.attachment->kind != kHttp) return;
+    auto& conversation = static_cast<http::Conversation&>(*connection.attachment);
+    if (!conversation.is_undecided()) return;
+    conversation.give_up();
+    take_for_unknown(connection, connection.client, 0, arrival);
+  }
+
+  /// Bytes are missing while nothing has shown that HTTP is spoken at all.
+  void give_up_unread(Connection& connection, const Arrival& arrival) {
+    give_up_undecided(connection, arrival);
+    if (connection.attachment == nullptr || connection.attachment->kind != kHttp) return;
+    if (static_cast<http::Conversation&>(*connection.attachment).exchanges().count() != 0) return;
+    take_for_unknown(connection, connection.client, 0, arrival);
   }
 
   bool is_wanted_port(std::uint16_t port) const {
@@ -228,6 +248,7 @@ class Engine::Dispatcher {
   }
 
   void pass_over(Connection& connection, Side sender, std::uint64_t count, bool missing, const Arrival& arrival) {
+    if (missing && engine_.options_.tcp) give_up_unread(connection, arrival);
     with_conversation(connection, [&](auto& conversation) {
       conversation.skip(role_of(connection, sender), count, missing, arrival);
       report(connection, conversation.exchanges());

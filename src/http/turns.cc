@@ -12,7 +12,25 @@ bool Turns::begins(const Arrival& arrival, std::uint64_t answer) const {
   return arrival.acknowledged > (present_->response.begun ? present_->response.begin : answer);
 }
 
-bool Turns::may_begin(const Arrival& arrival, bool missing) const {
+bool Turns::is_unasked(const Arrival& arrival) const {
+  const std::uint64_t captured = connection_.stream(connection_.client).next;
+  return arrival.acknowledged > captured && present_ != nullptr && present_->response.begun &&
+         present_->acknowledged <= captured;
+}
+
+Exchange& Turns::begin_unasked(const Arrival& arrival, std::uint64_t offset) {
+  Exchange& turn = begin(arrival, connection_.stream(connection_.client).next);
+  turn.request.begun = false;
+  turn.request.first = kUnknownTime;
+  turn.seen = offset;
+  turn.outcome = Outcome::gap;
+  begin_response(arrival, offset);
+  return turn;
+}
+
+bool Turns::may_begin(const Arrival& arrival, std::uint64_t offset, bool missing) const {
+  // It was answered already.
+  if (present_ != nullptr && offset < present_->acknowledged) return false;
   if (!missing || arrival.acknowledged != 0) return begins(arrival);
   return present_ == nullptr || present_->response.begun;
 }
@@ -43,12 +61,13 @@ Exchange& Turns::begin_with_greeting(const Arrival& arrival) {
 
 void Turns::begin_response(const Arrival& arrival, std::uint64_t offset) {
   close_previous(arrival.time);
+  if (!present_->response.begun) present_->acknowledged = arrival.acknowledged;
   begin_message(present_->response, arrival, offset);
 }
 
 Exchange& Turns::place_request(const Arrival& arrival, std::uint64_t offset, bool missing) {
   const bool hides_turn = present_ == nullptr || present_->response.begun;
-  if (may_begin(arrival, missing)) begin(arrival, offset);
+  if (may_begin(arrival, offset, missing)) begin(arrival, offset);
   if (hides_turn) present_->outcome = Outcome::gap;
   return *present_;
 }
@@ -78,6 +97,7 @@ void Turns::count(Exchange& turn, Role role, const Arrival& arrival, std::uint64
   Message& message = turn.message(role);
   message.bytes += bytes;
   message.body_bytes += body;
+  if (!message.begun) return;
   message.last = arrival.time;
   message.resent_after = kUnknownTime;
   turn.last_frame = std::max(turn.last_frame, arrival.frame);

@@ -53,7 +53,13 @@ class Turns {
 
   /// The same as `begins` of bytes that are `missing`: the packet that showed
   /// it may not say what they acknowledged.
-  bool may_begin(const Arrival& arrival, bool missing) const;
+  bool may_begin(const Arrival& arrival, std::uint64_t offset, bool missing) const;
+
+  /// Whether what the server sends with `arrival` answers bytes of the client that
+  /// were not captured, or not yet, and are no part of the present turn as far as that is known.
+  bool is_unasked(const Arrival& arrival) const;
+  /// Begins a turn with such an answer, from `offset` on: its request is not known, a gap.
+  Exchange& begin_unasked(const Arrival& arrival, std::uint64_t offset);
 
   /// The turn of client's bytes from `offset` on of which little is known, begun
   /// where `may_begin` says so: a gap where they may hide a turn.
@@ -61,7 +67,8 @@ class Turns {
   /// The same for the server's; null where there is no turn that they can answer.
   Exchange* place_response(const Arrival& arrival, std::uint64_t offset, bool missing);
 
-  /// Counts `bytes` more of a turn's message, `body` of them content.
+  /// Counts `bytes` more of a turn's message, `body` of them content. A request
+  /// that was not captured has no time.
   void count(Exchange& turn, Role role, const Arrival& arrival, std::uint64_t bytes, std::uint64_t body) const;
 
   /// A turn's end is known only when the next one begins: it is summed up at

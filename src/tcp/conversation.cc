@@ -44,18 +44,20 @@ http::Exchange* Conversation::turn_of_request(const Arrival& arrival, std::uint6
     if (before != nullptr) settled_ = true;
     if (before == nullptr && !from_start_) turn.outcome = http::Outcome::gap;
   } else if (before->request.bytes == 0) {
-    begin_after_greeting(arrival);
+    begin_late(arrival);
   }
   return turns_.present();
 }
 
-/// The client's first bytes, sent before it had one of the greeting.
-void Conversation::begin_after_greeting(const Arrival& arrival) {
+/// The client's first bytes, sent before it had one of the answer, or captured after that.
+void Conversation::begin_late(const Arrival& arrival) {
   http::Exchange& turn = *turns_.present();
   const std::uint64_t first_frame = turn.first_frame;
   exchanges().begin_again(turn, arrival);
   turn.first_frame = first_frame;
   turn.request.first = arrival.time;
+  // The hole was none.
+  if (!std::exchange(turn.request.begun, true)) turn.outcome = http::Outcome::complete;
 }
 
 http::Exchange* Conversation::turn_of_response(const Arrival& arrival, std::uint64_t offset) {
@@ -65,6 +67,7 @@ http::Exchange* Conversation::turn_of_response(const Arrival& arrival, std::uint
     const bool waited = greets && connection_.handshake.ack != kUnknownTime;
     return waited ? &turns_.begin_with_greeting(arrival) : nullptr;
   }
+  if (turns_.is_unasked(arrival)) return &turns_.begin_unasked(arrival, offset);
   if (turns_.is_early(arrival) && !turn->response.begun && !greets) return turns_.previous();
   if (turns_.is_early(arrival) && turns_.previous() != nullptr) return turns_.previous();
   turns_.begin_response(arrival, offset);

@@ -74,7 +74,7 @@ class Conversation : public Attachment {
   void count(http::Exchange* turn, Role role, Amount amount, const Arrival& arrival);
   http::Exchange* turn_of_request(const Arrival& arrival, std::uint64_t offset);
   http::Exchange* turn_of_response(const Arrival& arrival, std::uint64_t offset);
-  void begin_after_greeting(const Arrival& arrival);
+  void begin_late(const Arrival& arrival);
   bool is_goodbye(const Arrival& fin) const;
   void end_turns(http::Outcome outcome, Nanos time);
   const Stream& stream(Role role) const {

@@ -41,6 +41,12 @@ Place ApplicationData::place_of_response(const Start& start, std::uint16_t lengt
   }
   const http::Exchange* const turn = turns_.present();
   if (turn == nullptr && (asked.records == 0 || !is_control_length(length))) return Place::nothing;
+  if (!is_control_length(length) && asked.records == 0 && turns_.is_unasked(start.arrival)) {
+    settle_response(true);
+    turns_.begin_unasked(start.arrival, start.offset).host = session_.host;
+    name_present();
+    return Place::turn;
+  }
   const bool early = turns_.is_early(start.arrival);
   if (early && turns_.previous() != nullptr) return Place::previous;
   // It answers a turn of before the capture.
@@ -66,7 +72,7 @@ Place ApplicationData::place_of_response(const Start& start, std::uint16_t lengt
 Place ApplicationData::place_of_stray(Role role, const Start& start, std::uint64_t bytes, bool missing) {
   if (role == Role::request) {
     // An alert alone, or the like, is no request.
-    const bool begins = turns_.may_begin(start.arrival, missing);
+    const bool begins = turns_.may_begin(start.arrival, start.offset, missing);
     if (begins && bytes <= kRecordHeaderBytes + kKeyUpdateLength) return Place::nothing;
     if (begins) begin_turn(start, nullptr);
     turns_.present()->outcome = http::Outcome::gap;  // it may hide a turn
