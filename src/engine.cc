@@ -186,7 +186,8 @@ class Engine::Dispatcher {
     if (engine_.options_.tcp) {
       if (!connection.client_known) connection.set_client(client);
       if (!is_wanted(connection)) return drop(connection);
-      const bool from_start = connection.streams[0].at_start() && connection.streams[1].at_start();
+      const Side server = other(connection.client);
+      const bool from_start = connection.stream(connection.client).at_start() && connection.stream(server).next == 0;
       return attach(connection, new tcp::Conversation(connection, pool_, from_start), kTcp, sender, arrival);
     }
     const Stream& stream = connection.stream(sender);

@@ -220,12 +220,12 @@ TEST_CASE("turns: where they begin and how they end") {
        [](Talk& t) {
          t.open().client("ab").server("xyz").lose().client().client("abc").server("x").lose().client().close();
        },
-       "2/3 +1 gap -3\n3/1 +1 gap -1\n"},
+       "2/3 +2 gap -3\n3/1 +2 gap -1\n"},
       {"an answer's beginning lost",
        [](Talk& t) {
          t.open().client("ab").server("xyz").lose().server("vw").client().client("a").server("b").close();
        },
-       "2/5 +1 gap -3\n1/1 +1 complete\n"},
+       "2/5 +2 gap -3\n1/1 +1 complete\n"},
       {"an answer's end lost",
        [](Talk& t) {
          t.open().client("ab").server("vw").server("xyz").lose().client().client("a").server("b").close();

@@ -1,6 +1,7 @@
 #include "tls/conversation.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace wirelap::tls {
@@ -19,8 +20,14 @@ constexpr std::uint16_t kAes128Ccm8 = 0x1305;
 bool at_start(const Stream& stream) { return stream.next == 0; }
 
 /// Whether `bytes` begin with a record that can hold no other than a ClientHello:
-/// what stands before it in its stream was something else.
+/// what stands before it in its stream was something else. A second one comes
+/// behind a ChangeCipherSpec (RFC 8446, appendix D.4).
 bool begins_with_client_hello(Bytes bytes) {
+  constexpr std::uint8_t kChangeCipherSpec[] = {20, 3, 3, 0, 1, 1};
+  if (std::equal(std::begin(kChangeCipherSpec), std::end(kChangeCipherSpec), bytes.begin(),
+                 bytes.begin() + static_cast<std::ptrdiff_t>(std::min(bytes.size(), sizeof kChangeCipherSpec)))) {
+    bytes = bytes.subspan(sizeof kChangeCipherSpec);
+  }
   constexpr std::size_t kLeast = kRecordHeaderBytes + kHandshakeHeaderBytes + 2;
   if (bytes.size() < kLeast || bytes[0] != static_cast<std::uint8_t>(ContentType::handshake)) return false;
   const std::uint8_t* const message = bytes.data() + kRecordHeaderBytes;
@@ -129,7 +136,13 @@ void Conversation::on_begin(Role role, std::uint64_t offset) {
 
 void Conversation::on_record(Role role, ContentType type, std::uint16_t length) {
   Direction& from = direction(role);
+  const http::Exchange* const turn = data_.turns().present();
   from.place = place_of(role, type, length);
+  // The server's record in progress is the turn's before.
+  if (turn != data_.turns().present() && role == Role::request && server().parser.in_record() &&
+      server().place == Place::turn) {
+    server().place = Place::previous;
+  }
   if (type == ContentType::application_data) from.closing = false;
   count(role, kRecordHeaderBytes, 0, false);
   if (role == Role::request && from.place == Place::turn) data_.turns().present()->request.complete = false;

@@ -41,11 +41,13 @@ Place ApplicationData::place_of_response(const Start& start, std::uint16_t lengt
   }
   const http::Exchange* const turn = turns_.present();
   if (turn == nullptr && (asked.records == 0 || !is_control_length(length))) return Place::nothing;
-  if (!is_control_length(length) && asked.records == 0 && turns_.is_unasked(start.arrival)) {
-    settle_response(true);
-    turns_.begin_unasked(start.arrival, start.offset).host = session_.host;
-    name_present();
-    return Place::turn;
+  if (!is_control_length(length) && asked.records == 0 && answers_missed(start.arrival)) {
+    if (answer.length != length) settle_response(true);
+    if (turns_.is_unasked(start.arrival)) {
+      turns_.begin_unasked(start.arrival, start.offset).host = session_.host;
+      name_present();
+      return Place::turn;
+    }
   }
   const bool early = turns_.is_early(start.arrival);
   if (early && turns_.previous() != nullptr) return Place::previous;
@@ -181,7 +183,8 @@ void ApplicationData::begin_first_turn(http::Exchange& turn, const Arrival& arri
   turn.tls_first = session_.first;
   turn.gap_alone = std::max(turn.gap_alone, session_.max_gap);
   turn.spent_before = spent;
-  if (!from_start_) turn.outcome = http::Outcome::gap;  // it may have begun before the capture
+  // It may have begun before the capture, or in what is lost of the handshake.
+  if (!from_start_ || (session_.holed && may_be_tls13())) turn.outcome = http::Outcome::gap;
   if (session_.holed) {
     turn.tls = kUnknownTime;
     turn.idle = kUnknownTime;

@@ -87,6 +87,10 @@ class ApplicationData {
   const Held& held(Role role) const { return held_[static_cast<int>(role)]; }
   bool may_be_tls13() const { return !session_.is_tls12(); }
   bool begins_turn(const Arrival& arrival) const;
+  /// What the server sends then answers bytes of the client that were not captured, or not yet.
+  bool answers_missed(const Arrival& arrival) const {
+    return arrival.acknowledged > connection_.stream(connection_.client).next;
+  }
   bool is_first(const http::Exchange& turn) const { return turn.number == first_number_; }
   void begin_turn(const Start& start, const Held* held);
   void begin_first_turn(http::Exchange& turn, const Arrival& arrival, const Spent& spent);
