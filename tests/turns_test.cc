@@ -261,6 +261,12 @@ TEST_CASE("turns: where they begin and how they end") {
          t.client(kFinished12).server(kFinished12).client(record(23, 30)).server(record(23, 40)).close();
        },
        "8/1 +1 complete\ntls 35/45 +1 complete\n"},
+      {"TLS at once after asking for it (MySQL)",
+       [](Talk& t) {
+         t.open().server("8.0").client("ssl").client(kClientHello).server(kServerHello);
+         t.client(kFinished12).server(kFinished12).client(record(23, 30)).server(record(23, 40)).close();
+       },
+       "0/3 +1 complete\ntls 35/45 +1 complete\n"},
       {"TLS after words in clear (RFC 3207)",
        [](Talk& t) {
          t.open().server("220 x\r\n").client("STARTTLS\r\n").server("220 go\r\n").client(kClientHello);

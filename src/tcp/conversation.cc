@@ -102,9 +102,10 @@ void Conversation::end_turns(http::Outcome outcome, Nanos time) {
 }
 
 void Conversation::yield(Nanos time) {
-  if (settled_) return end(http::Outcome::closed, time);
-  if (turns_.present() != nullptr) turns_.discard_present(time);
-  over_ = true;
+  // What asked for the change without waiting for a word (MySQL's SSLRequest) is no turn either.
+  const http::Exchange* const turn = turns_.present();
+  if (turn != nullptr && (!settled_ || !turn->response.begun)) turns_.discard_present(time);
+  end(http::Outcome::closed, time);
 }
 
 bool Conversation::may_change(Role role) const {
