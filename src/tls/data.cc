@@ -15,7 +15,7 @@ constexpr bool is_control_length(std::uint16_t length) { return length == kAlert
 /// Whether what the client sends with `arrival` begins a turn: it had a byte of the answer to the last one.
 bool ApplicationData::begins_turn(const Arrival& arrival) const {
   const Held& answer = held(Role::response);
-  return turns_.begins(arrival, answer.records == 1 ? answer.message.begin : Stream::kNever);
+  return turns_.begins(arrival, answer.records == 1 ? answer.start.offset : Stream::kNever);
 }
 
 Place ApplicationData::place_of_request(const Start& start, std::uint16_t length) {
@@ -36,7 +36,7 @@ Place ApplicationData::place_of_response(const Start& start, std::uint16_t lengt
   Held& answer = held(Role::response);
   const Held& asked = held(Role::request);
   if (!is_control_length(length) && !drop_key_updates() && asked.records != 0 &&
-      start.arrival.acknowledged > asked.message.begin) {
+      start.arrival.acknowledged > asked.start.offset) {
     commit(Role::request);
   }
   const http::Exchange* const turn = turns_.present();
@@ -124,9 +124,7 @@ void ApplicationData::settle() {
 
 Place ApplicationData::hold(Role role, const Start& start, std::uint16_t length) {
   const Spent spent = connection_.timing->spent_until(start.arrival.time, connection_.client);
-  held(role) = {1, length, start.arrival, {}, connection_.counts, spent};
-  held(role).message.first = start.arrival.time;
-  held(role).message.begin = start.offset;
+  held(role) = {1, length, start, 0, 0, kUnknownTime, connection_.counts, spent};
   return Place::held;
 }
 
@@ -137,21 +135,21 @@ bool ApplicationData::holds(Role role, std::uint16_t length) const {
 /// What is held is application data.
 void ApplicationData::commit(Role role) {
   Held& data = held(role);
-  if (role == Role::request && begins_turn(data.arrival)) {
+  if (role == Role::request && begins_turn(data.start.arrival)) {
     const http::Exchange* const turn = turns_.present();
     // A control record of the server before it is data of the turn before.
     if (turn != nullptr && !turn->response.begun && held(Role::response).records != 0) commit(Role::response);
-    begin_turn({data.message.begin, data.arrival}, &data);
+    begin_turn(data.start, &data);
   }
   data.records = 0;
   http::Exchange* const turn = turns_.present();
   if (turn == nullptr) return;
-  if (role == Role::response) begin_response({data.message.begin, data.arrival});
+  if (role == Role::response) begin_response(data.start);
   http::Message& to = turn->message(role);
-  to.bytes += data.message.bytes;
-  to.body_bytes += data.message.body_bytes;
-  to.last = data.message.last;
-  turn->last_frame = std::max(turn->last_frame, data.arrival.frame);
+  to.bytes += data.bytes;
+  to.body_bytes += data.body_bytes;
+  to.last = data.last;
+  turn->last_frame = std::max(turn->last_frame, data.start.arrival.frame);
 }
 
 void ApplicationData::begin_turn(const Start& start, const Held* held) {
@@ -204,10 +202,10 @@ void ApplicationData::begin_response(const Start& start) {
 void ApplicationData::count(Role role, Place place, const Arrival& arrival, std::uint64_t bytes, std::uint64_t body,
                             bool missing) {
   if (place == Place::held) {
-    http::Message& message = held(role).message;
-    message.bytes += bytes;
-    message.body_bytes += body;
-    message.last = arrival.time;
+    Held& data = held(role);
+    data.bytes += bytes;
+    data.body_bytes += body;
+    data.last = arrival.time;
     return;
   }
   http::Exchange* const turn = place == Place::turn       ? turns_.present()
@@ -220,7 +218,7 @@ void ApplicationData::count(Role role, Place place, const Arrival& arrival, std:
 
 void ApplicationData::sum_up(Nanos time) {
   const Held& answer = held(Role::response);
-  turns_.sum_up(time, answer.records != 0 && answer.message.last == time);
+  turns_.sum_up(time, answer.records != 0 && answer.last == time);
 }
 
 }  // namespace wirelap::tls

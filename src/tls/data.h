@@ -77,8 +77,9 @@ class ApplicationData {
   struct Held {
     int records = 0;
     std::uint16_t length = 0;  // of each
-    Arrival arrival;           // of the first byte
-    http::Message message;
+    Start start;               // of the first
+    std::uint64_t bytes = 0, body_bytes = 0;
+    Nanos last = kUnknownTime;  // when the latest byte was there
     TcpCounts counts;
     Spent spent;
   };
