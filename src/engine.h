@@ -1,7 +1,7 @@
 // The stages, wired: the file to read first.
 //
 //   bytes -> record (capture/) -> segment (wire/) -> stream bytes (flow/)
-//         -> messages and exchanges (http/) -> row (report/)
+//         -> messages and exchanges (http/, tls/, tcp/) -> row (report/)
 //
 // In: a capture's Input. Out: rows to a Sink, each as soon as its exchange has
 // ended. Nothing here prints, exits or throws, and nothing is global: two
@@ -26,6 +26,7 @@ namespace wirelap {
 struct EngineOptions {
   std::vector<std::uint16_t> ports;  ///< servers' ports; empty: told from the traffic
   http::Wanted wanted{};             ///< what rows have beside the usual columns
+  bool tcp = false;                  ///< turns of protocols that are not known, too
 };
 
 /// Reads captures and reports their exchanges.

@@ -44,6 +44,7 @@ usage: wirelap [OPTIONS] [CAPTURE...]     '-' or no CAPTURE on a pipe: standard 
                     x-amz-id-2, range
       --packets     add each response's inter-packet times (ndjson, json, csv)
       --connections add a record for each TCP connection
+      --tcp         also time the turns of TCP protocols that are not known
   -h, --help        this text
       --version     the version
 
@@ -99,7 +100,7 @@ void add_header(std::string_view name, CommandLine& line) {
 
 CommandLine parse_command_line(int argc, char** argv) {
   constexpr int kVersionOption = 256, kPacketsOption = 257, kHeaderOption = 258, kS3Option = 259,
-                kConnectionsOption = 260;
+                kConnectionsOption = 260, kTcpOption = 261;
   const option known[] = {{"format", required_argument, nullptr, 'f'},
                           {"output", required_argument, nullptr, 'o'},
                           {"port", required_argument, nullptr, 'p'},
@@ -107,6 +108,7 @@ CommandLine parse_command_line(int argc, char** argv) {
                           {"s3", no_argument, nullptr, kS3Option},
                           {"packets", no_argument, nullptr, kPacketsOption},
                           {"connections", no_argument, nullptr, kConnectionsOption},
+                          {"tcp", no_argument, nullptr, kTcpOption},
                           {"help", no_argument, nullptr, 'h'},
                           {"version", no_argument, nullptr, kVersionOption},
                           {nullptr, 0, nullptr, 0}};
@@ -123,6 +125,7 @@ CommandLine parse_command_line(int argc, char** argv) {
         break;
       case kPacketsOption: line.engine.wanted.steps = true; break;
       case kConnectionsOption: line.engine.wanted.connections = true; break;
+      case kTcpOption: line.engine.tcp = true; break;
       case 'h': std::fputs(kHelp, stdout); std::exit(0);
       case kVersionOption: std::puts("wirelap " WIRELAP_VERSION); std::exit(0);
       default: std::fputs("Try 'wirelap --help'.\n", stderr); std::exit(kExitUsage);

@@ -8,8 +8,9 @@ mkdir -p fixtures/golden
 rm -f fixtures/golden/*
 for capture in fixtures/*.pcap; do
   name=$(basename "$capture" .pcap)
+  case $name in tcp-*) options=--tcp ;; *) options= ;; esac
   for format in ndjson json csv table; do
-    "$program" --format $format "$capture" > "fixtures/golden/$name.$format" 2>/dev/null
+    "$program" $options --format $format "$capture" > "fixtures/golden/$name.$format" 2>/dev/null
   done
   python3 tests/oracle/classic.py "$capture" --port 80 --port 4568 --port 8080 > "fixtures/golden/$name.classic"
 done

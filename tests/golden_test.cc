@@ -36,6 +36,9 @@ std::string program() {
   return path != nullptr ? path : "build/wirelap";
 }
 
+/// Those made for --tcp are named so.
+bool wants_tcp(const fs::path& fixture) { return fixture.stem().string().starts_with("tcp-"); }
+
 /// The ndjson of a capture that comes through a pipe, `piece` bytes a write.
 std::string through_pipe(const std::string& capture, const std::string& name, std::size_t piece) {
   int ends[2];
@@ -52,7 +55,9 @@ std::string through_pipe(const std::string& capture, const std::string& name, st
   const auto sink = make_sink(Format::ndjson, output, wanted);
   Input input({});
   input.attach(ends[0]);
-  Engine({}, *sink).run(input, name);
+  EngineOptions options;
+  options.tcp = wants_tcp(name);
+  Engine(options, *sink).run(input, name);
   writer.join();
   ::close(ends[0]);
   return std::string(output.text());
@@ -65,6 +70,7 @@ TEST_CASE("each fixture in each format is as its golden file has it") {
       CAPTURE(fixture);
       CAPTURE(format);
       std::vector<std::string> command{program(), "--format", format, fixture.string()};
+      if (wants_tcp(fixture)) command.push_back("--tcp");
       if (format == "classic") {
         for (const char* const port : {"80", "4568", "8080"}) command.insert(command.end(), {"--port", port});
       }

@@ -45,7 +45,9 @@ TEST_CASE("times add up on every fixture and scenario") {
     Adder adder;
     Input input({});
     REQUIRE(input.open(entry.path()) == 0);
-    Engine({}, adder).run(input, entry.path());
+    EngineOptions options;
+    options.tcp = true;
+    Engine(options, adder).run(input, entry.path());
     CHECK(adder.rows > 0);
     ++captures;
   }

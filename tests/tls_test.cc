@@ -402,7 +402,7 @@ TEST_CASE("holes: what is missing is counted, and the turn goes on") {
   SUBCASE("the client's end of the handshake") {
     Talk talk;
     talk.full13().miss(Role::request, 58).client(data(100)).server(data(700));
-    CHECK(talk.end() == "105/705 complete\n");
+    CHECK(talk.end() == "105/705 gap\n");
     CHECK(talk.exchange(0).tls == kUnknownTime);
     CHECK(talk.exchange(0).idle == kUnknownTime);
   }
@@ -424,14 +424,19 @@ TEST_CASE("what is not TLS") {
   Talk talk;
   talk.client(kClientHelloRecord).server(bytes_of("HTTP/1.1 400 Bad Request\r\n\r\n"));
   CHECK(talk.conversation().is_not_tls());
-  Connection connection;
-  connection.set_client(Side::low);
-  CHECK_FALSE(Conversation::may_begin(connection, Side::low, bytes_of("GET / HTTP/1.1\r\n")));
-  CHECK_FALSE(Conversation::may_begin(connection, Side::low, data(100)));
-  CHECK_FALSE(Conversation::may_begin(connection, Side::high, kClientHelloRecord));
-  CHECK(Conversation::may_begin(connection, Side::high, kServerHello13));
-  CHECK(Conversation::may_begin(connection, Side::low, kClientHelloRecord));
-  CHECK(Conversation::may_begin(connection, Side::low, Bytes(kClientHelloRecord).first(1)));
+  using Beginning = Conversation::Beginning;
+  const auto begins = [](Side sender, Bytes bytes) {
+    Connection connection;
+    connection.set_client(Side::low);
+    for (Stream& stream : connection.streams) stream.from_syn = true;
+    return Conversation::may_begin(connection, sender, bytes, Side::low);
+  };
+  CHECK(begins(Side::low, bytes_of("GET / HTTP/1.1\r\n")) == Beginning::none);
+  CHECK(begins(Side::low, data(100)) == Beginning::none);
+  CHECK(begins(Side::high, kClientHelloRecord) == Beginning::none);
+  CHECK(begins(Side::high, kServerHello13) == Beginning::server_hello);
+  CHECK(begins(Side::low, kClientHelloRecord) == Beginning::client_hello);
+  CHECK(begins(Side::low, Bytes(kClientHelloRecord).first(1)) == Beginning::client_hello);
 }
 
 }  // namespace

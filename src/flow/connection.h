@@ -54,6 +54,8 @@ struct Offer {
 /// What the consumer of a connection's bytes keeps with it. Owned by the consumer.
 struct Attachment {
   std::uint8_t kind = 0;  ///< which of the consumer's kinds it is
+  Side began_by{};        ///< who sent its first bytes
+  Arrival began;          ///< of these
 
  protected:
   ~Attachment() = default;
@@ -79,6 +81,7 @@ struct Connection {
   bool client_known = false;            ///< by SYN or SYN-ACK, or by what the consumer saw
   bool closed = false;                  ///< both FINs or a reset: what still comes is not its data
   bool ignored = false;                 ///< the consumer wants none of its bytes; its own to set
+  bool greeted = false;                 ///< the server spoke first, nothing that is known; the consumer's own to set
   bool gone = false;                    ///< its late packets are counted, too, and its consumer knows
   bool has_ender = false;               ///< FIN or RST was seen
   Side ender = Side::low;               ///< who sent the first FIN, or the RST where that ended it

@@ -105,6 +105,12 @@ class Timing {
   /// The right edge of the window that `sender` has had so far.
   void set_allowed(Side sender, std::uint64_t edge, Nanos time) { direction(sender).allowed.reach(edge, time, 0); }
 
+  /// The server speaks first: all has waited for it since the handshake was over, at `time`.
+  void begin_with_server(Side client, Nanos time) {
+    ledger_.until = time;
+    mover_ = client;
+  }
+
   /// A packet of `sender`, with or without payload, that is no copy.
   void note_packet(Side sender, const PacketMark& mark);
 

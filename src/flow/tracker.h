@@ -256,14 +256,16 @@ class Tracker {
             segment.ip.version == 4, segment.time};
   }
 
-  static Timing& timing_of(Connection& connection) {
-    if (connection.timing == nullptr) begin_timing(connection);
+  static Timing& timing_of(Connection& connection, Side sender) {
+    if (connection.timing == nullptr) begin_timing(connection, sender);
     return *connection.timing;
   }
 
-  static void begin_timing(Connection& connection) {
+  static void begin_timing(Connection& connection, Side sender) {
     connection.timing = std::make_unique<Timing>();
     Timing& timing = *connection.timing;
+    const Nanos opened = connection.handshake.ack;
+    if (opened != kUnknownTime && sender != connection.client) timing.begin_with_server(connection.client, opened);
     for (const Side side : {Side::low, Side::high}) {
       if (connection.last_packets[index(side)].time != kUnknownTime) {
         timing.note_packet(side, connection.last_packets[index(side)]);
@@ -336,7 +338,7 @@ class Tracker {
                            stream.ahead->has_no_hole_after(static_cast<std::uint64_t>(std::max<std::int64_t>(end, 0)));
     const Placed placed{sender, begin,     stream.next, stream.acknowledged,
                         hole,   fills_all, pushed,      connection.last_packets[index(sender)]};
-    if (timing_of(connection).take_data(placed, connection.client, connection.counts)) {
+    if (timing_of(connection, sender).take_data(placed, connection.client, connection.counts)) {
       consumer_.on_sent_again(connection, sender, static_cast<std::uint64_t>(std::max<std::int64_t>(begin, 0)),
                               arrival);
     }

@@ -333,6 +333,11 @@ void Conversation::on_garbage(Role role) {
   if (current(role) == nullptr) return;
   Exchange& exchange = *current(role);
   current(role) = nullptr;
+  // Before the request has a start line neither of them is HTTP.
+  if (role == Role::response && requesting_ == &exchange && exchanges_.count() == 1) {
+    requests_.reveal_start_line(*this);
+    if (exchange.method.empty()) return give_up();
+  }
   note_loss(role, &exchange);
   // An answer that cannot be read is one all the same.
   if (role == Role::response && exchange.request.begun) {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 
 #include "flow/connection.h"
 #include "flow/stream.h"
@@ -48,6 +49,14 @@ class Conversation : public Attachment {
 
   /// True when what was taken for HTTP turned out to be something else.
   bool is_not_http() const { return exchanges_.count() == 0 && responses_.lost(); }
+
+  /// True while all that came may be HTTP's first request, or not.
+  bool is_undecided() const {
+    return exchanges_.count() == 1 && requesting_ != nullptr && !requesting_->response.begun &&
+           requests_.is_undecided();
+  }
+  /// What was undecided is no HTTP.
+  void give_up() { exchanges_.discard(*std::exchange(requesting_, nullptr)); }
 
  private:
   friend class Parser;  // calls the events below

@@ -27,6 +27,13 @@ class Exchanges {
   Exchanges(const Connection& connection, ExchangePool& pool)
       : connection_(connection), pool_(pool), previous_end_(connection.handshake.ack) {}
 
+  /// Numbers and times go on from those of `before`, the same connection's, whose
+  /// protocol has changed.
+  void go_on(const Exchanges& before) {
+    count_ = before.count_;
+    previous_end_ = before.previous_end_;
+  }
+
   /// Begins an exchange with bytes that came with `arrival`.
   Exchange& open(const Arrival& arrival);
 

@@ -116,6 +116,8 @@ class Parser {
   bool lost() const { return state_ == State::lost; }
   /// Between two messages.
   bool idle() const { return state_ == State::idle; }
+  /// What has begun may be a message: not even its method or version is there.
+  bool is_undecided() const { return state_ == State::head && looks_like_start(head_, role_) == Likeness::maybe; }
 
   /// Whether `bytes`, from the middle of a stream, begin with a message of `role`:
   /// its whole start line.

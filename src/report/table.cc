@@ -32,21 +32,7 @@ std::string describe_cause(const http::Exchange& exchange, const Handshake& hand
   return std::string(name_of(cause)) + " " + std::to_string(static_cast<int>(share * 100 + 0.5)) + "%";
 }
 
-/// Method, host and target in at most `width` columns, with the outcome before
-/// them where it is a bad one. The host goes first where all does not fit.
-std::string describe_request(const http::Exchange& exchange, std::size_t width) {
-  std::string start;
-  if (exchange.outcome != http::Outcome::complete) start = "[" + std::string(name_of(exchange.outcome)) + "] ";
-  if (exchange.protocol == http::Protocol::tls) return fit_text(start + "TLS " + exchange.host, width);
-  const bool is_tunnel = exchange.protocol == http::Protocol::websocket || exchange.protocol == http::Protocol::tunnel;
-  if (exchange.method.empty() && !is_tunnel) return start + "(not captured)";
-  start += (is_tunnel ? std::string(name_of_protocol(exchange)) : exchange.method) + " ";
-  // An absolute target (RFC 9112, section 3.2.2) names the host itself.
-  const bool wants_host = exchange.target.starts_with('/');
-  const bool fits = start.size() + exchange.host.size() + exchange.target.size() <= width;
-  return fit_text(start + (wants_host && fits ? exchange.host : "") + exchange.target, width);
-}
-
+/// Address and port.
 std::string describe_endpoint(const FlowKey& key, Side side) {
   Output text(-1);
   const bool is_ipv6 = key.tag >> 26 != 0;
@@ -56,6 +42,27 @@ std::string describe_endpoint(const FlowKey& key, Side side) {
   text.put(':');
   text.put_integer(key.ports[index(side)]);
   return std::string(text.text());
+}
+
+/// Method, host and target in at most `width` columns, with the outcome before
+/// them where it is a bad one. The host goes first where all does not fit.
+std::string describe_request(const Row& row, std::size_t width) {
+  const http::Exchange& exchange = row.exchange;
+  std::string start;
+  if (exchange.outcome != http::Outcome::complete) start = "[" + std::string(name_of(exchange.outcome)) + "] ";
+  const bool is_tls = exchange.protocol == http::Protocol::tls;
+  if (is_tls || exchange.protocol == http::Protocol::tcp) {
+    const std::string server =
+        exchange.host.empty() ? describe_endpoint(row.connection.key, other(row.connection.client)) : exchange.host;
+    return fit_text(start + (is_tls ? "TLS " : "TCP ") + server, width);
+  }
+  const bool is_tunnel = exchange.protocol == http::Protocol::websocket || exchange.protocol == http::Protocol::tunnel;
+  if (exchange.method.empty() && !is_tunnel) return start + "(not captured)";
+  start += (is_tunnel ? std::string(name_of_protocol(exchange)) : exchange.method) + " ";
+  // An absolute target (RFC 9112, section 3.2.2) names the host itself.
+  const bool wants_host = exchange.target.starts_with('/');
+  const bool fits = start.size() + exchange.host.size() + exchange.target.size() <= width;
+  return fit_text(start + (wants_host && fits ? exchange.host : "") + exchange.target, width);
 }
 
 std::string describe_count(std::uint64_t count, const char* singular, const char* plural) {
@@ -153,7 +160,7 @@ void TableSink::write(const Row& row) {
   constexpr std::size_t kAfterNumber = 1 + 5 * 7 + kCauseWidth + 1 + 6 + 4;
   const std::size_t used = std::max(number.size(), kNumberWidth) + kAfterNumber;
   const bool bad = exchange.outcome != http::Outcome::complete;
-  const std::string request = describe_request(exchange, style_.columns - used);
+  const std::string request = describe_request(row, style_.columns - used);
   if (style_.colour && bad) output_.put(kRed);
   output_.put(request);
   if (style_.colour && bad) output_.put("\x1b[0m");

@@ -46,6 +46,18 @@ inline bool is_record_header(const std::uint8_t* header, std::size_t have) {
   return length <= kMaxRecordLength && (length > 0 || may_be_empty);
 }
 
+/// Whether `bytes` are whole records, one after the other, and the first one of
+/// application data: nothing else looks so by chance.
+inline bool are_data_records(Bytes bytes) {
+  if (bytes.empty() || bytes[0] != static_cast<std::uint8_t>(ContentType::application_data)) return false;
+  while (bytes.size() > kRecordHeaderBytes && is_record_header(bytes.data(), bytes.size())) {
+    const std::size_t length = kRecordHeaderBytes + load_be16(bytes.data() + 3);
+    if (bytes[1] != 3 || bytes[2] == 0 || length > bytes.size()) return false;
+    bytes = bytes.subspan(length);
+  }
+  return bytes.empty();
+}
+
 /// Parses the records of one role's stream. `Handler` has:
 ///   void on_begin(Role, std::uint64_t offset)  at a record's first byte, which has this offset in its stream
 ///   void on_record(Role, ContentType, std::uint16_t length)  its header is whole; `length` bytes follow
@@ -55,8 +67,9 @@ inline bool is_record_header(const std::uint8_t* header, std::size_t have) {
 ///   void on_stray(Role, std::uint64_t offset, std::uint64_t count, bool missing)  bytes passed over while lost
 class RecordParser {
  public:
-  /// The first byte fed has offset `offset` in its stream, and is a record's first.
-  RecordParser(Role role, std::uint64_t offset) : offset_(offset), role_(role) {}
+  /// The first byte fed has offset `offset` in its stream; `in_sync`: it is a record's first.
+  RecordParser(Role role, std::uint64_t offset, bool in_sync = true)
+      : offset_(offset), state_(in_sync ? State::header : State::lost), role_(role) {}
 
   /// Takes the stream's next bytes.
   template <class Handler>
@@ -150,7 +163,7 @@ class RecordParser {
   std::uint64_t begin_ = 0;
   std::size_t have_ = 0;    // bytes of the header so far
   std::uint16_t left_ = 0;  // bytes of the fragment to come
-  State state_ = State::header;
+  State state_;
   Role role_;
   std::uint8_t header_[kRecordHeaderBytes] = {};
 };

@@ -1,0 +1,93 @@
+// tcp: the turns of one connection whose protocol is not known, as exchanges.
+//
+// In: how many bytes of both streams came, with their arrivals, and holes. Out:
+// exchanges: each is a turn, the client's bytes and what the server sent then.
+// The bytes themselves are not looked at.
+//
+// A server that speaks first (MySQL, SMTP, SSH) has the first turn to itself:
+// its request is empty and was sent when the TCP handshake was over. What the
+// client sends before it had a byte of the greeting belongs to that turn, too.
+//
+// What a client says last and closes at once, without the time for an answer, is
+// a goodbye (PostgreSQL's Terminate, MySQL's Quit) and no turn.
+//
+// A capture that begins inside the connection shows no beginning of its first
+// turn: that one is a gap.
+#pragma once
+
+#include <cstdint>
+
+#include "flow/connection.h"
+#include "flow/stream.h"
+#include "http/turns.h"
+
+namespace wirelap::tcp {
+
+using http::Role;
+
+class Conversation : public Attachment {
+ public:
+  /// TLS may begin after words in clear up to this offset in the client's stream.
+  static constexpr std::uint64_t kMaxBeforeTls = 64 * 1024;
+
+  /// `connection` and `pool` outlive the conversation. `from_start`: what comes
+  /// is the connection's first; else it may still turn out to be a known protocol's.
+  Conversation(const Connection& connection, http::ExchangePool& pool, bool from_start);
+
+  /// The next bytes of the stream of `role`.
+  void feed(Role role, const Chunk& chunk, const Arrival& arrival);
+
+  /// The stream's next `count` bytes are `missing` from the capture, or were not kept.
+  void skip(Role role, std::uint64_t count, bool missing, const Arrival& arrival);
+
+  /// The stream has ended with FIN.
+  void finish(Role role, const Arrival& arrival);
+
+  /// Nothing more comes; the last exchange ends with `outcome`, unless it was over.
+  void end(http::Outcome outcome, Nanos time);
+
+  /// `count` bytes of the stream of `role` from `offset` on, which came before the
+  /// conversation began, with `arrival`.
+  void take_back(Role role, std::uint64_t offset, std::uint64_t count, const Arrival& arrival) {
+    take(role, offset, {count, 0}, arrival);
+  }
+
+  /// From here on the connection's bytes are a known protocol's. What was open
+  /// ends, or was none where that protocol may have been spoken before.
+  void yield(Nanos time);
+
+  /// Bytes of which the count is enough.
+  std::uint64_t skippable(Role role) const;
+
+  /// Whether the next bytes of `role` may yet begin TLS or, unless it is settled, any protocol that is known.
+  bool may_change(Role role) const;
+  bool is_settled() const { return settled_; }
+
+  /// Where its exchanges begin and end up.
+  http::Exchanges& exchanges() { return turns_.exchanges(); }
+
+ private:
+  struct Amount {
+    std::uint64_t bytes, missing;
+  };
+  void take(Role role, std::uint64_t offset, Amount amount, const Arrival& arrival);
+  void count(http::Exchange* turn, Role role, Amount amount, const Arrival& arrival);
+  http::Exchange* turn_of_request(const Arrival& arrival, std::uint64_t offset);
+  http::Exchange* turn_of_response(const Arrival& arrival, std::uint64_t offset);
+  void begin_late(const Arrival& arrival);
+  bool is_goodbye(const Arrival& fin) const;
+  void end_turns(http::Outcome outcome, Nanos time);
+  const Stream& stream(Role role) const {
+    return connection_.stream(role == Role::request ? connection_.client : other(connection_.client));
+  }
+
+  const Connection& connection_;
+  http::Turns turns_;
+  bool from_start_;  // its beginning was captured
+  bool settled_;     // no other protocol's bytes were taken for turns
+  bool closing_ = false;
+  bool goodbye_ = false;  // the client did not wait for an answer to what it sent last
+  bool over_ = false;
+};
+
+}  // namespace wirelap::tcp
