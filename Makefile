@@ -104,9 +104,9 @@ BENCH_TOOLS := $(BENCH)/generate $(BENCH)/measure $(BENCH)/walk \
 bench: $(BENCH_TOOLS)
 	python3 bench/run.py $(BUILD) $(if $(BENCH_SIZE),--size $(BENCH_SIZE)) $(if $(BASE),--base $(BASE)) $(BENCH_ARGS)
 bench-peers: $(BENCH_TOOLS)
-	python3 bench/peers.py $(BUILD)
+	python3 bench/peers.py $(BUILD) $(BENCH_ARGS)
 bench-scale: $(BENCH_TOOLS)
-	python3 bench/scale.py $(BUILD)
+	python3 bench/scale.py $(BUILD) $(BENCH_ARGS)
 
 static: $(BUILD)/static/wirelap
 

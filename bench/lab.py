@@ -17,6 +17,10 @@ def parse_size(text):
     return int(float(text.rstrip("KMG")) * unit)
 
 
+def show_bytes(count):
+    return "%g GB" % (count / 1e9) if count >= 1e9 else "%g MB" % (count / 1e6)
+
+
 def read_totals(path):
     with open(path) as lines:
         return {name: int(value) for name, value in (line.split("\t") for line in lines)}

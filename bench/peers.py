@@ -51,7 +51,7 @@ def main():
                 if name == "tshark" and number > 0:
                     continue
                 with tempfile.TemporaryDirectory() as folder:
-                    run = bench.measure([part.format(capture=path, folder=folder) for part in command])
+                    run = bench.measure(["sh", "-c", 'exec "$@" 2> /dev/null', "sh"] + [part.format(capture=path, folder=folder) for part in command])
                 seconds, kib = best.get((name, kind), (run.wall, 0))
                 best[name, kind] = (min(seconds, run.wall), max(kib, run.kib))
     rows = []
@@ -60,7 +60,7 @@ def main():
         row = ["%s%s (`%s`)" % (name, version, how)]
         for kind in kinds:
             seconds, kib = best[name, kind]
-            row += ["%.2f s" % seconds, "%.0f x" % (seconds / best["wirelap", kind][0]), "%.0f MiB" % (kib / 1024)]
+            row += ["%.2f s" % seconds, "%.1f" % (seconds / best["wirelap", kind][0]), "%.0f MiB" % (kib / 1024)]
         rows.append(row)
     print("Best of %d runs in turn (tshark: one), captures in the page cache, output dropped; %d processors.\n" %
           (arguments.rounds, os.cpu_count()))

@@ -11,14 +11,19 @@ import subprocess
 
 import lab
 
-SERIES = [
-    ("size", "capture, GB", "mix traffic, 64 connections at once",
-     [(str(gigabytes), ["--kind", "mix", "--bytes", "%dG" % gigabytes]) for gigabytes in (1, 4, 16)]),
-    ("flows", "connections at once", "1 GB of short exchanges",
-     [(str(flows), ["--kind", "wide", "--bytes", "1G", "--flows", str(flows)]) for flows in (10**3, 10**4, 10**5, 10**6)]),
-    ("loss", "lost and overtaken, %", "1 GB of responses of 8 to 500 kB",
-     [(loss, ["--kind", "lossy", "--bytes", "1G", "--loss", loss]) for loss in ("0", "0.1", "1", "5")]),
-]
+
+def series(unit):
+    """Each: name, axis, what; then its points, a label with the generator's options."""
+    most_flows = min(10**6, unit // 1000)
+    flows = [10**power for power in range(3, 7) if 10**power <= most_flows]
+    return [
+        ("size", "times %s" % lab.show_bytes(unit), "mix of traffic, 64 connections at once",
+         [(str(times), ["--kind", "mix", "--bytes", str(times * unit)]) for times in (1, 4, 16)]),
+        ("connections", "at once", "%s of short exchanges" % lab.show_bytes(unit),
+         [(str(count), ["--kind", "wide", "--bytes", str(unit), "--flows", str(count)]) for count in flows]),
+        ("loss", "% lost, as many overtaken", "%s of responses of 8 to 500 kB" % lab.show_bytes(unit),
+         [(loss, ["--kind", "lossy", "--bytes", str(unit), "--loss", loss]) for loss in ("0", "0.1", "1", "5")]),
+    ]
 
 
 def measure(bench, options, rounds):
@@ -58,7 +63,7 @@ def plot(results):
             parts.append(text % (x + step / 2, base - bar - 4, middle, "%.0f ns" % cost))
             parts.append(text % (x + step / 2, base + 15, middle, label))
             parts.append(text % (x + step / 2, base + 29, middle + ' fill="#666"', "%.0f MiB" % mebibytes))
-        parts.append(text % (x0, base + 45, ' fill="#666"', axis + "; peak memory"))
+        parts.append(text % (x0, base + 45, ' fill="#666"', axis + "; memory at its peak"))
     whole = '<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" font-family="sans-serif">' % (
         width * len(results) + 20, height + 4)
     background = '<rect width="100%" height="100%" fill="white"/>'
@@ -69,16 +74,17 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("build")
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--unit", default="1G", help="the size of most captures; the largest is 16 times as large")
     arguments = parser.parse_args()
     bench = lab.Lab(arguments.build)
     results = []
     rows = []
-    for name, axis, what, points in SERIES:
+    for name, axis, what, points in series(lab.parse_size(arguments.unit)):
         measured = []
         for label, options in points:
             totals, seconds, mebibytes = measure(bench, options, arguments.rounds)
             measured.append((label, totals, seconds, mebibytes))
-            rows.append(["%s: %s %s" % (what, label, axis), "%.2f" % (totals["bytes"] / 1e9),
+            rows.append(["%s: %s %s" % (name, label, axis), "%.2f" % (totals["bytes"] / 1e9),
                          "%.2f" % (totals["packets"] / 1e6), "%.2f" % seconds,
                          "%.0f" % (seconds / totals["packets"] * 1e9), "%.1f" % mebibytes])
         results.append((name, axis, what, measured))
