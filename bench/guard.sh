@@ -2,7 +2,7 @@
 # Holds the instructions that a packet costs, stage by stage, against those in
 # instructions.tsv: more than 3 % above is an error. Each stage has all before it.
 # usage: bench/guard.sh FOLDER 'COMPILER AND FLAGS' [accept]
-#   FOLDER holds the programs `generate` and `stages`; captures and counts go there, too.
+#   FOLDER holds the programs `generate` and `stages`.
 set -eu
 folder=$1
 compiler=$2
@@ -12,9 +12,8 @@ held=$here/instructions.tsv
 
 command -v valgrind > /dev/null || { echo "guard: skipped, valgrind is not installed"; exit 0; }
 
-work=$folder/guard
-rm -rf "$work"
-mkdir -p "$work"
+work=$(mktemp -d "$folder/guard.XXXXXX")
+trap 'rm -rf "$work"' EXIT
 make_capture() { # NAME BYTES [FLOWS]
   "$folder/generate" --kind "$1" --bytes "$2" ${3:+--flows "$3"} --output "$work/$1.pcap"
 }
