@@ -18,6 +18,7 @@ LIBRARY  := $(filter-out src/main.cc,$(wildcard src/*.cc src/*/*.cc))
 TESTS    := $(wildcard tests/*.cc)
 
 .PHONY: all demo test lint static install lab lab-score golden captures clean help
+.PHONY: bench bench-peers bench-scale bench-accept bench-guard bench-allocations
 all: $(BUILD)/wirelap
 
 help:
@@ -32,6 +33,10 @@ help:
 #: make lab-score              holds the causes against the lab's truth, from fixtures/causes
 #: make golden                 rewrites the expected outputs in fixtures/golden
 #: make captures CAPTURES=DIR  compares with tshark's counts and Zeek's logs
+#: make bench BENCH_SIZE= BASE= speed beside bare walks, libpcap and the program BASE
+#: make bench-peers            the same beside tcptrace, tshark, httpry, zeek, tcpflow
+#: make bench-scale            cost by size, flows and loss: a table and a plot
+#: make bench-accept           holds today's instruction counts
 #: make clean                  removes build/
 
 # A flavour is a folder of its own: $(BUILD)/FLAVOUR/, with its own flags.
@@ -63,7 +68,8 @@ demo: $(BUILD)/wirelap
 	$(BUILD)/wirelap --format table fixtures/s3-session.pcap
 
 # A suite runs its own flavour of the program: WIRELAP tells which.
-test: $(BUILD)/sanitized/run-tests $(BUILD)/sanitized/wirelap $(BUILD)/release/run-tests $(BUILD)/wirelap lint
+test: $(BUILD)/sanitized/run-tests $(BUILD)/sanitized/wirelap $(BUILD)/release/run-tests $(BUILD)/wirelap lint \
+  bench-allocations bench-guard
 	WIRELAP=$(BUILD)/sanitized/wirelap $(BUILD)/sanitized/run-tests
 	WIRELAP=$(BUILD)/wirelap $(BUILD)/release/run-tests
 	tests/commands.sh $(BUILD)/wirelap
@@ -71,6 +77,36 @@ test: $(BUILD)/sanitized/run-tests $(BUILD)/sanitized/wirelap $(BUILD)/release/r
 
 lint:
 	tests/lint.sh
+
+# What is measured is built as the program is released.
+BENCH := $(BUILD)/bench
+-include $(patsubst %.cc,$(BUILD)/release/%.d,$(wildcard bench/*.cc))
+.SECONDARY: $(patsubst %.cc,$(BUILD)/release/%.o,$(wildcard bench/*.cc))
+
+$(BENCH)/stages $(BENCH)/allocations: $(patsubst %.cc,$(BUILD)/release/%.o,$(LIBRARY))
+$(BENCH)/libpcap: LINK := -lpcap
+$(BENCH)/%: $(BUILD)/release/bench/%.o
+	@mkdir -p $(@D)
+	@echo link $@
+	@$(CXX) $(CXXFLAGS) $(RELEASE) -o $@ $^ $(LDFLAGS) $(LINK)
+
+bench-guard: $(BENCH)/generate $(BENCH)/stages
+	@bench/guard.sh $(BENCH) "$$($(CXX) --version | head -n 1), $(CXXFLAGS)"
+
+bench-accept: $(BENCH)/generate $(BENCH)/stages
+	@bench/guard.sh $(BENCH) "$$($(CXX) --version | head -n 1), $(CXXFLAGS)" accept
+
+bench-allocations: $(BENCH)/generate $(BENCH)/allocations
+	@bench/allocations.sh $(BENCH)
+
+BENCH_TOOLS := $(BENCH)/generate $(BENCH)/measure $(BENCH)/walk \
+  $(if $(wildcard /usr/include/pcap/pcap.h),$(BENCH)/libpcap) $(BUILD)/wirelap
+bench: $(BENCH_TOOLS)
+	python3 bench/run.py $(BUILD) $(if $(BENCH_SIZE),--size $(BENCH_SIZE)) $(if $(BASE),--base $(BASE)) $(BENCH_ARGS)
+bench-peers: $(BENCH_TOOLS)
+	python3 bench/peers.py $(BUILD) $(BENCH_ARGS)
+bench-scale: $(BENCH_TOOLS)
+	python3 bench/scale.py $(BUILD) $(BENCH_ARGS)
 
 static: $(BUILD)/static/wirelap
 

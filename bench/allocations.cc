@@ -1,0 +1,119 @@
+// bench: a test: a packet in order costs no allocation.
+//
+// usage: allocations CAPTURE...      captures of one connection with one long response each
+// The engine is fed through a pipe. Once it has read the first quarter of a
+// capture and asks for more, every allocation is counted until three quarters
+// are read: body packets in order and pure ACKs. Fails where there is one.
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include "engine.h"
+#include "report/sink.h"
+
+namespace {
+std::uint64_t allocations = 0;
+}
+
+// glibc's own: all of new, containers and the C library go through these.
+extern "C" {
+void* __libc_malloc(std::size_t);
+void* __libc_calloc(std::size_t, std::size_t);
+void* __libc_realloc(void*, std::size_t);
+void* malloc(std::size_t bytes) {
+  ++allocations;
+  return __libc_malloc(bytes);
+}
+void* calloc(std::size_t count, std::size_t bytes) {
+  ++allocations;
+  return __libc_calloc(count, bytes);
+}
+void* realloc(void* old, std::size_t bytes) {
+  ++allocations;
+  return __libc_realloc(old, bytes);
+}
+}
+
+namespace wirelap {
+namespace {
+
+class Counter : public Sink {
+ public:
+  void write(const Row&) override { ++count; }
+  std::uint64_t count = 0;
+};
+
+/// Fills the pipe that an engine reads, a piece whenever it has read the one before.
+class Feeder {
+ public:
+  Feeder(std::string bytes, int fd) : bytes_(std::move(bytes)), fd_(fd) {}
+
+  void feed() {
+    if (counting_from_ == 0 && at_ >= bytes_.size() / 4) {
+      counting_from_ = at_;
+      before_ = allocations;
+    }
+    if (counted_bytes_ == 0 && at_ >= bytes_.size() / 4 * 3) {
+      counted_bytes_ = at_ - counting_from_;
+      counted_ = allocations - before_;
+    }
+    const std::size_t piece = std::min<std::size_t>(kPiece, bytes_.size() - at_);
+    if (piece == 0) {
+      ::close(fd_);
+      return;
+    }
+    // A pipe holds 64 KiB, so that this does not wait.
+    const ssize_t written = ::write(fd_, bytes_.data() + at_, piece);
+    if (written > 0) at_ += static_cast<std::size_t>(written);
+  }
+
+  std::size_t counted_bytes() const { return counted_bytes_; }
+  std::uint64_t counted() const { return counted_; }
+
+ private:
+  static constexpr std::size_t kPiece = 32 << 10;
+
+  std::string bytes_;
+  int fd_;
+  std::size_t at_ = 0;
+  std::size_t counting_from_ = 0, counted_bytes_ = 0;
+  std::uint64_t before_ = 0, counted_ = 0;
+};
+
+/// Whether no allocation was made.
+bool holds(const char* path) {
+  std::ifstream file(path, std::ios::binary);
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return false;
+  Feeder feeder({std::istreambuf_iterator<char>(file), {}}, ends[1]);
+  Counter counter;
+  Engine engine({}, counter);
+  Input::Options options;
+  options.before_wait = [&feeder] { feeder.feed(); };
+  Input input(options);
+  input.attach(ends[0]);
+  const auto fault = engine.run(input, path);
+  ::close(ends[0]);
+  std::printf("allocations: %s: %llu in %zu bytes of packets in order\n", path,
+              static_cast<unsigned long long>(feeder.counted()), feeder.counted_bytes());
+  // What was not read proves nothing.
+  return !fault && counter.count != 0 && feeder.counted_bytes() != 0 && feeder.counted() == 0;
+}
+
+}  // namespace
+}  // namespace wirelap
+
+int main(int argc, char** argv) {
+  bool all = argc > 1;
+  for (int i = 1; i < argc; ++i) all = wirelap::holds(argv[i]) && all;
+  return all ? 0 : 1;
+}

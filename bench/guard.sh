@@ -1,0 +1,70 @@
+#!/bin/sh
+# Holds the instructions that a packet costs, stage by stage, against those in
+# instructions.tsv: more than 3 % above is an error. Each stage has all before it.
+# usage: bench/guard.sh FOLDER 'COMPILER AND FLAGS' [accept]
+#   FOLDER holds the programs `generate` and `stages`.
+set -eu
+folder=$1
+compiler=$2
+accept=${3:-}
+here=$(dirname "$0")
+held=$here/instructions.tsv
+
+command -v valgrind > /dev/null || { echo "guard: skipped, valgrind is not installed"; exit 0; }
+
+work=$(mktemp -d "$folder/guard.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+make_capture() { # NAME BYTES [FLOWS]
+  "$folder/generate" --kind "$1" --bytes "$2" ${3:+--flows "$3"} --output "$work/$1.pcap"
+}
+make_capture bulk 4M
+make_capture mix 3M 16
+make_capture small 800K
+make_capture wide 300K 2000
+make_capture lossy 3M 8
+make_capture chunked 3M
+make_capture tls 3M
+make_capture pipelined 1M 4
+
+dumps=
+for stage in read decode table stream message report; do
+  dumps="$dumps --dump-after=stage_$stage"
+done
+# The environment stands on the stack; without it that is the same everywhere.
+(cd "$work" && env -i PATH="$PATH" valgrind --tool=callgrind --callgrind-out-file=counts \
+  --toggle-collect='stage_*' $dumps \
+  ../stages bulk.pcap mix.pcap small.pcap wide.pcap lossy.pcap chunked.pcap tls.pcap pipelined.pcap \
+  > runs 2> log) || { cat "$work/log" >&2; exit 1; }
+
+{
+  echo "# Instructions a packet, from reading up to each stage, counted by callgrind."
+  echo "# compiler: $compiler"
+  printf 'capture\tstage\tinstructions_a_packet\n'
+  part=0
+  while read -r capture stage packets _; do
+    part=$((part + 1))
+    awk -v capture="$capture" -v stage="$stage" -v packets="$packets" '
+      /^totals:/ { printf "%s\t%s\t%.1f\n", capture, stage, $2 / packets }' "$work/counts.$part"
+  done < "$work/runs"
+} > "$work/instructions.tsv"
+
+if [ "$accept" = accept ]; then
+  cp "$work/instructions.tsv" "$held"
+  echo "guard: $held is rewritten"
+  exit 0
+fi
+same=true
+[ "$(sed -n 's/^# compiler: //p' "$held")" = "$compiler" ] || same=false
+awk -F '\t' -v same=$same '
+  /^#/ || $1 == "capture" { next }
+  NR == FNR { held[$1 FS $2] = $3; next }
+  { rows += 1; key = $1 FS $2; ratio = $3 / held[key]; delete held[key] }
+  ratio > 1.03 { printf "guard: %s up to %s: %.1f instructions a packet, held %+.1f %%\n", $1, $2, $3, (ratio - 1) * 100; worse += 1 }
+  ratio < 0.97 { better += 1 }
+  END {
+    for (key in held) { print "guard: not counted: " key; worse += 1 }
+    if (better) print "guard: " better " counts are 3 % lower or more: make bench-accept holds them"
+    if (worse && same == "false") print "guard: another compiler than the counts were made with: no error"
+    if (worse && same == "true") { print "guard: if that must be: make bench-accept"; exit 1 }
+    print "guard: " rows " counts compared"
+  }' "$held" "$work/instructions.tsv"

@@ -1,0 +1,166 @@
+// bench: runs wirelap up to each of its stages, for counting instructions.
+//
+// usage: stages CAPTURE...
+// Each capture is read once for each stage, by a function stage_NAME that runs
+// this stage and all before it; callgrind counts what is spent in each call.
+// Prints capture, stage, packets, exchanges for each call, in their order.
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <string>
+
+#include "capture/reader.h"
+#include "engine.h"
+#include "flow/table.h"
+#include "flow/tracker.h"
+#include "report/sink.h"
+#include "wire/decode.h"
+
+// The secret of the flow table's hash: the same in each run, so that counts are too.
+extern "C" ssize_t getrandom(void* buffer, std::size_t length, unsigned) {
+  std::memset(buffer, 0x5a, length);
+  return static_cast<ssize_t>(length);
+}
+
+namespace wirelap {
+namespace {
+
+struct Counts {
+  std::uint64_t packets = 0;
+  std::uint64_t exchanges = 0;
+};
+
+/// A consumer of streams that wants nothing of them.
+struct Nobody {
+  void on_packet(Connection&, Side, const Segment&) {}
+  void on_bytes(Connection&, Side, const Chunk&, const Arrival&) {}
+  void on_skipped(Connection&, Side, std::uint64_t, const Arrival&) {}
+  void on_missing(Connection&, Side, std::uint64_t, const Arrival&) {}
+  void on_sent_again(Connection&, Side, std::uint64_t, const Arrival&) {}
+  void on_unneeded(Connection&, Side) {}
+  void on_acknowledged(Connection&, Side) {}
+  void on_fin(Connection&, Side, const Arrival&) {}
+  void on_ending(Connection&, Ending, Nanos) {}
+  std::uint64_t skippable(Connection&, Side) { return 0; }
+};
+
+/// A sink that formats nothing.
+class Counter : public Sink {
+ public:
+  void write(const Row&) override { ++count; }
+  std::uint64_t count = 0;
+};
+
+template <class Take>
+Counts read_all(const char* path, Take take) {
+  Input input({});
+  if (input.open(path) != 0) return {};
+  Reader reader(input, path);
+  if (!reader.start()) return {};
+  Record record;
+  Counts counts;
+  while (reader.next(record)) {
+    take(record);
+    ++counts.packets;
+  }
+  return counts;
+}
+
+// Not inlined, cloned or renamed: callgrind knows them by name.
+#define WIRELAP_STAGE extern "C" __attribute__((noinline, used)) void
+
+}  // namespace
+
+WIRELAP_STAGE stage_read(const char* path, Counts& counts) {
+  std::uint64_t bytes = 0;
+  counts = read_all(path, [&](const Record& record) { bytes += record.bytes.size(); });
+  asm volatile("" : : "r"(bytes));
+}
+
+WIRELAP_STAGE stage_decode(const char* path, Counts& counts) {
+  Segment segment;
+  counts = read_all(path, [&](const Record& record) {
+    const Stop stop = decode(record, segment);
+    asm volatile("" : : "r"(stop), "r"(&segment) : "memory");
+  });
+}
+
+WIRELAP_STAGE stage_table(const char* path, Counts& counts) {
+  FlowTable table;
+  Segment segment;
+  counts = read_all(path, [&](const Record& record) {
+    if (decode(record, segment) != Stop::none) return;
+    Side sender;
+    bool added;
+    Connection& connection = table.find_or_add(make_flow_key(segment, sender), added);
+    connection.number = 1;
+    asm volatile("" : : "r"(&segment) : "memory");
+  });
+}
+
+WIRELAP_STAGE stage_stream(const char* path, Counts& counts) {
+  Nobody nobody;
+  Tracker<Nobody> tracker(nobody, 0);
+  Segment segment;
+  Nanos last = 0;
+  counts = read_all(path, [&](const Record& record) {
+    last = record.time;
+    if (decode(record, segment) == Stop::none) tracker.take(segment);
+  });
+  tracker.finish(last);
+}
+
+WIRELAP_STAGE stage_message(const char* path, Counts& counts) {
+  Counter counter;
+  Engine engine({}, counter);
+  Input input({});
+  if (input.open(path) != 0) return;
+  engine.run(input, path);
+  counts.exchanges = counter.count;
+}
+
+WIRELAP_STAGE stage_report(const char* path, Counts&) {
+  const int null = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
+  Output output(null);
+  const EngineOptions options;
+  const auto sink = make_sink(Format::ndjson, output, options.wanted);
+  Engine engine(options, *sink);
+  Input input({});
+  // Rows name their capture; a long folder's name must not count.
+  if (input.open(path) == 0) engine.run(input, "capture.pcap");
+  sink->finish();
+  output.flush();
+  ::close(null);
+}
+
+namespace {
+
+void run(const char* path) {
+  constexpr struct {
+    const char* name;
+    void (*stage)(const char*, Counts&);
+  } kStages[] = {{"read", stage_read},     {"decode", stage_decode},   {"table", stage_table},
+                 {"stream", stage_stream}, {"message", stage_message}, {"report", stage_report}};
+  const char* const slash = std::strrchr(path, '/');
+  std::string name = slash == nullptr ? path : slash + 1;
+  name = name.substr(0, name.find('.'));
+  Counts counts;
+  for (const auto& [stage_name, stage] : kStages) {
+    const std::uint64_t packets = counts.packets;
+    stage(path, counts);
+    if (counts.packets == 0) counts.packets = packets;
+    std::printf("%s\t%s\t%llu\t%llu\n", name.c_str(), stage_name, static_cast<unsigned long long>(counts.packets),
+                static_cast<unsigned long long>(counts.exchanges));
+  }
+}
+
+}  // namespace
+}  // namespace wirelap
+
+int main(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) wirelap::run(argv[i]);
+}
