@@ -5,7 +5,7 @@
 #include "capture/reader.h"
 #include "report/classic.h"
 #include "tls/conversation.h"
-#include "wire/decode.h"
+#include "wire/decoder.h"
 
 namespace wirelap {
 
@@ -168,11 +168,13 @@ std::optional<Fault> Engine::run(Input& input, const std::string& name) {
   if (!reader.start()) return reader.fault();
   Dispatcher dispatcher(*this, name, reader);
   Tracker<Dispatcher> tracker(dispatcher, connections_);
+  Decoder decoder;
   Record record;
   Segment segment;
   while (reader.next(record)) {
-    if (decode(record, segment) == Stop::none) tracker.take(segment);
+    if (decoder.decode(record, segment)) tracker.take(segment);
   }
+  decoder.finish();
   tracker.finish(record.time);
   connections_ = tracker.connections();
   return reader.fault();
@@ -187,7 +189,8 @@ std::optional<Fault> run_classic(Input& input, const std::string& name, std::vec
   Record record;
   Segment segment;
   while (reader.next(record)) {
-    if (decode(record, segment) == Stop::none) classic.take(segment);
+    // The forerunner knew no tunnels.
+    if (decode(record, segment) == Stop::none && segment.tunnel == 0) classic.take(segment);
   }
   classic.finish(output);
   return reader.fault();

@@ -492,11 +492,6 @@ TEST_CASE("wire: nothing of the segment before is left in one decoded into the s
   CHECK(segment.tcp.options.empty());
   CHECK(segment.time == 6);
   CHECK(segment.frame == 8);
-
-  Frame frame;
-  REQUIRE(decode_link(kLinkEthernet, first, frame) == Stop::none);
-  REQUIRE(decode_link(kLinkEthernet, second, frame) == Stop::none);
-  CHECK(frame.vlan.count == 0);
 }
 
 // RFC 9293, section 3.1

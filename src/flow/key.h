@@ -13,12 +13,13 @@ enum class Side : std::uint8_t { low = 0, high = 1 };
 constexpr Side other(Side side) { return side == Side::low ? Side::high : Side::low; }
 constexpr int index(Side side) { return static_cast<int>(side); }
 
-/// A 5-tuple with the VLANs that it was seen in, the same for both directions:
-/// the smaller endpoint (address, then port) stands first.
+/// A 5-tuple with the VLANs and the tunnel that it was seen in, the same for both
+/// directions: the smaller endpoint (address, then port) stands first.
 struct FlowKey {
   Address addresses[2];             ///< by Side
   std::uint16_t ports[2] = {0, 0};  ///< by Side
   std::uint32_t tag = 0;            ///< IP version and VLAN identifiers, packed
+  TunnelTag tunnel = 0;             ///< 0: none
 
   friend bool operator==(const FlowKey&, const FlowKey&) = default;
 };
@@ -33,8 +34,8 @@ inline FlowKey make_flow_key(const Segment& segment, Side& sender) {
   const VlanTags& vlan = segment.vlan;
   const auto tag =
       static_cast<std::uint32_t>(vlan.ids[0] | vlan.ids[1] << 12 | vlan.count << 24 | (ip.version == 6) << 26);
-  if (source_is_low) return {{ip.source, ip.destination}, {tcp.source_port, tcp.destination_port}, tag};
-  return {{ip.destination, ip.source}, {tcp.destination_port, tcp.source_port}, tag};
+  if (source_is_low) return {{ip.source, ip.destination}, {tcp.source_port, tcp.destination_port}, tag, segment.tunnel};
+  return {{ip.destination, ip.source}, {tcp.destination_port, tcp.source_port}, tag, segment.tunnel};
 }
 
 /// The secret of one run's hash. Captures are written by strangers: without it,
@@ -81,6 +82,7 @@ inline std::uint32_t hash_flow_key(const FlowKey& key, const HashSecret& secret)
     }
   }
   mix(ports);
+  if (key.tunnel != 0) mix(key.tunnel);
   v2 ^= 0xff;
   round();
   round();
