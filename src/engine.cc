@@ -165,6 +165,7 @@ class Engine::Dispatcher {
 
 std::optional<Fault> Engine::run(Input& input, const std::string& name) {
   Reader reader(input, name);
+  counts_ = {};
   if (!reader.start()) return reader.fault();
   Dispatcher dispatcher(*this, name, reader);
   Tracker<Dispatcher> tracker(dispatcher, connections_);
@@ -175,6 +176,7 @@ std::optional<Fault> Engine::run(Input& input, const std::string& name) {
     if (decoder.decode(record, segment)) tracker.take(segment);
   }
   decoder.finish();
+  counts_ = decoder.counts();
   tracker.finish(record.time);
   connections_ = tracker.connections();
   return reader.fault();

@@ -47,9 +47,14 @@ struct HashSecret {
 /// A secret from the system's random source.
 HashSecret make_hash_secret();
 
+/// hash_flow_key of a key with a tunnel: each tunnel makes a secret of its own.
+std::uint32_t hash_in_tunnel(const FlowKey& key, const HashSecret& secret);
+
 /// SipHash-1-3 (Aumasson and Bernstein, 2012) of a key. The IPv4-mapped prefix
 /// says nothing and is left out, which spares most keys three of five rounds.
 inline std::uint32_t hash_flow_key(const FlowKey& key, const HashSecret& secret) {
+  if (key.tunnel != 0) [[unlikely]]
+    return hash_in_tunnel(key, secret);
   std::uint64_t v0 = secret.words[0] ^ 0x736f6d6570736575, v1 = secret.words[1] ^ 0x646f72616e646f6d;
   std::uint64_t v2 = secret.words[0] ^ 0x6c7967656e657261, v3 = secret.words[1] ^ 0x7465646279746573;
   const auto rotate = [](std::uint64_t v, int by) { return v << by | v >> (64 - by); };
@@ -82,7 +87,6 @@ inline std::uint32_t hash_flow_key(const FlowKey& key, const HashSecret& secret)
     }
   }
   mix(ports);
-  if (key.tunnel != 0) mix(key.tunnel);
   v2 ^= 0xff;
   round();
   round();

@@ -3,6 +3,7 @@
 namespace wirelap {
 
 bool Decoder::decode_rest(const Record& record, Segment& segment) {
+  if (decode_common(record, segment)) return true;
   Walk walk = begin_walk(record);
   walk.joins_fragments = true;
   // A datagram put together may be a fragment of another, which came in a tunnel.
@@ -11,10 +12,10 @@ bool Decoder::decode_rest(const Record& record, Segment& segment) {
     if (stop == Stop::none) return true;
     if (stop == Stop::fragment) stop = fragments_.take(walk, record.time);
     if (stop == Stop::none) continue;
-    if (stop != Stop::fragment) stops_.add(stop, walk.about);
+    if (stop != Stop::fragment) counts_.stops.add(stop, walk.about);
     return false;
   }
-  stops_.add(Stop::too_deep, 0);
+  counts_.stops.add(Stop::too_deep, 0);
   return false;
 }
 

@@ -11,6 +11,20 @@
 
 namespace wirelap {
 
+/// What became of a capture's records.
+struct DecodeCounts {
+  std::uint64_t records = 0;
+  std::uint64_t cut = 0;    ///< those of which a snaplen cut off a part
+  std::uint64_t large = 0;  ///< those larger than kLargestFrame: segmentation offload, or jumbo frames
+  StopCounts stops;         ///< those that gave no segment, by reason
+
+  /// An Ethernet frame of 1,500 bytes, with two VLAN tags and its check sequence.
+  static constexpr std::uint32_t kLargestFrame = 1526;
+
+  /// Those that gave a segment.
+  std::uint64_t segments() const { return records - stops.total(); }
+};
+
 /// Decodes one capture.
 class Decoder {
  public:
@@ -18,32 +32,23 @@ class Decoder {
   /// next call or as long as the record's. False: it holds no segment, or a
   /// part of one, and is counted.
   bool decode(const Record& record, Segment& segment) {
-    cut_ += record.bytes.size() < record.length;
-    large_ += record.length > kLargestFrame;
+    ++counts_.records;
+    counts_.cut += record.bytes.size() < record.length;
+    counts_.large += record.length > DecodeCounts::kLargestFrame;
     return decode_plain(record, segment) || decode_rest(record, segment);
   }
 
   /// Tells that no record follows.
   void finish() { fragments_.finish(); }
 
-  /// Records without a segment, by reason; all of them after finish().
-  const StopCounts& stops() const { return stops_; }
-
-  /// Records of which a snaplen cut off a part.
-  std::uint64_t cut() const { return cut_; }
-
-  /// An Ethernet frame of 1,500 bytes, with two VLAN tags and its check sequence.
-  static constexpr std::uint32_t kLargestFrame = 1526;
-  /// Records larger than that on the wire: segmentation offload, or jumbo frames.
-  std::uint64_t large() const { return large_; }
+  /// So far; complete after finish().
+  const DecodeCounts& counts() const { return counts_; }
 
  private:
   bool decode_rest(const Record& record, Segment& segment);
 
-  StopCounts stops_;
-  Fragments fragments_{stops_};
-  std::uint64_t cut_ = 0;
-  std::uint64_t large_ = 0;
+  DecodeCounts counts_;
+  Fragments fragments_{counts_.stops};
 };
 
 }  // namespace wirelap

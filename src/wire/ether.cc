@@ -12,8 +12,8 @@ constexpr std::uint16_t kLeastEtherType = 0x0600;  // below it the field is a le
 /// Bytes of the tag that `ether_type` announces, with the EtherType at its end; 0 where it is none.
 std::size_t tag_bytes(std::uint32_t ether_type) {
   switch (ether_type) {
-    case 0x8100:
-    case 0x88a8:
+    case kEtherVlan:
+    case kEtherServiceVlan:
     case 0x9100:
     case 0x9200: return 4;
     case kEtherVnTag: return 6;

@@ -11,6 +11,8 @@ namespace wirelap {
 /// EtherTypes (IANA, IEEE 802 Numbers).
 enum EtherType : std::uint16_t {
   kEtherIpv4 = 0x0800,
+  kEtherVlan = 0x8100,
+  kEtherServiceVlan = 0x88a8,
   kEtherBridged = 0x6558,  ///< Ethernet, in GRE and others
   kEtherIpv6 = 0x86dd,
   kEtherPpp = 0x880b,

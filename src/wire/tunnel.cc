@@ -158,8 +158,11 @@ Stop enter_gre(Walk& walk, std::uint16_t type, std::uint32_t key, bool has_seque
       return enter_tunnel(walk, TunnelKind::gre, key, Kind::ip);
     case kKeepalive:
     case kNextHop: return Stop::tunnel_control;
-    default: return enter_tunnel(walk, TunnelKind::gre, key, Kind::ether_type, type);
+    default: break;
   }
+  // Aruba's access points send 802.11 frames under numbers of their own.
+  if ((type & 0xfe0f) == 0x8200) return enter_tunnel(walk, TunnelKind::gre, key, Kind::wlan);
+  return enter_tunnel(walk, TunnelKind::gre, key, Kind::ether_type, type);
 }
 
 Stop open_gre(Walk& walk) {
