@@ -7,7 +7,6 @@ namespace wirelap {
 namespace {
 
 constexpr std::size_t kMacBytes = 14;
-constexpr std::uint16_t kLeastEtherType = 0x0600;  // below it the field is a length (IEEE 802.3, 3.2.6)
 
 /// Bytes of the tag that `ether_type` announces, with the EtherType at its end; 0 where it is none.
 std::size_t tag_bytes(std::uint32_t ether_type) {

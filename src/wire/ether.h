@@ -25,6 +25,9 @@ enum EtherType : std::uint16_t {
   kEtherBackbone = 0x88e7,
 };
 
+/// Below it the field is a length, before LLC (IEEE 802.3, 3.2.6).
+inline constexpr std::uint16_t kLeastEtherType = 0x0600;
+
 /// Takes off the addresses and the type, or the length before LLC.
 Stop open_ethernet(Walk& walk);
 

@@ -35,7 +35,7 @@ std::size_t Fragments::find_or_add(const Walk& walk, Nanos time) {
     give_up(at);
     break;
   }
-  if (waiting_.size() == kMaxDatagrams) make_room(kMaxBytes, 0);
+  if (waiting_.size() == kMaxDatagrams) give_up_oldest(0);
   Datagram& added = waiting_.emplace_back();
   added.source = walk.ip.source;
   added.destination = walk.ip.destination;
@@ -50,15 +50,13 @@ std::size_t Fragments::find_or_add(const Walk& walk, Nanos time) {
   return waiting_.size() - 1;
 }
 
-/// Gives up the oldest datagrams, but not number `spared`, until `bytes` more fit.
-void Fragments::make_room(std::size_t bytes, std::uint64_t spared) {
-  while (waiting_.size() > 1 && (held_bytes_ + bytes > kMaxBytes || waiting_.size() >= kMaxDatagrams)) {
-    std::size_t oldest = waiting_[0].number == spared ? 1 : 0;
-    for (std::size_t at = oldest + 1; at < waiting_.size(); ++at) {
-      if (waiting_[at].number < waiting_[oldest].number && waiting_[at].number != spared) oldest = at;
-    }
-    give_up(oldest);
+/// Gives up the datagram that waits longest, but not number `spared`.
+void Fragments::give_up_oldest(std::uint64_t spared) {
+  std::size_t oldest = waiting_[0].number == spared ? 1 : 0;
+  for (std::size_t at = oldest + 1; at < waiting_.size(); ++at) {
+    if (waiting_[at].number < waiting_[oldest].number && waiting_[at].number != spared) oldest = at;
   }
+  give_up(oldest);
 }
 
 /// The last fragment tells the datagram's end. Where it contradicts what came
@@ -106,7 +104,7 @@ Stop Fragments::take(Walk& walk, Nanos time) {
   if (malformed) return Stop::fragment_malformed;
   std::size_t at = find_or_add(walk, time);
   const std::uint64_t number = waiting_[at].number;
-  make_room(layer.length + header.offset, number);
+  while (waiting_.size() > 1 && held_bytes_ + header.offset + layer.length > kMaxBytes) give_up_oldest(number);
   at = 0;
   while (waiting_[at].number != number) ++at;
 

@@ -68,7 +68,7 @@ class Fragments {
   static bool fill(Datagram& datagram, const FragmentHeader& header, Bytes bytes, std::uint32_t length);
   static void set_end(Datagram& datagram, std::uint32_t end);
   std::size_t find_or_add(const Walk& walk, Nanos time);
-  void make_room(std::size_t bytes, std::uint64_t spared);
+  void give_up_oldest(std::uint64_t spared);
   void give_up(std::size_t at);
   void remove(std::size_t at);
 

@@ -35,7 +35,7 @@ Stop open_typed(Walk& walk, std::size_t header_bytes, std::size_t type_at) {
 /// Linux cooked captures: the protocol is an EtherType or one of Linux's own
 /// numbers, all below the least EtherType; 4 is LLC.
 Stop open_cooked(Walk& walk, std::size_t header_bytes, std::size_t type_at) {
-  constexpr std::uint16_t kLlc = 4, kLeastEtherType = 0x0600;
+  constexpr std::uint16_t kLlc = 4;
   const Stop stop = open_typed(walk, header_bytes, type_at);
   if (stop != Stop::none || walk.layer.type >= kLeastEtherType || walk.layer.type == kLlc) return stop;
   return stop_at(walk, Stop::not_ip, walk.layer.type);

@@ -162,6 +162,8 @@ Stop enter_gre(Walk& walk, std::uint16_t type, std::uint32_t key, bool has_seque
   }
   // Aruba's access points send 802.11 frames under numbers of their own.
   if ((type & 0xfe0f) == 0x8200) return enter_tunnel(walk, TunnelKind::gre, key, Kind::wlan);
+  // Numbers below EtherTypes are other protocols here, not lengths.
+  if (type < kLeastEtherType) return stop_at(walk, Stop::not_ip, type);
   return enter_tunnel(walk, TunnelKind::gre, key, Kind::ether_type, type);
 }
 
