@@ -183,6 +183,17 @@ Dress fixed(std::string name, std::uint32_t link_type, std::string header) {
           [header = std::move(header)](Bytes packet, bool) { return behind(header, packet); }};
 }
 
+/// Linux netfilter's log: attributes before the packet's, and its own length, in either byte order.
+Dress nflog(std::string name, std::string before, bool big_endian = false) {
+  return {std::move(name), kLinkNflog, [before = std::move(before), big_endian](Bytes packet, bool) {
+            Buffer attribute = hex(before);
+            const auto put = [&](unsigned value) { put16(attribute, big_endian ? value : (value >> 8 | value << 8) & 0xffff); };
+            put(static_cast<unsigned>(packet.size() + 4));
+            put(9);
+            return joined({attribute, packet});
+          }};
+}
+
 std::vector<Dress> link_dresses() {
   const std::string wlan = "0801 0000 020000000001 020000000002 020000000003 1000 ";
   const std::string qos = "8801 0000 020000000001 020000000002 020000000003 1000 0000 ";
@@ -252,9 +263,9 @@ std::vector<Dress> link_dresses() {
       typed("AVS", kLinkAvs, "80211001 00000040" + std::string(56 * 2, '0') + wlan + snap),
       typed("PPI", kLinkPpi, "00 00 0c00 69000000 00000000" + wlan + snap),
       typed("PPI, Ethernet", kLinkPpi, "00 00 0800 01000000 020000000001 020000000002"),
-      fixed("NFLOG", kLinkNflog, "02 00 0000 0800 0100 0800 01 00 0800 0500 00000002 0a00 0a00 746573747400 0000 0000 0900"),
-      fixed("NFLOG, big-endian", kLinkNflog, "02 00 0000 0008 0001 0800 01 00 0000 0009"),
-      fixed("NFLOG, bridge", kLinkNflog, "07 00 0000 0800 0100 0800 01 00 0000 0900"),
+      nflog("NFLOG", "02 00 0000 0800 0100 0800 01 00 0800 0500 00000002 0a00 0a00 746573747400 0000"),
+      nflog("NFLOG, big-endian", "02 00 0000 0008 0001 0800 01 00", true),
+      nflog("NFLOG, bridge", "07 00 0000 0800 0100 0800 01 00"),
       typed("NetAnalyzer", kLinkNetAnalyzer, "00000000 020000000001 020000000002"),
       typed("Token Ring", kLinkTokenRing, "1040 020000000001 020000000002 " + snap),
       typed("Token Ring with a route", kLinkTokenRing, "1040 020000000001 820000000002 0630 0011 0022 " + snap),
@@ -442,7 +453,7 @@ TEST_CASE("tunnel: IPv6 in what carries IPv4 too") {
       fixed("PPP", kLinkPpp, "ff03 0057"),
       fixed("Frame Relay", kLinkFrameRelay, "1841 03 8e"),
       fixed("raw IPv6", kLinkIpv6, ""),
-      fixed("NFLOG", kLinkNflog, "0a 00 0000 0000 0900"),
+      nflog("NFLOG", "0a 00 0000"),
       over_ethernet("6in4 (RFC 4213)", [](Bytes p, bool there) { return in_ipv4(41, p, there); }, TunnelKind::ip),
       over_ethernet("IPv6 in IPv6", [](Bytes p, bool there) { return in_ipv6(41, p, there); }, TunnelKind::ip),
       over_ethernet("GRE", [](Bytes p, bool there) { return in_gre("2000 86dd 00000001", p, there); }, TunnelKind::gre),
@@ -613,6 +624,26 @@ TEST_CASE("tunnel: every byte of every dress through hostile values") {
     decoder.finish();
     CHECK(decoder.counts().records == frame.size() * std::size(kValues));
   }
+}
+
+// RFC 4380, 2.6: Teredo's ends talk at any port.
+TEST_CASE("tunnel: Teredo between peers is known by its prefix and its length") {
+  SegmentSpec spec;
+  spec.source = "2001:0:4136:e378:8000:63bf:3fff:fdd2";
+  spec.destination = "2001:db8::1";
+  spec.payload = "GET / HTTP/1.1\r\n\r\n";
+  const auto stop_of = [](const Buffer& packet) {
+    Segment segment;
+    const Buffer frame = framed(in_udp(50'000, packet, true), true);
+    return decode(record_of(frame), segment);
+  };
+  const Buffer packet = ip_packet(spec);
+  CHECK(stop_of(packet) == Stop::none);
+  CHECK(stop_of(joined({packet, hex("00")})) == Stop::not_tcp);
+  std::swap(spec.source, spec.destination);
+  CHECK(stop_of(ip_packet(spec)) == Stop::none);
+  spec.destination = "2001:db8::2";
+  CHECK(stop_of(ip_packet(spec)) == Stop::not_tcp);
 }
 
 TEST_CASE("tunnel: as deep as it is bounded, and no deeper") {

@@ -286,6 +286,15 @@ Stop open_teredo(Walk& walk) {
   return enter_tunnel(walk, TunnelKind::teredo, 0, Kind::ip);
 }
 
+/// Teredo's ends talk to each other at any port: it is known by an IPv6 packet of just
+/// the datagram's length, from or to Teredo's prefix (RFC 4380, 2.6).
+bool looks_like_teredo(const Layer& layer) {
+  constexpr std::uint32_t kHeaderBytes = 40, kPrefix = 0x20010000;
+  if (layer.bytes.size() < kHeaderBytes || layer.bytes[0] >> 4 != 6) return false;
+  if (load_be16(&layer.bytes[4]) + kHeaderBytes != layer.length) return false;
+  return load_be32(&layer.bytes[8]) == kPrefix || load_be32(&layer.bytes[24]) == kPrefix;
+}
+
 // ---- L2TP ------------------------------------------------------------------
 
 /// What follows a session identifier of L2TPv3. Whether there is a cookie, and a
@@ -368,6 +377,7 @@ Stop open_udp(Walk& walk) {
       default: break;
     }
   }
+  if (looks_like_teredo(layer)) return open_teredo(walk);
   return stop_at(walk, Stop::not_tcp, kUdp);
 }
 
