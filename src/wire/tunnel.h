@@ -14,6 +14,10 @@
 //
 // and the VLAN tags around. Labels, TEIDs, PPTP's call and L2TP's session
 // identifiers name the receiving end, so the two directions have different ones.
+// A GRE key is configured at both ends, and nearly always the same. MPLS has no
+// addresses, and often one direction has no label any more where it is captured
+// (penultimate hop popping). A VNI is its tenant's own, whichever hosts carry it:
+// with their addresses in the tag, a machine that moves would lose its connections.
 // Outer addresses stand in no order.
 #pragma once
 
