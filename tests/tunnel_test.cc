@@ -738,6 +738,7 @@ TEST_CASE("tunnel: what is not opened says why") {
 TEST_CASE("stop: counts are sorted, bounded and lose nothing") {
   CHECK(describe(Stop::not_ip, 0x0806) == "ARP (EtherType 0x0806, not IP)");
   CHECK(describe(Stop::not_ip, 0x1234) == "EtherType 0x1234, not IP");
+  CHECK(describe(Stop::not_ip, 0) == "not IP");
   CHECK(describe(Stop::not_tcp, 17) == "UDP");
   CHECK(describe(Stop::not_tcp, 200) == "IP protocol 200");
   CHECK(describe(Stop::link_unknown, 147) == "link type 147, not decoded");

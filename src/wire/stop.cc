@@ -82,7 +82,9 @@ std::string describe(Stop stop, std::uint32_t about) {
     case Stop::link_unknown: return numbered("link type %u, not decoded", about, nullptr);
     case Stop::link_cut: return "cut inside the link header";
     case Stop::link_malformed: return "broken link header";
-    case Stop::not_ip: return numbered("EtherType 0x%04x, not IP", about, find_name(kEtherTypes, about));
+    case Stop::not_ip:
+      if (about == 0) return "not IP";
+      return numbered("EtherType 0x%04x, not IP", about, find_name(kEtherTypes, about));
     case Stop::not_ip_llc: return numbered("LLC SAP 0x%02x, not IP", about, find_name(kSaps, about));
     case Stop::not_ip_ppp: return numbered("PPP protocol 0x%04x, not IP", about, find_name(kPppProtocols, about));
     case Stop::wlan_no_data: return "802.11 management, control or empty frames";

@@ -19,7 +19,7 @@ enum class Stop : std::uint8_t {
   link_unknown,        ///< a link type that is not decoded: LINKTYPE_ value
   link_cut,            ///< the captured bytes end inside a link header, or in one that a tunnel carries
   link_malformed,      ///< a link header that contradicts itself
-  not_ip,              ///< another protocol than IP in the frame (ARP, ...): EtherType
+  not_ip,              ///< another protocol than IP in the frame (ARP, ...): EtherType, 0 where the link has none
   not_ip_llc,          ///< the same behind an LLC header (IEEE 802.2): destination SAP
   not_ip_ppp,          ///< the same in PPP (RFC 1661): PPP protocol number
   wlan_no_data,        ///< an 802.11 frame for management or control, or without data
