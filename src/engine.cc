@@ -6,7 +6,7 @@
 #include "report/classic.h"
 #include "tcp/conversation.h"
 #include "tls/conversation.h"
-#include "wire/decode.h"
+#include "wire/decoder.h"
 
 namespace wirelap {
 
@@ -294,14 +294,18 @@ class Engine::Dispatcher {
 
 std::optional<Fault> Engine::run(Input& input, const std::string& name) {
   Reader reader(input, name);
+  counts_ = {};
   if (!reader.start()) return reader.fault();
   Dispatcher dispatcher(*this, name, reader);
   Tracker<Dispatcher> tracker(dispatcher, connections_);
+  Decoder decoder;
   Record record;
   Segment segment;
   while (reader.next(record)) {
-    if (decode(record, segment) == Stop::none) tracker.take(segment);
+    if (decoder.decode(record, segment)) tracker.take(segment);
   }
+  decoder.finish();
+  counts_ = decoder.counts();
   tracker.finish(record.time);
   connections_ = tracker.connections();
   return reader.fault();
@@ -316,7 +320,8 @@ std::optional<Fault> run_classic(Input& input, const std::string& name, std::vec
   Record record;
   Segment segment;
   while (reader.next(record)) {
-    if (decode(record, segment) == Stop::none) classic.take(segment);
+    // The forerunner knew no tunnels.
+    if (decode(record, segment) == Stop::none && segment.tunnel == 0) classic.take(segment);
   }
   classic.finish(output);
   return reader.fault();

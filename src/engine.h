@@ -19,6 +19,7 @@
 #include "flow/tracker.h"
 #include "http/conversation.h"
 #include "report/sink.h"
+#include "wire/decoder.h"
 
 namespace wirelap {
 
@@ -40,6 +41,9 @@ class Engine {
   /// before has been reported.
   std::optional<Fault> run(Input& input, const std::string& name);
 
+  /// What became of the records of the capture read last.
+  const DecodeCounts& counts() const { return counts_; }
+
  private:
   /// Takes what the tracker finds and hands it to the conversations. Its members
   /// are what flow/tracker.h asks of a consumer.
@@ -48,6 +52,7 @@ class Engine {
   EngineOptions options_;
   Sink& sink_;
   std::uint64_t connections_ = 0;  // of the captures before
+  DecodeCounts counts_;            // of the last one
 };
 
 /// Reads one capture for --format classic and writes its array to `output`.
