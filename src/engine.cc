@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "capture/reader.h"
+#include "h2/conversation.h"
 #include "report/classic.h"
 #include "tls/conversation.h"
 #include "wire/decode.h"
@@ -82,7 +83,7 @@ class Engine::Dispatcher {
 
  private:
   /// What a connection's attachment is.
-  enum Kind : std::uint8_t { kHttp, kTls };
+  enum Kind : std::uint8_t { kHttp, kTls, kH2 };
 
   /// Calls `take` with the connection's conversation, where it has one.
   template <class Take>
@@ -91,11 +92,13 @@ class Engine::Dispatcher {
     switch (static_cast<Kind>(connection.attachment->kind)) {
       case kHttp: return take(static_cast<http::Conversation&>(*connection.attachment));
       case kTls: return take(static_cast<tls::Conversation&>(*connection.attachment));
+      case kH2: return take(static_cast<h2::Conversation&>(*connection.attachment));
     }
   }
 
   static bool is_something_else(const http::Conversation& conversation) { return conversation.is_not_http(); }
   static bool is_something_else(const tls::Conversation& conversation) { return conversation.is_not_tls(); }
+  static bool is_something_else(const h2::Conversation& conversation) { return conversation.is_not_h2(); }
 
   static http::Role role_of(const Connection& connection, Side sender) {
     return sender == connection.client ? http::Role::request : http::Role::response;
@@ -110,12 +113,13 @@ class Engine::Dispatcher {
     return http::Outcome::closed;
   }
 
-  /// Begins a conversation where HTTP or TLS begins with `bytes`. Where a
+  /// Begins a conversation where HTTP/1, HTTP/2 or TLS begins with `bytes`. Where a
   /// server's first bytes are something else, the connection costs nothing more.
   void begin_conversation(Connection& connection, Side sender, Bytes bytes) {
     if (bytes.empty()) return;
     const bool is_tls = tls::Conversation::may_begin(connection, sender, bytes);
-    if (!is_tls && !http::Conversation::may_begin(connection, sender, bytes)) {
+    const bool is_h2 = !is_tls && h2::Conversation::may_begin(connection, sender, bytes);
+    if (!is_tls && !is_h2 && !http::Conversation::may_begin(connection, sender, bytes)) {
       const Stream& stream = connection.stream(sender);
       connection.ignored = stream.at_start() && sender != connection.client;
       return;
@@ -125,6 +129,9 @@ class Engine::Dispatcher {
     } else if (is_tls) {
       connection.attachment = new tls::Conversation(connection, pool_);
       connection.attachment->kind = kTls;
+    } else if (is_h2) {
+      connection.attachment = new h2::Conversation(connection, pool_);
+      connection.attachment->kind = kH2;
     } else {
       connection.attachment = new http::Conversation(connection, pool_);
       connection.attachment->kind = kHttp;
