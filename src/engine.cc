@@ -24,11 +24,15 @@ class Engine::Dispatcher {
   void on_bytes(Connection& connection, Side sender, const Chunk& chunk, const Arrival& arrival) {
     if (connection.ignored) return;
     if (connection.attachment == nullptr) begin_conversation(connection, sender, chunk.bytes);
+    std::optional<std::uint64_t> left_for_h2;
     with_conversation(connection, [&](auto& conversation) {
       conversation.feed(role_of(connection, sender), chunk, arrival);
       report(connection, conversation.exchanges());
+      left_for_h2 = bytes_for_h2(conversation);
       if (is_something_else(conversation)) drop(connection);
     });
+    if (left_for_h2) [[unlikely]]
+      switch_to_h2(connection, sender, chunk, *left_for_h2, arrival);
   }
 
   void on_skipped(Connection& connection, Side sender, std::uint64_t count, const Arrival& arrival) {
@@ -99,6 +103,25 @@ class Engine::Dispatcher {
   static bool is_something_else(const http::Conversation& conversation) { return conversation.is_not_http(); }
   static bool is_something_else(const tls::Conversation& conversation) { return conversation.is_not_tls(); }
   static bool is_something_else(const h2::Conversation& conversation) { return conversation.is_not_h2(); }
+
+  static std::optional<std::uint64_t> bytes_for_h2(const Attachment&) { return std::nullopt; }
+  static std::optional<std::uint64_t> bytes_for_h2(const http::Conversation& conversation) {
+    return conversation.left_for_h2();
+  }
+
+  /// The connection goes on as HTTP/2; its first `left` bytes ended `chunk`.
+  void switch_to_h2(Connection& connection, Side server, Chunk chunk, std::uint64_t left, const Arrival& arrival) {
+    auto* const before = static_cast<http::Conversation*>(connection.attachment);
+    const std::uint64_t requests = connection.stream(connection.client).next;
+    const std::uint64_t responses = connection.stream(server).next + chunk.length - left;
+    auto* const now = new h2::Conversation(connection, std::move(before->exchanges()), requests, responses);
+    delete before;
+    connection.attachment = now;
+    connection.attachment->kind = kH2;
+    chunk.drop_front(chunk.length - left);
+    now->feed(http::Role::response, chunk, arrival);
+    report(connection, now->exchanges());
+  }
 
   static http::Role role_of(const Connection& connection, Side sender) {
     return sender == connection.client ? http::Role::request : http::Role::response;

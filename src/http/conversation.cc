@@ -163,13 +163,31 @@ Framing Conversation::on_head(Role role, const Head& head) {
   if (role == Role::request) return request_framing(head);
   if (head.is_interim()) return {Framing::Kind::length, 0};
   const Exchange* const exchange = current(role);  // null where it has been given up
+  if (switches_to_h2(head)) {
+    restart_response();
+    responding_->status = Exchange::kNoStatus;
+    left_for_h2_ = 0;
+    return {Framing::Kind::tunnel, 0};
+  }
   const std::string_view method = exchange != nullptr ? std::string_view(exchange->method) : std::string_view();
   // From here on the client's bytes are the tunnel's, too.
   if (begins_tunnel(head, method)) requests_.stop();
   return response_framing(head, method);
 }
 
+/// Whether from this response's end on the connection is HTTP/2, as its request asked for.
+bool Conversation::switches_to_h2(const Head& head) const {
+  if (head.status != 101 || responding_ == nullptr || !responding_->request.complete) return false;
+  if (responding_ != exchanges_.newest()) return false;
+  const std::optional<std::string> protocol = find_field(head.fields, "upgrade");
+  return protocol && *protocol == "h2c";
+}
+
 void Conversation::on_bytes(Role role, std::uint64_t count, std::uint64_t body) {
+  if (left_for_h2_) {
+    *left_for_h2_ += count;
+    return;
+  }
   Exchange* const exchange = current(role);
   if (exchange == nullptr) return;
   Message& message_now = exchange->message(role);

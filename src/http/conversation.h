@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "flow/connection.h"
 #include "flow/stream.h"
@@ -47,6 +48,11 @@ class Conversation : public Attachment {
   /// client where the connection's opening did not.
   static bool may_begin(Connection& connection, Side sender, Bytes bytes);
 
+  /// Where a response has switched to HTTP/2 ("Upgrade: h2c", RFC 7540, section
+  /// 3.2): how many bytes at the end of the latest chunk are that already.
+  /// Its exchange is the newest, and waits for the response on stream 1.
+  std::optional<std::uint64_t> left_for_h2() const { return left_for_h2_; }
+
   /// True when what was taken for HTTP turned out to be something else.
   bool is_not_http() const { return exchanges_.count() == 0 && responses_.lost(); }
 
@@ -82,6 +88,7 @@ class Conversation : public Attachment {
   void note_step(Exchange& exchange) const;
   void finish_exchange(Exchange& exchange, Outcome outcome, Nanos time);
   void tell_whom_to_wait_for() const;
+  bool switches_to_h2(const Head& head) const;
 
   const Connection& connection_;
   Exchanges exchanges_;
@@ -92,6 +99,7 @@ class Conversation : public Attachment {
   Exchange* adrift_[2] = {nullptr, nullptr};  // whose message, by Role, has an end that is not known
   Arrival arrival_;                           // of the bytes being fed
   bool resynced_ = false;                     // responses were lost since the last one
+  std::optional<std::uint64_t> left_for_h2_;
 };
 
 }  // namespace wirelap::http
