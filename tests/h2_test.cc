@@ -163,12 +163,11 @@ TEST_CASE("HPACK: malformed blocks (RFC 7541)") {
 TEST_CASE("HPACK: each symbol of the code") {
   // RFC 7541, appendix B, some of each length.
   const std::pair<std::string, char> codes[] = {
-      {"00000", '0'},         {"01001", 't'},  {"010100", ' '},         {"101101", 'r'},      {"1011100", ':'},
+      {"00000", '0'},         {"01001", 't'},  {"010100", ' '},         {"101101", 'u'},      {"1011100", ':'},
       {"1111011", 'z'},       {"11111000", '&'}, {"11111101", 'Z'},     {"1111111000", '!'},  {"1111111100", '?'},
       {"11111111010", '\''}, {"111111111010", '#'}, {"1111111111000", '\0'}, {"1111111111101", '~'},
       {"11111111111100", '^'}, {"111111111111100", '<'}, {"1111111111111110000", '\\'},
-      {"11111111111111100110", '\x80'}, {"1111111111111111111111101111", '\x10'},
-      {"111111111111111111111111111100", '\n'},
+      {"11111111111111100110", '\x80'},       {"111111111111111111111111111100", '\n'},
   };
   for (const auto& [bits, symbol] : codes) {
     std::string padded = bits;
@@ -418,10 +417,10 @@ TEST_CASE("holes in frames") {
   const Hole holes[] = {
       {12, 15, "@0 0/8 on 1 9/6 missing 3\n" + headers + settings + last},    // content
       {12, 18, "@0 0/8 on 1 9/6 missing 6\n" + headers + settings + last},    // and all padding
-      {9, 12, "@0 0/8 on 1 9/9 missing 3\n" + headers + settings + last},     // where the padding's length was
+      {9, 12, "@0 0/8 on 1 damaged 9/9 missing 3\n" + headers + settings + last},  // where the padding's length was
       {28, 30, data + "@18 1/5 on 3 damaged [x] 3/0 missing 2\n" + settings + last},
       {45, 47, data + headers + "@30 4/0 on 0 0=0 damaged 12/0 missing 2\n" + last},
-      {15, 19, "@0 0/8 on 1lost\n@30 4/0 on 0 0=0 0=0 12/0\n" + last},        // found by two headers at a piece's start
+      {15, 19, "@0 0/8 on 1 9/6 missing 3\nlost\n@30 4/0 on 0 0=0 0=0 12/0\n" + last},        // found by two headers at a piece's start
   };
   for (const Hole& hole : holes) {
     INFO(hole.begin);
@@ -444,6 +443,7 @@ TEST_CASE("a boundary is proved by three headers in a row, in any pieces") {
   for (std::size_t piece = 1; piece < 40; ++piece) {
     INFO(piece);
     FrameParser parser(kResponse, 0, Start::unknown);
+    parser.limit_stream(1000);
     Log log;
     for (std::size_t at = 0; at < bytes.size(); at += piece) parser.feed(as_bytes(bytes.substr(at, piece)), log);
     CHECK(log.text == "@727 0/1 on 5 3/3\n@739 6/0 on 0 8/0\n");
@@ -456,6 +456,7 @@ TEST_CASE("a boundary is proved by three headers in a row, in any pieces") {
   for (int i = 0; i < 100'000; ++i) noise.push_back(static_cast<char>(random()));
   for (const std::string& other : {std::string(20'000, '\0'), std::string(20'000, 'x'), counters, noise}) {
     FrameParser parser(kResponse, 0, Start::unknown);
+    parser.limit_stream(1 << 16);
     Log log;
     for (std::size_t at = 0; at < other.size(); at += 1448) parser.feed(as_bytes(other.substr(at, 1448)), log);
     CHECK(log.text.empty());
@@ -664,7 +665,11 @@ TEST_CASE("streams (RFC 9113)") {
   for (const Test& test : tests) {
     INFO(test.name);
     CHECK(lines(run({test.said})) == test.expected);
-    for (const std::size_t piece : {3, 7, 10}) CHECK(lines(run({test.said, true, piece})) == test.expected);
+    for (const std::size_t piece : {3, 7, 10}) {
+      // A server that speaks first is known by a whole frame header.
+      if (!test.said[0].client && piece < kFrameHeaderBytes) continue;
+      CHECK(lines(run({test.said, true, piece})) == test.expected);
+    }
   }
 }
 
@@ -864,14 +869,18 @@ TEST_CASE("each packet of a fixture removed, or cut: nothing wrong is said, and 
         CAPTURE(snap);
         std::map<Key, std::string> outcomes;
         for (const Kept& row : run_bytes(as_bytes(without(capture, packet, snap)))) {
-          const auto found = right.find({row.port, row.stream});
+          // Without the 101 an upgrade is not known: HTTP/1 alone is told of.
+          const auto found = right.find({row.port, std::max<std::uint32_t>(row.stream, 1)});
           REQUIRE(found != right.end());
           CHECK(outcomes.emplace(found->first, row.outcome).second);
           CAPTURE(row.stream);
           check_says_no_wrong(row, found->second);
         }
+        const auto is_touched = [&](const Kept& row) { return row.first_frame <= packet && packet <= row.last_frame; };
         for (const auto& [key, row] : right) {
-          const bool touched = row.first_frame <= packet && packet <= row.last_frame;
+          const auto upgraded = right.find({row.port, 1});
+          const bool upgrade = name == "h2c" && upgraded != right.end() && is_touched(upgraded->second);
+          const bool touched = is_touched(row) || upgrade;
           const bool same = outcomes.count(key) != 0 && outcomes[key] == row.outcome;
           CAPTURE(key.second);
           CHECK((touched || same));

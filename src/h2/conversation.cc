@@ -13,8 +13,8 @@ constexpr Role reverse(Role role) { return role == Role::request ? Role::respons
 constexpr std::uint16_t kSettingHeaderTableSize = 1;
 constexpr std::uint16_t kSettingMaxFrameSize = 5;
 
-/// How far past the highest stream seen one may be that proves a boundary.
-constexpr std::uint32_t kStreamsAhead = 2 * http::Exchanges::kMaxOpen;
+/// A stream that proves a boundary may be twice this far past twice the highest seen.
+constexpr std::uint32_t kStreamsAhead = 1 << 15;
 
 bool is_client_stream(std::uint32_t stream) { return stream % 2 == 1; }
 
@@ -128,9 +128,8 @@ void Conversation::prepare(Role role, const Arrival& arrival) {
   arrival_ = arrival;
   FrameParser& parser = direction(role).parser;
   if (!parser.lost()) return;
-  const bool known = role == Role::request ? client().highest_stream != 0 : !client().was_lost;
-  parser.limit_stream(known ? std::min(client().highest_stream, kMaxStream - kStreamsAhead) + kStreamsAhead
-                            : kMaxStream);
+  if (highest_seen_ == 0) return;
+  parser.limit_stream(std::min(2 * (highest_seen_ + kStreamsAhead), kMaxStream));
 }
 
 void Conversation::feed(Role role, const Chunk& chunk, const Arrival& arrival) {
@@ -213,11 +212,12 @@ Conversation::Open& Conversation::open_stream(std::uint32_t stream, const Arriva
 }
 
 void Conversation::on_preface(Role) {
-  if (exchanges_.count() != 0) return;
-  // Nobody has sent a field block before it.
+  // Nobody has sent a field block before it, but for the answer to an upgrade.
+  if (client().highest_stream > 1) return;
   client().decoder.begin_anew();
-  server().decoder.begin_anew();
   client().was_lost = false;
+  if (exchanges_.count() != 0) return;
+  server().decoder.begin_anew();
   if (server().parser.offset() != 0) return;
   server().was_lost = false;
   server().parser.settle_at_boundary();
@@ -233,6 +233,7 @@ void Conversation::on_frame(Role role, const FrameHeader& header) {
   Direction& from = direction(role);
   from.frame = header;
   from.exchange = nullptr;
+  if (is_client_stream(header.stream)) highest_seen_ = std::max(highest_seen_, header.stream);
   switch (static_cast<FrameType>(header.type)) {
     case FrameType::headers:
       begin_block(role);
@@ -573,6 +574,16 @@ void Conversation::on_lost(Role role, bool missing) {
     } else if (role == Role::response) {
       open.may_be_over = true;
     }
+  }
+  if (role == Role::request) finish_answered();
+}
+
+/// Ends those whose response is whole and whose request will never be known to be.
+void Conversation::finish_answered() {
+  for (std::size_t i = open_.size(); i > 0; --i) {
+    Open& open = open_[i - 1];
+    if (!open.exchange->response.complete || !open.holed[index(Role::request)]) continue;
+    finish_stream(open, http::Outcome::gap, open.exchange->ended, true);
   }
 }
 

@@ -143,6 +143,7 @@ class Conversation : public Attachment {
   void finish_if_complete(Open& open);
   void finish_stream(Open& open, http::Outcome outcome, Nanos time, bool summed_up = false);
   void pass_requests();
+  void finish_answered();
   void end_open(http::Outcome outcome, Nanos time);
   void prepare(Role role, const Arrival& arrival);
   void settle(Role role, std::uint64_t count);
@@ -159,7 +160,8 @@ class Conversation : public Attachment {
   std::uint64_t requests_end_ = 0;         // offset of the end of the client's bytes so far
   std::uint32_t reset_[kResetsKept] = {};  // streams reset lately
   std::uint32_t resets_ = 0;
-  bool responses_wait_ = false;  // whole ones, whose requests may still be captured
+  std::uint32_t highest_seen_ = 0;  // stream of any frame, of those that a client begins
+  bool responses_wait_ = false;     // whole ones, whose requests may still be captured
   bool not_h2_ = false;
 };
 

@@ -7,7 +7,15 @@ namespace {
 
 /// Flags that a type defines, by its number.
 constexpr std::uint8_t kDefinedFlags[] = {
-    kEndStream | kPadded, kEndStream | kEndHeaders | kPadded | kPriority, 0, 0, kAck, kEndHeaders | kPadded, kAck, 0, 0,
+    kEndStream | kPadded,
+    kEndStream | kEndHeaders | kPadded | kPriority,
+    0,
+    0,
+    kSettled,
+    kEndHeaders | kPadded,
+    kSettled,
+    0,
+    0,
     kEndHeaders,
 };
 
@@ -29,7 +37,8 @@ bool is_possible(const FrameHeader& header, Role role, std::uint32_t max_frame_s
     case FrameType::headers: return on_stream && header.length >= pad_length + (header.has(kPriority) ? 5U : 0U);
     case FrameType::priority: return on_stream && header.length == 5;
     case FrameType::rst_stream: return on_stream && header.length == 4;
-    case FrameType::settings: return !on_stream && header.length % 6 == 0 && (!header.has(kAck) || header.length == 0);
+    case FrameType::settings:
+      return !on_stream && header.length % 6 == 0 && (!header.has(kSettled) || header.length == 0);
     case FrameType::push_promise: return on_stream && role == Role::response && header.length >= pad_length + 4;
     case FrameType::ping: return !on_stream && header.length == 8;
     case FrameType::goaway: return !on_stream && header.length >= 8;
@@ -42,11 +51,9 @@ bool is_possible(const FrameHeader& header, Role role, std::uint32_t max_frame_s
 bool Plausible::operator()(const FrameHeader& header) const {
   if (!is_known(header.type) || header.reserved || header.stream > highest_stream) return false;
   if ((header.flags & ~kDefinedFlags[header.type]) != 0) return false;
-  // Only a server pushes, on streams with even identifiers (section 5.1.1).
-  const bool pushed = header.stream % 2 == 0 && header.stream != 0;
-  if (pushed && role == Role::request && (header.is(FrameType::data) || header.is(FrameType::headers))) return false;
-  // These carry something, or nobody would send them.
-  if (header.is(FrameType::headers) && header.length == 0) return false;
+  if (header.stream % 2 == 0 && header.stream != 0) return false;
+  const bool needs_payload = header.is(FrameType::headers) || (header.is(FrameType::data) && !header.has(kEndStream));
+  if (needs_payload && header.length == 0) return false;
   return is_possible(header, role, max_frame_size);
 }
 

@@ -31,8 +31,8 @@ enum class FrameType : std::uint8_t {
   continuation,
 };
 
-/// RFC 9113, section 6, by the types that have them.
-enum FrameFlag : std::uint8_t { kEndStream = 1, kAck = 1, kEndHeaders = 4, kPadded = 8, kPriority = 0x20 };
+/// RFC 9113, section 6, by the types that have them; kSettled is ACK.
+enum FrameFlag : std::uint8_t { kEndStream = 1, kSettled = 1, kEndHeaders = 4, kPadded = 8, kPriority = 0x20 };
 
 inline constexpr std::size_t kFrameHeaderBytes = 9;
 /// The least value of SETTINGS_MAX_FRAME_SIZE, and its initial one (section 6.5.2).
@@ -70,7 +70,8 @@ FrameHeader decode_frame_header(const std::uint8_t* at);
 bool is_possible(const FrameHeader& header, Role role, std::uint32_t max_frame_size);
 
 /// What a frame header must be to prove anything: possible, of a known type,
-/// with no flag or bit that its type has no use for.
+/// with no flag or bit that its type has no use for, on no stream that a server
+/// pushed, and with a payload where its type is for that.
 struct Plausible {
   Role role;
   std::uint32_t max_frame_size;
