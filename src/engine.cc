@@ -24,6 +24,8 @@ class Engine::Dispatcher {
   void on_bytes(Connection& connection, Side sender, const Chunk& chunk, const Arrival& arrival) {
     if (connection.ignored) return;
     if (connection.attachment == nullptr) begin_conversation(connection, sender, chunk.bytes);
+    if (is_upgraded_unseen(connection, sender, chunk.bytes)) [[unlikely]]
+      begin_h2(connection, connection.stream(sender).next, Stream::kNever);
     std::optional<std::uint64_t> left_for_h2;
     with_conversation(connection, [&](auto& conversation) {
       conversation.feed(role_of(connection, sender), chunk, arrival);
@@ -109,18 +111,28 @@ class Engine::Dispatcher {
     return conversation.left_for_h2();
   }
 
-  /// The connection goes on as HTTP/2; its first `left` bytes ended `chunk`.
-  void switch_to_h2(Connection& connection, Side server, Chunk chunk, std::uint64_t left, const Arrival& arrival) {
+  /// Whether the client has gone on to HTTP/2 after HTTP/1: the answer that allowed it was not captured.
+  static bool is_upgraded_unseen(const Connection& connection, Side sender, Bytes bytes) {
+    return connection.attachment != nullptr && connection.attachment->kind == kHttp && sender == connection.client &&
+           h2::begins_with_preface(bytes, http::Role::request);
+  }
+
+  /// From these offsets of client and server on the connection is HTTP/2.
+  void begin_h2(Connection& connection, std::uint64_t requests, std::uint64_t responses) {
     auto* const before = static_cast<http::Conversation*>(connection.attachment);
-    const std::uint64_t requests = connection.stream(connection.client).next;
-    const std::uint64_t responses = connection.stream(server).next + chunk.length - left;
-    auto* const now = new h2::Conversation(connection, std::move(before->exchanges()), requests, responses);
-    delete before;
-    connection.attachment = now;
+    connection.attachment = new h2::Conversation(connection, std::move(before->exchanges()), requests, responses);
     connection.attachment->kind = kH2;
-    chunk.drop_front(chunk.length - left);
-    now->feed(http::Role::response, chunk, arrival);
-    report(connection, now->exchanges());
+    delete before;
+  }
+
+  /// The last `left` bytes of the server's `chunk` are HTTP/2's.
+  void switch_to_h2(Connection& connection, Side server, Chunk chunk, std::uint64_t left, const Arrival& arrival) {
+    const std::uint64_t before = chunk.length - left;
+    begin_h2(connection, connection.stream(connection.client).next, connection.stream(server).next + before);
+    chunk.drop_front(before);
+    auto& now = static_cast<h2::Conversation&>(*connection.attachment);
+    now.feed(http::Role::response, chunk, arrival);
+    report(connection, now.exchanges());
   }
 
   static http::Role role_of(const Connection& connection, Side sender) {

@@ -111,17 +111,30 @@ Conversation::Conversation(const Connection& connection, http::Exchanges&& excha
     : connection_(connection),
       exchanges_(std::move(exchanges)),
       directions_{{Role::request, requests, Start::preface, exchanges_.wanted().headers},
-                  {Role::response, responses, Start::boundary, exchanges_.wanted().headers}},
+                  {Role::response, responses, responses == Stream::kNever ? Start::unknown : Start::boundary,
+                   exchanges_.wanted().headers}},
       requests_end_(requests) {
-  while (exchanges_.oldest() != exchanges_.newest()) {
+  allow_anything(Role::response);  // the settings in HTTP2-Settings are not read
+  const bool unseen = responses == Stream::kNever;
+  if (unseen) {
+    server().parser = FrameParser(Role::response, connection.stream(other(connection.client)).next, Start::unknown);
+    server().was_lost = true;
+    server().decoder.lose();
+  }
+  http::Exchange* const newest = exchanges_.newest();
+  http::Exchange* const upgraded = newest != nullptr && !newest->response.begun ? newest : nullptr;
+  while (exchanges_.oldest() != upgraded) {
     exchanges_.sum_up(*exchanges_.oldest(), connection.last_time);
     exchanges_.close(*exchanges_.oldest(), http::Outcome::gap);
   }
-  http::Exchange& upgraded = *exchanges_.newest();
-  upgraded.protocol = http::Protocol::h2;
-  upgraded.stream = client().highest_stream = 1;
-  open_.push_back({1, &upgraded});
-  allow_anything(Role::response);  // the settings in HTTP2-Settings are not read
+  client().highest_stream = highest_seen_ = 1;
+  if (upgraded == nullptr) return;
+  upgraded->protocol = http::Protocol::h2;
+  upgraded->stream = 1;
+  Open& open = open_.emplace_back(Open{1, upgraded});
+  open.holed[index(Role::request)] = upgraded->request.begun && !upgraded->request.complete;
+  open.holed[index(Role::response)] = unseen;
+  if (unseen) exchanges_.sum_up(*upgraded, connection.last_time);
 }
 
 void Conversation::prepare(Role role, const Arrival& arrival) {

@@ -32,9 +32,9 @@ class Conversation : public Attachment {
   Conversation(const Connection& connection, http::ExchangePool& pool);
 
   /// Goes on where HTTP/1 was left by "Upgrade: h2c" (RFC 7540, section 3.2).
-  /// `exchanges` are the connection's so far; its newest is stream 1, of which
-  /// the response is still to come. The streams are HTTP/2 from the offsets
-  /// `requests` and `responses` on.
+  /// `exchanges` are the connection's so far; its newest, if it has no response
+  /// yet, is stream 1. The client's stream is HTTP/2 from offset `requests` on,
+  /// the server's from `responses` on; kNever where the 101 was not captured.
   Conversation(const Connection& connection, http::Exchanges&& exchanges, std::uint64_t requests,
                std::uint64_t responses);
 

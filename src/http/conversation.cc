@@ -178,7 +178,6 @@ Framing Conversation::on_head(Role role, const Head& head) {
 /// Whether from this response's end on the connection is HTTP/2, as its request asked for.
 bool Conversation::switches_to_h2(const Head& head) const {
   if (head.status != 101 || responding_ == nullptr || responding_ != exchanges_.newest()) return false;
-  if (responding_->request.begun && !responding_->request.complete) return false;
   const std::optional<std::string> protocol = find_field(head.fields, "upgrade");
   return protocol && *protocol == "h2c";
 }
