@@ -895,12 +895,12 @@ TEST_CASE("each packet of a fixture removed, or cut: nothing wrong is said, and 
 TEST_CASE("a million streams left open cost no more than those kept") {
   test::PcapWriter file;
   std::uint32_t sequence = 2001;
-  const auto add = [&](std::string payload, std::uint8_t flags) {
+  const auto add = [&](const std::string& payload, std::uint8_t flags) {
     test::SegmentSpec spec;
     spec.sequence = sequence;
     spec.flags = flags;
     sequence += static_cast<std::uint32_t>(payload.size()) + ((flags & kSyn) != 0 ? 1 : 0);
-    spec.payload = std::move(payload);
+    spec.payload = payload;
     file.add(kNanosPerSecond, test::ethernet_frame(spec));
   };
   sequence = 2000;

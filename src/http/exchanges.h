@@ -56,7 +56,9 @@ class Exchanges {
 
   /// The connection's next packet: `gap` is the time since the one before it.
   void note_gap(Nanos gap) {
-    if (!open_.empty() && gap > open_.back()->gap_alone) open_.back()->gap_alone = gap;
+    if (open_.empty() || gap <= open_.back()->gap_alone) return;
+    open_.back()->gap_alone = gap;
+    if (gap > most_gap_) most_gap_ = gap;
   }
 
   /// The client has all of the responses' stream before `offset`.
@@ -82,6 +84,7 @@ class Exchanges {
   ExchangeQueue unconfirmed_;  // over, but the client may still lack a part
   ExchangeQueue finished_;
   std::uint64_t count_ = 0;
+  Nanos most_gap_ = 0;  // of any note_gap while exchanges were open
   Nanos previous_end_;  // of the exchange before, or of the handshake
 };
 
