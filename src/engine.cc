@@ -1,6 +1,11 @@
 #include "engine.h"
 
+#include <algorithm>
+#include <deque>
+#include <utility>
+
 #include "capture/reader.h"
+#include "flow/tracker.h"
 #include "protocols.h"
 #include "report/classic.h"
 #include "wire/decoder.h"
@@ -9,12 +14,18 @@ namespace wirelap {
 
 class Engine::Dispatcher {
  public:
-  Dispatcher(const Engine& engine, const std::string& name, const Reader& reader)
-      : engine_(engine),
-        name_(name),
-        reader_(reader),
-        pool_(engine.options_.wanted),
-        protocols_(engine.options_.ports, engine.options_.tcp, pool_) {}
+  explicit Dispatcher(Engine& engine)
+      : engine_(engine), pool_(engine.options_.wanted), protocols_(engine.options_.ports, engine.options_.tcp, pool_) {}
+
+  /// What comes from here on is of the capture `name`, until the next call.
+  void begin_capture(const std::string& name, const Reader& reader) {
+    captures_.push_back({name, 0});
+    reader_ = &reader;
+  }
+  void end_capture() { captures_.back().decimals = std::exchange(reader_, nullptr)->decimals(); }
+
+  /// Of the present capture, among those that are joined.
+  std::uint64_t file() const { return captures_.size() - 1; }
 
   void on_packet(Connection& connection, Side, const Segment& segment) {
     Protocols::with(connection, [&](auto& conversation) {
@@ -37,6 +48,8 @@ class Engine::Dispatcher {
   }
 
   void on_missing(Connection& connection, Side sender, std::uint64_t count, const Arrival& arrival) {
+    engine_.summary_.holes += 1;
+    engine_.summary_.hole_bytes += count;
     pass_over(connection, sender, count, true, arrival);
   }
 
@@ -73,10 +86,12 @@ class Engine::Dispatcher {
   }
 
   void on_gone(Connection& connection) {
+    engine_.summary_.duplicates += connection.counts.duplicate;
     if (!engine_.options_.wanted.connections) return;
     const Side client = protocols_.client_of(connection);
     if (protocols_.is_wanted(connection, client))
-      engine_.sink_.write_connection({name_, reader_.decimals(), connection, client});
+      engine_.sink_.write_connection(
+          {capture_of(connection.first_frame), decimals_of(connection.first_frame), connection, client});
   }
 
   std::uint64_t skippable(Connection& connection, Side sender) {
@@ -115,34 +130,87 @@ class Engine::Dispatcher {
 
   void report(Connection& connection, http::Exchange& exchange) {
     if (connection.exchanges++ == 0) connection.protocol = name_of_protocol(exchange);
-    engine_.sink_.write({name_, reader_.decimals(), connection, exchange, pool_.wanted()});
+    engine_.summary_.exchanges += 1;
+    const Frame first = exchange.first_frame;
+    engine_.sink_.write({capture_of(first), decimals_of(first), connection, exchange, pool_.wanted()});
     pool_.give_back(exchange);
   }
 
-  const Engine& engine_;
-  const std::string& name_;
-  const Reader& reader_;
+  const std::string& capture_of(Frame frame) const { return captures_[file_of(frame)].name; }
+  int decimals_of(Frame frame) const {
+    const bool now = reader_ != nullptr && file_of(frame) == file();
+    return now ? reader_->decimals() : captures_[file_of(frame)].decimals;
+  }
+
+  struct Capture {
+    std::string name;
+    int decimals;  // known at its end
+  };
+
+  Engine& engine_;
+  const Reader* reader_ = nullptr;  // of the last of the captures, while it is read
+  std::deque<Capture> captures_;
   http::ExchangePool pool_;
   Protocols protocols_;
 };
 
+struct Engine::Session {
+  explicit Session(Engine& engine) : dispatcher(engine), tracker(dispatcher, engine.summary_.connections) {}
+
+  Dispatcher dispatcher;
+  Tracker<Dispatcher> tracker;
+  Nanos end = 0;  // the time of its last record
+};
+
+Engine::Engine(EngineOptions options, Sink& sink) : options_(std::move(options)), sink_(sink) {}
+Engine::~Engine() = default;
+
 std::optional<Fault> Engine::run(Input& input, const std::string& name) {
   Reader reader(input, name);
-  counts_ = {};
+  out_of_order_ = false;
   if (!reader.start()) return reader.fault();
-  Dispatcher dispatcher(*this, name, reader);
-  Tracker<Dispatcher> tracker(dispatcher, connections_);
-  Decoder decoder;
+  if (session_ == nullptr) session_ = std::make_unique<Session>(*this);
+  session_->dispatcher.begin_capture(name, reader);
+  const Frame file = frame_of(session_->dispatcher.file(), 0);
   Record record;
   Segment segment;
   while (reader.next(record)) {
-    if (decoder.decode(record, segment)) tracker.take(segment);
+    if (record.time < last_time_) [[unlikely]]
+      note_step_back(record);
+    last_time_ = std::max(record.time, kUndated);
+    record.number |= file;
+    if (decoder_.decode(record, segment)) session_->tracker.take(segment);
   }
-  decoder.finish();
-  counts_ = decoder.counts();
-  tracker.finish(record.time);
-  connections_ = tracker.connections();
+  if (record.number != 0) session_->end = record.time;
+  session_->dispatcher.end_capture();
+  summary_.connections = session_->tracker.connections();
+  if (!options_.join) finish();
   return reader.fault();
+}
+
+void Engine::finish() {
+  if (session_ == nullptr) return;
+  decoder_.finish();
+  session_->tracker.finish(session_->end);
+  session_.reset();
+  last_time_ = kUndated;
+}
+
+/// The record's time is before that of the one before, or in no year that captures are from.
+void Engine::note_step_back(const Record& record) {
+  if (record.time < kUndated) {
+    summary_.undated += 1;
+    return;
+  }
+  if (options_.join && record.number == 1) out_of_order_ = true;
+  summary_.steps_back += 1;
+  summary_.largest_step_back = std::max(summary_.largest_step_back, last_time_ - record.time);
+}
+
+Summary Engine::summary() const {
+  Summary all = summary_;
+  all.decoded = decoder_.counts();
+  return all;
 }
 
 std::optional<Fault> run_classic(Input& input, const std::string& name, std::vector<std::uint16_t> ports,

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "engine.h"
+#include "http/exchanges.h"
 #include "h2/frame.h"
 #include "h2/hpack.h"
 #include "h2/huffman.h"

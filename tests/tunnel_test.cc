@@ -72,7 +72,7 @@ Run report(std::uint32_t link_type, const std::vector<std::pair<Nanos, Buffer>>&
   Engine engine({}, *sink);
   CHECK_FALSE(engine.run(input, "capture").has_value());
   ::close(fd);
-  return {std::string(output.text()), engine.counts()};
+  return {std::string(output.text()), engine.summary().decoded};
 }
 
 /// A report without these columns.
