@@ -31,7 +31,7 @@ help:
 #: make lab                    captures fixtures and scenarios anew (root, nginx, node, tcpdump)
 #: make lab-score              holds the causes against the lab's truth, from fixtures/causes
 #: make golden                 rewrites the expected outputs in fixtures/golden
-#: make captures CAPTURES=DIR  compares with tshark's counts and Zeek's logs
+#: make captures CAPTURES=DIR  compares with tshark's and capinfos' counts and Zeek's logs
 #: make clean                  removes build/
 
 # A flavour is a folder of its own: $(BUILD)/FLAVOUR/, with its own flags.
@@ -43,6 +43,10 @@ $(BUILD)/$(1)/%.o: %.cc Makefile
 	@$$(CXX) $$(if $$(filter tests/%,$$<),$$(STRICT),$$(PRODUCT)) $(2) -MMD -MP -c -o $$@ $$<
 
 $(BUILD)/$(1)/wirelap: $(patsubst %.cc,$(BUILD)/$(1)/%.o,$(LIBRARY) src/main.cc)
+	@echo link $$@
+	@$$(CXX) $(2) -o $$@ $$^ $(3)
+
+$(BUILD)/$(1)/count-records: $(patsubst %.cc,$(BUILD)/$(1)/%.o,$(LIBRARY) tests/oracle/count_records.cc)
 	@echo link $$@
 	@$$(CXX) $(2) -o $$@ $$^ $(3)
 
@@ -88,8 +92,8 @@ golden: $(BUILD)/wirelap
 	tests/golden.sh $(BUILD)/wirelap
 
 CAPTURES ?= ../shared/captures
-captures: $(BUILD)/wirelap
-	python3 tests/oracle/captures.py $(BUILD)/wirelap $(CAPTURES) --known tests/oracle/known.tsv
+captures: $(BUILD)/wirelap $(BUILD)/release/count-records
+	python3 tests/oracle/captures.py $(BUILD)/wirelap $(CAPTURES) --known tests/oracle/known.tsv --count $(BUILD)/release/count-records
 
 clean:
 	rm -rf $(BUILD)

@@ -37,49 +37,51 @@ constexpr CompressionMagic kCompressions[] = {
     {literal("BZh"), kBzip2},
 };
 
-/// A container that is named only.
 struct ForeignMagic {
   std::string_view magic;
-  const char* what;
-  const char* advice;
+  Foreign foreign;
 };
 
 constexpr char kEditcap[] = "turn it into pcap with: editcap -F pcap IN OUT";
 constexpr char kNoTcp[] = "which holds no TCP over IP";
 
 constexpr ForeignMagic kForeign[] = {
-    {literal("snoop\0\0\0"), "a snoop capture", kEditcap},
-    {literal("RTSS"), "a Network Monitor 1 capture", kEditcap},
-    {literal("GMBU"), "a Network Monitor 2 capture", kEditcap},
-    {literal("\x01\x10\x4c\x00"), "a LANalyzer capture", kEditcap},
-    {literal("\x07\x10\x4c\x00"), "a LANalyzer capture", kEditcap},
-    {literal("iptrace 1.0"), "an iptrace capture", kEditcap},
-    {literal("iptrace 2.0"), "an iptrace capture", kEditcap},
-    {literal("TCPIPtrace"), "a TCPIPtrace text of VMS", kEditcap},
-    {literal("TCPtrace"), "a TCPtrace text of VMS", kEditcap},
-    {literal("TRSNIFF data    \x1a"), "a Sniffer capture", kEditcap},
-    {literal("XCP\0"), "a NetXRay or Sniffer capture", kEditcap},
-    {literal("VL\0\0"), "a NetXRay capture", kEditcap},
-    {literal("\x05VNF"), "a Visual Networks capture", kEditcap},
-    {literal("\xaa\xaa\xaa\xaa"), "a 5View capture", kEditcap},
-    {literal("TR\0d\0"), "an HP-UX nettl capture", kEditcap},
-    {literal("\0\0\0\1\0\0\0\0\0\x07\xd0\0"), "an HP-UX nettl capture", kEditcap},
-    {literal("ObserverPktBuffe"), "an Observer capture", kEditcap},
-    {literal("\x7fver"), "an EtherPeek or OmniPeek capture", kEditcap},
-    {literal("\x42\xd2\0\x34\x12\x66\x22\x88"), "a RADCOM capture", kEditcap},
-    {literal("\0\0\2\0\x12\5\0\x10"), "a Tektronix K12 capture", kEditcap},
-    {literal("+---------+---------------+----------+"), "a K12 text", kEditcap},
-    {literal("\x1c\0\1\xac"), "an Ixia capture", kEditcap},
-    {literal("\xac\1\0\x1c"), "an Ixia capture", kEditcap},
-    {literal("\x1c\0\1\xab"), "an Ixia capture", kEditcap},
-    {literal("\xab\1\0\x1c"), "an Ixia capture", kEditcap},
-    {literal("btsnoop\0"), "a Bluetooth capture (btsnoop)", kNoTcp},
-    {literal("EyeSDN"), "an ISDN capture (EyeSDN)", kNoTcp},
-    {literal("PK\3\4"), "a zip archive", "unpack it: unzip -p FILE | wirelap"},
-    {literal("7z\xbc\xaf\x27\x1c"), "a 7z archive", "unpack it: 7z x -so FILE | wirelap"},
-    {literal("\x1f\x9d"), "a compress file", "unpack it: gzip -dc FILE | wirelap"},
-    {literal("LZIP\1"), "an lzip file", "unpack it: lzip -dc FILE | wirelap"},
+    {literal("snoop\0\0\0"), {"a snoop capture", kEditcap}},
+    {literal("RTSS"), {"a Network Monitor 1 capture", kEditcap}},
+    {literal("GMBU"), {"a Network Monitor 2 capture", kEditcap}},
+    {literal("\x01\x10\x4c\x00"), {"a LANalyzer capture", kEditcap}},
+    {literal("\x07\x10\x4c\x00"), {"a LANalyzer capture", kEditcap}},
+    {literal("iptrace 1.0"), {"an iptrace capture", kEditcap}},
+    {literal("iptrace 2.0"), {"an iptrace capture", kEditcap}},
+    {literal("TCPIPtrace"), {"a TCPIPtrace text of VMS", kEditcap}},
+    {literal("TCPtrace"), {"a TCPtrace text of VMS", kEditcap}},
+    {literal("TRSNIFF data    \x1a"), {"a Sniffer capture", kEditcap}},
+    {literal("XCP\0"), {"a NetXRay or Sniffer capture", kEditcap}},
+    {literal("VL\0\0"), {"a NetXRay capture", kEditcap}},
+    {literal("\x05VNF"), {"a Visual Networks capture", kEditcap}},
+    {literal("\xaa\xaa\xaa\xaa"), {"a 5View capture", kEditcap}},
+    {literal("TR\0d\0"), {"an HP-UX nettl capture", kEditcap}},
+    {literal("\0\0\0\1\0\0\0\0\0\x07\xd0\0"), {"an HP-UX nettl capture", kEditcap}},
+    {literal("ObserverPktBuffe"), {"an Observer capture", kEditcap}},
+    {literal("\x7fver"), {"an EtherPeek or OmniPeek capture", kEditcap}},
+    {literal("\x42\xd2\0\x34\x12\x66\x22\x88"), {"a RADCOM capture", kEditcap}},
+    {literal("\0\0\2\0\x12\5\0\x10"), {"a Tektronix K12 capture", kEditcap}},
+    {literal("+---------+---------------+----------+"), {"a K12 text", kEditcap}},
+    {literal("\x1c\0\1\xac"), {"an Ixia capture", kEditcap}},
+    {literal("\xac\1\0\x1c"), {"an Ixia capture", kEditcap}},
+    {literal("\x1c\0\1\xab"), {"an Ixia capture", kEditcap}},
+    {literal("\xab\1\0\x1c"), {"an Ixia capture", kEditcap}},
+    {literal("btsnoop\0"), {"a Bluetooth capture (btsnoop)", kNoTcp}},
+    {literal("EyeSDN"), {"an ISDN capture (EyeSDN)", kNoTcp}},
+    {literal("PK\3\4"), {"a zip archive", "unpack it: unzip -p FILE | wirelap"}},
+    {literal("7z\xbc\xaf\x27\x1c"), {"a 7z archive", "unpack it: 7z x -so FILE | wirelap"}},
+    {literal("\x1f\x9d"), {"a compress file", "unpack it: gzip -dc FILE | wirelap"}},
+    {literal("LZIP\1"), {"an lzip file", "unpack it: lzip -dc FILE | wirelap"}},
 };
+
+constexpr Foreign kEtl = {"an event trace of Windows (ETL)",
+                          "turn it into pcapng with: etl2pcapng IN OUT, or on Windows: pktmon etl2pcap IN"};
+constexpr Foreign kErf = {"perhaps an ERF capture", kEditcap};
 
 /// An event trace of Windows has no magic number: its first buffer's header tells
 /// its size, twice how much is used, and is followed by a system event's header.
@@ -97,7 +99,7 @@ bool is_etl(Bytes start) {
 bool is_erf(Bytes start) {
   if (start.size() < 18) return false;
   constexpr std::uint32_t kYear1990 = 631'152'000;
-  constexpr std::uint8_t kMaxType = 48;
+  constexpr std::uint8_t kMaxType = 27;  // text is above
   const std::uint8_t type = start[8] & 0x7f;
   const std::uint16_t record_bytes = load_be16(&start[10]);
   const std::uint16_t wire_bytes = load_be16(&start[14]);
@@ -116,17 +118,12 @@ const Compression* find_compression(Bytes start) {
   return nullptr;
 }
 
-std::string name_foreign(Bytes start) {
-  const auto line = [](const char* what, const char* advice) { return std::string(what) + "; " + advice; };
+const Foreign* find_foreign(Bytes start) {
   for (const ForeignMagic& known : kForeign) {
-    if (begins_with(start, known.magic)) return line(known.what, known.advice);
+    if (begins_with(start, known.magic)) return &known.foreign;
   }
-  if (is_etl(start)) {
-    return line("an event trace of Windows (ETL)",
-                "turn it into pcapng with: etl2pcapng IN OUT, or on Windows: pktmon etl2pcap IN");
-  }
-  if (is_erf(start)) return line("perhaps an ERF capture", kEditcap);
-  return "";
+  if (is_etl(start)) return &kEtl;
+  return is_erf(start) ? &kErf : nullptr;
 }
 
 }  // namespace wirelap

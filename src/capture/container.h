@@ -4,8 +4,6 @@
 // do with it. Names of files are not looked at.
 #pragma once
 
-#include <string>
-
 #include "base/bytes.h"
 
 namespace wirelap {
@@ -27,8 +25,13 @@ struct Compression {
 /// The compression that `start` begins with; null where none.
 const Compression* find_compression(Bytes start);
 
-/// What another program's capture is and how to turn it into one that wirelap
-/// reads, one line; empty where it is not known.
-std::string name_foreign(Bytes start);
+/// A capture, or what may hold one, that is not read.
+struct Foreign {
+  const char* what;    ///< what it is
+  const char* advice;  ///< how to get what wirelap reads
+};
+
+/// What `start` begins with; null where that is not known.
+const Foreign* find_foreign(Bytes start);
 
 }  // namespace wirelap

@@ -1,6 +1,7 @@
 #include "capture/pcapng.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace wirelap::pcapng {
 namespace {
@@ -12,6 +13,9 @@ constexpr std::uint32_t kObsoletePacket = 2;
 constexpr std::uint32_t kSimplePacket = 3;
 constexpr std::uint32_t kEnhancedPacket = 6;
 constexpr std::uint32_t kSystemdJournalExport = 9;
+constexpr std::uint32_t kCustom = 0xbad;
+constexpr std::uint32_t kCustomNotCopied = 0x4000'0bad;
+constexpr std::uint32_t kSysdigEvents[] = {0x204, 0x208, 0x216, 0x217, 0x221, 0x222};
 
 constexpr std::uint32_t kByteOrderMagic = 0x1a2b3c4d;
 
@@ -33,6 +37,12 @@ std::uint64_t power_of_ten(int exponent) {
 /// if_fcslen counts bits; but the draft's own example of it is "4", Ethernet's in bytes.
 std::uint32_t fcs_bytes_of(std::uint8_t fcs_length) { return fcs_length < 8 ? fcs_length : fcs_length / 8u; }
 
+/// Blocks without a packet that Wireshark numbers among the packets.
+bool is_event(std::uint32_t type) {
+  return type == kSystemdJournalExport || type == kCustom || type == kCustomNotCopied ||
+         std::find(std::begin(kSysdigEvents), std::end(kSysdigEvents), type) != std::end(kSysdigEvents);
+}
+
 std::string text_of(std::uint64_t number) { return std::to_string(number); }
 
 }  // namespace
@@ -45,7 +55,7 @@ Clock::Clock(std::uint8_t resolution, std::int64_t offset_s) : offset_s_(offset_
     decimals_ = 9;
     return;
   }
-  decimals_ = std::min(exponent, 9);
+  decimals_ = std::clamp(exponent, kLeastDecimals, 9);
   if (exponent <= 9) {
     multiply_ = power_of_ten(9 - exponent);
   } else if (exponent - 9 <= 19) {
@@ -123,8 +133,7 @@ Decoder::Found Decoder::take(const BlockHead& head, Bytes block, Record& record)
     case kEnhancedPacket: return take_enhanced_packet(body, record) ? Found::packet : Found::damage;
     case kSimplePacket: return take_simple_packet(body, record) ? Found::packet : Found::damage;
     case kObsoletePacket: return take_obsolete_packet(body, record) ? Found::packet : Found::damage;
-    case kSystemdJournalExport: return Found::event;
-    default: return Found::other;
+    default: return is_event(head.type) ? Found::event : Found::other;
   }
 }
 

@@ -26,6 +26,10 @@ inline constexpr std::size_t kMaxInterfaces = 65536;
 /// before 1970, are taken for the nearest, so that no difference overflows.
 inline constexpr Nanos kLatestTime = 4'294'967'295 * kNanosPerSecond + (kNanosPerSecond - 1);
 
+/// A coarser clock is printed like one of microseconds: thresholds in between are
+/// finer than its ticks, and sums are to hold to the last digit.
+inline constexpr int kLeastDecimals = 6;
+
 /// What the units of an interface's timestamps are (if_tsresol, if_tsoffset; section 4.2).
 class Clock {
  public:
@@ -36,7 +40,7 @@ class Clock {
   /// The point in time of a timestamp, cut to whole nanoseconds.
   Nanos time_of(std::uint64_t units) const;
 
-  /// Decimals that its seconds have: 0 to 9; 9 for powers of two.
+  /// Decimals of its seconds: 6 to 9; 9 for powers of two.
   int decimals() const { return decimals_; }
 
  private:
@@ -46,7 +50,7 @@ class Clock {
   std::uint64_t divide_ = 1;    // by this,
   int shift_ = 0;               // and by two to the power of this
   std::int64_t offset_s_ = 0;
-  int decimals_ = 6;
+  int decimals_ = kLeastDecimals;
 };
 
 /// An Interface Description Block (section 4.2).
@@ -84,9 +88,8 @@ class Decoder {
   /// What was needed and what was there, one line.
   const std::string& problem() const { return problem_; }
 
-  /// Decimals that timestamps have: as many as the finest interface so far, in
-  /// any section; 6 before the first.
-  int decimals() const { return decimals_ < 0 ? 6 : decimals_; }
+  /// Decimals of timestamps: 6 to 9, as the finest interface so far needs, in any section.
+  int decimals() const { return decimals_; }
 
  private:
   /// A packet block's fixed part.
@@ -119,7 +122,7 @@ class Decoder {
   std::uint64_t load64(const std::uint8_t* at) const;
 
   bool swapped_ = false;  // this section's byte order is not this machine's
-  int decimals_ = -1;
+  int decimals_ = kLeastDecimals;
   Nanos last_time_ = 0;
   std::vector<Interface> interfaces_;  // of this section
   std::string problem_;

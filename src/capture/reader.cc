@@ -67,8 +67,9 @@ bool Reader::start_pcap(Bytes start) {
   const auto header = whole ? pcap::parse_file_header(start.data()) : std::nullopt;
   if (!header) {
     input_.ensure(kForeignBytes);
-    const std::string foreign = name_foreign({input_.data(), input_.size()});
-    if (!foreign.empty()) return fail(Fault::Kind::not_capture, foreign);
+    if (const Foreign* const found = find_foreign({input_.data(), input_.size()})) {
+      return fail(Fault::Kind::not_capture, std::string(found->what) + "; " + found->advice);
+    }
     return fail(Fault::Kind::not_capture, whole ? "not a pcap or pcapng capture: its magic number is unknown"
                                                 : "not a pcap or pcapng capture: its header needs 24 bytes, " +
                                                       std::to_string(start.size()) + " are there");

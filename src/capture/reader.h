@@ -38,7 +38,7 @@ class Reader {
   /// What ended the reading; nothing after a good end.
   const std::optional<Fault>& fault() const { return fault_; }
 
-  /// Decimals that the capture's timestamps have: 0 to 9. In pcapng it is the
+  /// Decimals that the capture's timestamps have: 6 to 9. In pcapng it is the
   /// finest interface so far that tells, so that it may grow while reading.
   int decimals() const { return container_ == Container::pcapng ? blocks_.decimals() : header_.decimals; }
 

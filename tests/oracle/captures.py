@@ -1,19 +1,22 @@
 #!/usr/bin/env python3
 """Runs wirelap over a folder of real captures and compares with tshark and Zeek.
 
-    captures.py WIRELAP_BINARY CAPTURES_DIR [--known FILE]
+    captures.py WIRELAP_BINARY CAPTURES_DIR [--known FILE] [--count PROGRAM]
 
 CAPTURES_DIR/INDEX.tsv names the captures, how many HTTP requests and responses
 tshark counted in each, and for some of them Zeek's own http.log. All three are
 opinions: a disagreement says that someone has to look at the packets. What was
 looked at and explained goes into FILE, a line each: path, tab, reason.
 
+PROGRAM, tests/oracle/count_records.cc, counts the packets of each capture, which
+have to be as many as capinfos found (INDEX.tsv has them too), without exception.
+
 Every capture is run with `--format ndjson`. Printed is a line for each one that
 disagrees, by container, then the runs that went wrong, then a summary.
 
-Exit: 1 on a crash, a hang or a broken record in any container, or on a
-disagreement over plain pcap that is not explained; else 0, also where the
-folder is absent. 2 is bad usage.
+Exit: 1 on a crash, a hang, a broken record, another number of packets, or on a
+disagreement that is not explained; else 0, also where the folder is absent. 2 is
+bad usage.
 """
 
 import argparse
@@ -114,6 +117,22 @@ def examine(binary, folder, row):
     if row["zeek_http_log"]:
         result.zeek = compare_zeek(os.path.join(folder, row["zeek_http_log"]), exchanges)
     return result
+
+
+def compare_packets(program, folder, rows):
+    """Prints the captures whose number of packets is not capinfos'; returns how many."""
+    paths = "".join(row["path"] + "\n" for row in rows)
+    lines = subprocess.run([program], cwd=folder, input=paths, text=True, errors="replace",
+                           stdout=subprocess.PIPE, check=True).stdout.splitlines()
+    counted = {path: (count, fault) for count, path, fault in (line.split("\t", 2) for line in lines)}
+    wrong = 0
+    for row in rows:
+        count, fault = counted.get(row["path"], ("none", ""))
+        if count != row["packets"]:
+            wrong += 1
+            print(f"  {row['path']}: packets {count}, capinfos {row['packets']} {printable(fault)}")
+    print(f"packets: {len(rows) - wrong}/{len(rows)} agree")
+    return wrong
 
 
 # ---- records ---------------------------------------------------------------
@@ -301,11 +320,11 @@ def print_group(name, results, known):
 
 
 def print_faults(results):
-    """Prints the runs that crashed, hung, or wrote a broken record; exit 1 on plain pcap."""
-    refused = [r for r in results if r.refused and container(r.row) == "plain pcap"]
+    """Prints the runs that crashed, hung, could not read on, or wrote a broken record."""
+    refused = [r for r in results if r.refused]
     for title, chosen in (("crashed", [r for r in results if r.crashed]),
                           ("hung", [r for r in results if r.hung]),
-                          ("exit 1, plain pcap", refused)):
+                          ("exit 1", refused)):
         if chosen:
             print(f"{title}: {len(chosen)}")
         for result in chosen:
@@ -345,20 +364,14 @@ def print_summary(groups, known):
                         known, lambda r: not r.zeek)
     results = [r for name in CONTAINERS for r in groups[name]]
     print(f"crashes {sum(r.crashed for r in results)}, hangs {sum(r.hung for r in results)}, "
-          f"exit 1 {sum(r.refused for r in results)} "
-          f"(plain pcap {sum(r.refused for r in groups['plain pcap'])}), "
+          f"exit 1 {sum(r.refused for r in results)}, "
           f"broken records {sum(len(r.broken) for r in results)}")
 
 
 def failed(groups, known):
     """Tells whether the run has to end with 1."""
-    for name, results in groups.items():
-        for r in results:
-            if r.crashed or r.hung or r.broken:
-                return True
-            if name == "plain pcap" and not r.agrees and r.path not in known:
-                return True
-    return False
+    return any(r.crashed or r.hung or r.broken or (not r.agrees and r.path not in known)
+               for results in groups.values() for r in results)
 
 
 # ---- input -----------------------------------------------------------------
@@ -389,6 +402,7 @@ def parse_arguments():
     parser.add_argument("binary")
     parser.add_argument("folder")
     parser.add_argument("--known", help="list of explained disagreements: path, tab, reason")
+    parser.add_argument("--count", help="program that counts packets")
     arguments = parser.parse_args()
     if not os.access(arguments.binary, os.X_OK):
         parser.error(f"{arguments.binary}: not a program")
@@ -396,24 +410,27 @@ def parse_arguments():
         known = read_known(arguments.known) if arguments.known else {}
     except (OSError, ValueError) as error:
         parser.error(str(error))
-    return os.path.abspath(arguments.binary), arguments.folder, known
+    count = arguments.count and os.path.abspath(arguments.count)
+    return os.path.abspath(arguments.binary), arguments.folder, known, count
 
 
 def main():
-    binary, folder, known = parse_arguments()
+    binary, folder, known, count = parse_arguments()
     if not os.path.exists(os.path.join(folder, "INDEX.tsv")):
         print(f"captures: skipped, no INDEX.tsv in {folder}")
         return 0
     resource.setrlimit(resource.RLIMIT_FSIZE, (OUTPUT_LIMIT_BYTES, OUTPUT_LIMIT_BYTES))
+    rows = read_index(folder)
     with ThreadPoolExecutor(PROCESSES) as pool:
-        results = list(pool.map(lambda row: examine(binary, folder, row), read_index(folder)))
+        results = list(pool.map(lambda row: examine(binary, folder, row), rows))
     groups = {name: [r for r in results if container(r.row) == name] for name in CONTAINERS}
     for name in CONTAINERS:
         print_group(name, groups[name], known)
     print_faults(results)
     print_stale(results, known)
     print_summary(groups, known)
-    return 1 if failed(groups, known) else 0
+    miscounted = compare_packets(count, folder, rows) if count else 0
+    return 1 if miscounted or failed(groups, known) else 0
 
 
 if __name__ == "__main__":
