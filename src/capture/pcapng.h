@@ -22,9 +22,9 @@ inline constexpr std::uint32_t kMinBlockBytes = 12;
 inline constexpr std::uint32_t kMaxBlockBytes = 16u << 20;
 /// More interfaces in one section are taken for damage.
 inline constexpr std::size_t kMaxInterfaces = 65536;
-/// The last moment of a pcap timestamp too (in 2106): later ones, and those
-/// before 1970, are taken for the nearest, so that no difference overflows.
-inline constexpr Nanos kLatestTime = 4'294'967'295 * kNanosPerSecond + (kNanosPerSecond - 1);
+/// Times before 1970 and after this (in 2115, half of what Nanos can hold) are
+/// taken for the nearest in between, so that two of them can be added.
+inline constexpr Nanos kLatestTime = 4'600'000'000 * kNanosPerSecond;
 
 /// A coarser clock is printed like one of microseconds: thresholds in between are
 /// finer than its ticks, and sums are to hold to the last digit.
