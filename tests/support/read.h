@@ -13,7 +13,7 @@
 
 #include "base/error.h"
 #include "capture/reader.h"
-#include "support/packets.h"
+#include "packets.h"
 
 namespace wirelap::test {
 
