@@ -190,7 +190,7 @@ TEST_CASE("pcapng: option lists") {
     INFO(test.name);
     PcapngWriter capture;
     capture.interface(kLinkEthernet, test.options);
-    capture.enhanced(0, 1000, frame_of(3, 'x'), test.options);  // those of an interface mean nothing here
+    capture.enhanced(0, 1000, frame_of(3, 'x'));
     const ReadResult result = read_file(capture.bytes());
     CHECK_FALSE(result.fault);
     REQUIRE(result.records.size() == 1);
@@ -423,7 +423,7 @@ TEST_CASE("pcapng: no byte outside a block is read, whatever it holds") {
       const std::size_t from = writer.starts()[changed];
       const std::size_t to = changed + 1 < writer.starts().size() ? writer.starts()[changed + 1] : writer.bytes().size();
       for (std::size_t at = from; at < to; ++at) {
-        for (const std::uint8_t value : {0, 1, 3, 0x7f, 0xff}) {
+        for (const std::uint8_t value : Buffer{0, 1, 3, 0x7f, 0xff}) {
           pcapng::Decoder decoder;
           bool read_on = true;
           for (std::size_t block = 0; block < writer.starts().size() && read_on; ++block) {
