@@ -84,6 +84,7 @@ install: $(BUILD)/wirelap
 lab:
 	python3 fixtures/lab/make.py
 	python3 fixtures/lab/scenarios.py
+	python3 fixtures/lab/dress.py
 
 lab-score: $(BUILD)/wirelap
 	python3 tests/oracle/lab_score.py $(BUILD)/wirelap --brief
