@@ -32,7 +32,7 @@ help:
 #: make lab                    captures fixtures and scenarios anew (root, nginx, node, tcpdump)
 #: make lab-score              holds the causes against the lab's truth, from fixtures/causes
 #: make golden                 rewrites the expected outputs in fixtures/golden
-#: make captures CAPTURES=DIR  compares with tshark's counts and Zeek's logs
+#: make captures CAPTURES=DIR  compares with tshark's and capinfos' counts and Zeek's logs
 #: make bench BENCH_SIZE= BASE= speed beside bare walks, libpcap and the program BASE
 #: make bench-peers            the same beside tcptrace, tshark, httpry, zeek, tcpflow
 #: make bench-scale            cost by size, flows and loss: a table and a plot
@@ -120,6 +120,7 @@ install: $(BUILD)/wirelap
 lab:
 	python3 fixtures/lab/make.py
 	python3 fixtures/lab/scenarios.py
+	python3 fixtures/lab/dress.py
 
 lab-score: $(BUILD)/wirelap
 	python3 tests/oracle/lab_score.py $(BUILD)/wirelap --brief

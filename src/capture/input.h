@@ -1,8 +1,8 @@
 // capture: the bytes of a file, a pipe or the embedding program, through one window.
 //
-// In: a named file (mapped piece by piece), or a descriptor (read). Out: a
-// contiguous run of bytes at a cursor, extended on demand. Formats are not
-// known here.
+// In: a named file (mapped piece by piece), or a descriptor (read), either of
+// them through a decompressor where the reader asks for that. Out: a contiguous
+// run of bytes at a cursor, extended on demand. Formats are not known here.
 #pragma once
 
 #include <chrono>
@@ -14,6 +14,7 @@
 #include <string>
 
 #include "base/bytes.h"
+#include "capture/decompress.h"
 
 namespace wirelap {
 
@@ -48,6 +49,11 @@ class Input {
   /// Reads from a descriptor that stays the caller's.
   void attach(int fd) { fd_ = fd; }
 
+  /// Puts the program `name` between the capture and the window, which begins
+  /// anew with what it decompresses. To be called before anything is consumed.
+  /// Returns 0, ENOENT where no such program is in PATH, or another errno.
+  int decompress(const std::string& name);
+
   /// The bytes at the cursor; valid until the next `ensure`.
   const std::uint8_t* data() const { return cursor_; }
   std::size_t size() const { return static_cast<std::size_t>(end_ - cursor_); }
@@ -59,7 +65,7 @@ class Input {
   /// Moves the cursor on; `count` is at most size().
   void consume(std::size_t count) { cursor_ += count; }
 
-  /// Offset of the cursor from the start of the capture, in bytes.
+  /// Offset of the cursor from the start of the capture, in bytes, decompressed.
   std::uint64_t offset() const { return end_offset_ - size(); }
 
   /// True when the run was ended through `stop_fd` or `wanted`.
@@ -67,6 +73,11 @@ class Input {
 
   /// errno of a read that failed, else 0.
   int error() const { return error_; }
+
+  bool is_decompressed() const { return decompressor_ != nullptr; }
+
+  /// At the end of the input: how the decompressor failed, one line, else empty.
+  const std::string& decompressor_failure() const { return decompressor_failure_; }
 
  private:
   static constexpr std::size_t kWindowBytes = std::size_t{8} << 20;
@@ -100,6 +111,8 @@ class Input {
   std::size_t map_bytes_ = 0;
   std::unique_ptr<std::uint8_t[]> buffer_;  // read
   std::size_t buffer_bytes_ = 0;
+  std::unique_ptr<Decompressor> decompressor_;
+  std::string decompressor_failure_;
 };
 
 }  // namespace wirelap
