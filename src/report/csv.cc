@@ -8,7 +8,7 @@
 namespace wirelap {
 namespace {
 
-/// Writes columns as the fields of one line; what is not known is empty.
+/// Writes columns as the fields of one line, a comma behind each; what is not known is empty.
 class CsvColumns {
  public:
   /// With `names` a column goes under the one of its name, and those left out are empty.
@@ -18,27 +18,24 @@ class CsvColumns {
   void text(std::string_view name, std::string_view value, bool known = true) {
     begin(name);
     if (known) put_csv_text(output_, value);
+    output_.put(',');
   }
   void integer(std::string_view name, std::uint64_t value, bool known = true) {
-    begin(name);
-    if (known) output_.put_integer(value);
+    char* const at = begin(name);
+    end(known ? write_integer(at, value) : at);
   }
   void flag(std::string_view name, bool value, bool known) {
     begin(name);
-    if (known) output_.put(value ? "true" : "false");
+    output_.put(!known ? "," : value ? "true," : "false,");
   }
   void seconds(std::string_view name, Nanos value) {
-    begin(name);
-    if (value != kUnknownTime) output_.put_seconds(value, decimals_);
+    char* const at = begin(name);
+    end(value == kUnknownTime ? at : write_seconds(at, value, decimals_));
   }
   void address(std::string_view name, const Address& value, int ip_version) {
-    begin(name);
-    put_address(output_, value, ip_version);
+    end(write_address(begin(name), value, ip_version));
   }
-  void vlan(std::string_view name, std::uint32_t tag) {
-    begin(name);
-    put_vlan(output_, tag);
-  }
+  void vlan(std::string_view name, std::uint32_t tag) { end(write_vlan(begin(name), tag)); }
   /// Each as seconds:bytes, with a space between two.
   void steps(std::string_view name, const std::vector<http::Step>& all) {
     begin(name);
@@ -48,17 +45,21 @@ class CsvColumns {
       output_.put(':');
       output_.put_integer(all[i].reached);
     }
+    output_.put(',');
   }
 
  private:
-  void begin(std::string_view name) {
+  /// Returns where the value goes: there is kValueRoom.
+  char* begin(std::string_view name) {
     if (names_ != nullptr) {
-      while (column_ + 1 < names_->size() && (*names_)[column_] != name) separate();
+      for (; column_ + 1 < names_->size() && (*names_)[column_] != name; ++column_) output_.put(',');
+      ++column_;
     }
-    separate();
+    return output_.room(kValueRoom);
   }
-  void separate() {
-    if (column_++ != 0) output_.put(',');
+  void end(char* at) {
+    *at++ = ',';
+    output_.end_at(at);
   }
 
   Output& output_;
@@ -98,7 +99,9 @@ std::vector<std::string> names_of_connection() {
   return names;
 }
 
+/// Ends a line behind the comma of its last field.
 void put_line_end(Output& output) {
+  output.take_back(1);
   output.put('\r');
   output.end_line();
 }
@@ -131,9 +134,9 @@ void CsvSink::put_header() {
       if (std::find(names_.begin(), end, name) == end) names_.push_back(std::move(name));
     }
   }
-  for (std::size_t i = 0; i < names_.size(); ++i) {
-    if (i != 0) output_.put(',');
-    output_.put(names_[i]);
+  for (const std::string& name : names_) {
+    output_.put(name);
+    output_.put(',');
   }
   put_line_end(output_);
   // A column of a header may be named as one of a connection's own, and is none.

@@ -1,6 +1,7 @@
 #include "report/escape.h"
 
-#include <arpa/inet.h>
+#include <algorithm>
+#include <cstring>
 
 #include "base/error.h"
 
@@ -10,8 +11,42 @@ namespace {
 constexpr char kHex[] = "0123456789abcdef";
 constexpr std::string_view kReplacement = "\xef\xbf\xbd";
 
-/// Characters that stand for themselves in a JSON string.
-bool is_plain(char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; }
+/// Characters that stand for themselves where quotes and `kSpecial` do not: all other printable ASCII.
+template <char kSpecial>
+bool is_plain(char c) {
+  return c >= 0x20 && c < 0x7f && c != '"' && c != kSpecial;
+}
+
+/// Whether eight characters are plain. Each term has a byte's top bit where that
+/// byte is ruled out; a carry may add others, never take one away.
+template <char kSpecial>
+bool is_plain(std::uint64_t word) {
+  constexpr std::uint64_t kOnes = 0x0101'0101'0101'0101;
+  const std::uint64_t not_ascii = word, control = word - kOnes * 0x20, del = word + kOnes,
+                      quote = (word ^ kOnes * '"') - kOnes, special = (word ^ kOnes * kSpecial) - kOnes;
+  return ((not_ascii | control | del | quote | special) & kOnes * 0x80) == 0;
+}
+
+/// Appends the plain characters at the front of `text`, and takes them off.
+template <char kSpecial>
+void put_plain(Output& output, std::string_view& text) {
+  const std::size_t size = text.size();
+  const char* const from = text.data();
+  char* const at = output.room(size);
+  std::size_t done = 0;
+  while (done + 8 <= size) {
+    std::uint64_t word;
+    std::memcpy(&word, from + done, sizeof word);
+    if (!is_plain<kSpecial>(word)) break;
+    std::memcpy(at + done, &word, sizeof word);
+    done += 8;
+    // The last word overlaps the one before it.
+    if (done < size) done = std::min(done, size - 8);
+  }
+  for (; done < size && is_plain<kSpecial>(from[done]); ++done) at[done] = from[done];
+  output.end_at(at + done);
+  text.remove_prefix(done);
+}
 
 void put_unicode_escape(Output& output, unsigned code) {
   const char escape[] = {'\\', 'u', '0', '0', kHex[code >> 4 & 15], kHex[code & 15]};
@@ -55,11 +90,8 @@ std::size_t utf8_length(std::string_view text) {
 }
 
 void put_json_text(Output& output, std::string_view text) {
-  while (!text.empty()) {
-    std::size_t plain = 0;
-    while (plain < text.size() && is_plain(text[plain])) ++plain;
-    output.put(text.substr(0, plain));
-    text.remove_prefix(plain);
+  for (;;) {
+    put_plain<'\\'>(output, text);
     if (text.empty()) return;
     if (text.front() == '"' || text.front() == '\\') {
       output.put('\\');
@@ -72,6 +104,10 @@ void put_json_text(Output& output, std::string_view text) {
 }
 
 void put_csv_text(Output& output, std::string_view text) {
+  std::string_view rest = text;
+  put_plain<','>(output, rest);
+  if (rest.empty()) return;
+  output.take_back(text.size() - rest.size());
   const bool quoted = text.find_first_of("\",") != std::string_view::npos;
   if (quoted) output.put('"');
   while (!text.empty()) {
@@ -88,28 +124,61 @@ std::string fit_text(std::string_view text, std::size_t width) {
   return shown + "..";
 }
 
-void put_address(Output& output, const Address& address, int ip_version) {
-  if (ip_version == 4) {
-    for (int shift = 24; shift >= 0; shift -= 8) {
-      output.put_integer(address.low >> shift & 0xff);
-      if (shift != 0) output.put('.');
-    }
-    return;
+namespace {
+
+char* write_ipv4(char* at, std::uint64_t address) {
+  for (int shift = 24; shift >= 0; shift -= 8) {
+    at = write_integer(at, address >> shift & 0xff);
+    *at++ = '.';
   }
-  std::uint8_t bytes[16];
-  for (std::size_t i = 0; i < 8; ++i) {
-    bytes[i] = static_cast<std::uint8_t>(address.high >> (56 - 8 * i));
-    bytes[8 + i] = static_cast<std::uint8_t>(address.low >> (56 - 8 * i));
-  }
-  char shown[INET6_ADDRSTRLEN];
-  output.put(::inet_ntop(AF_INET6, bytes, shown, sizeof shown));
+  return at - 1;
 }
 
-void put_vlan(Output& output, std::uint32_t tag) {
+/// A hexadecimal number without leading zeros.
+char* write_group(char* at, unsigned group) {
+  for (int shift = group >= 0x1000 ? 12 : group >= 0x100 ? 8 : group >= 0x10 ? 4 : 0; shift >= 0; shift -= 4) {
+    *at++ = kHex[group >> shift & 15];
+  }
+  return at;
+}
+
+/// RFC 5952, section 4: "::" for the first of the longest runs of zero groups,
+/// if of two or more. Section 5: an IPv4 address at the end is dotted.
+char* write_ipv6(char* at, const Address& address) {
+  const auto group = [&](int i) {
+    return static_cast<unsigned>((i < 4 ? address.high : address.low) >> (48 - 16 * (i & 3)) & 0xffff);
+  };
+  int zeros = 8, length = 1;  // where the run begins, and its groups
+  for (int i = 0, run = 0; i < 8; ++i) {
+    run = group(i) == 0 ? run + 1 : 0;
+    if (run > length) length = run, zeros = i + 1 - run;
+  }
+  const bool has_ipv4 = zeros == 0 && (length == 6 || (length == 5 && group(5) == 0xffff));
+  for (int i = 0; i < (has_ipv4 ? 6 : 8);) {
+    if (i == zeros) {
+      *at++ = ':';
+      if (i == 0) *at++ = ':';
+      i += length;
+    } else {
+      at = write_group(at, group(i));
+      if (++i < 8) *at++ = ':';
+    }
+  }
+  return has_ipv4 ? write_ipv4(at, address.low) : at;
+}
+
+}  // namespace
+
+char* write_address(char* at, const Address& address, int ip_version) {
+  return ip_version == 4 ? write_ipv4(at, address.low) : write_ipv6(at, address);
+}
+
+char* write_vlan(char* at, std::uint32_t tag) {
   const std::uint32_t count = tag >> 24 & 3;
-  if (count >= 1) output.put_integer(tag & 0xfff);
-  if (count >= 2) output.put('.');
-  if (count >= 2) output.put_integer(tag >> 12 & 0xfff);
+  if (count >= 1) at = write_integer(at, tag & 0xfff);
+  if (count >= 2) *at++ = '.';
+  if (count >= 2) at = write_integer(at, tag >> 12 & 0xfff);
+  return at;
 }
 
 }  // namespace wirelap

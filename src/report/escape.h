@@ -29,11 +29,21 @@ void put_csv_text(Output& output, std::string_view text);
 /// 2, with an ellipsis of dots.
 std::string fit_text(std::string_view text, std::size_t width);
 
-/// Appends an address as text: dotted decimal, or RFC 5952.
-void put_address(Output& output, const Address& address, int ip_version);
+/// Bytes of room that any value but text needs, with what stands around it.
+inline constexpr std::size_t kValueRoom = 64;
 
-/// Appends VLAN identifiers, packed as in FlowKey::tag, outermost first with a
-/// dot between two; nothing where there are none.
-void put_vlan(Output& output, std::uint32_t tag);
+/// Writes an address as text, dotted decimal or RFC 5952, into kValueRoom bytes.
+/// Returns where it ends.
+char* write_address(char* at, const Address& address, int ip_version);
+
+/// Appends the same.
+inline void put_address(Output& output, const Address& address, int ip_version) {
+  output.end_at(write_address(output.room(kValueRoom), address, ip_version));
+}
+
+/// Writes VLAN identifiers, packed as in FlowKey::tag, into kValueRoom bytes,
+/// outermost first with a dot between two; nothing where there are none.
+/// Returns where they end.
+char* write_vlan(char* at, std::uint32_t tag);
 
 }  // namespace wirelap
