@@ -31,32 +31,28 @@ inline void write_pair(char* at, std::uint32_t value) {
   std::memcpy(at, &kPairs[std::size_t{2} * value], 2);
 }
 
-/// Writes an integer into kIntegerRoom bytes. Returns where it ends.
-inline char* write_integer(char* at, std::uint64_t value) {
-  if (value >= 10) return std::to_chars(at, at + kIntegerRoom, value).ptr;
+/// Writes `value`, below 100, without a leading zero. Returns where it ends.
+inline char* write_below_100(char* at, std::uint32_t value) {
+  if (value >= 10) {
+    write_pair(at, value);
+    return at + 2;
+  }
   *at = static_cast<char>('0' + value);
   return at + 1;
 }
 
+/// Writes an integer into kIntegerRoom bytes. Returns where it ends.
+inline char* write_integer(char* at, std::uint64_t value) {
+  if (value >= 10'000) return std::to_chars(at, at + kIntegerRoom, value).ptr;
+  const auto small = static_cast<std::uint32_t>(value);
+  if (small < 100) return write_below_100(at, small);
+  at = write_below_100(at, small / 100);
+  write_pair(at, small % 100);
+  return at + 2;
+}
+
 /// Writes a time or duration in seconds, with exactly `decimals` (0 to 9)
 /// decimals, into kSecondsRoom bytes; what is below is cut. Returns where it ends.
-inline char* write_seconds(char* at, Nanos value, int decimals) {
-  auto magnitude = static_cast<std::uint64_t>(value);
-  if (value < 0) {
-    *at++ = '-';
-    magnitude = 0 - magnitude;
-  }
-  at = write_integer(at, magnitude / kNanosPerSecond);
-  if (decimals == 0) return at;
-  // Up to a digit more than asked for: what follows overwrites it.
-  const auto rest = static_cast<std::uint32_t>(magnitude % kNanosPerSecond);
-  *at = '.';
-  write_pair(at + 1, rest / 10'000'000);
-  if (decimals > 2) write_pair(at + 3, rest / 100'000 % 100);
-  if (decimals > 4) write_pair(at + 5, rest / 1'000 % 100);
-  if (decimals > 6) write_pair(at + 7, rest / 10 % 100);
-  if (decimals > 8) at[9] = static_cast<char>('0' + rest % 10);
-  return at + 1 + decimals;
-}
+char* write_seconds(char* at, Nanos value, int decimals);
 
 }  // namespace wirelap

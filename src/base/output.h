@@ -34,6 +34,8 @@ class Output {
   }
   /// The text ends at `end`, which is inside the room asked for.
   void end_at(char* end) { end_ = end; }
+  /// Where the room ends that there is without asking; valid as long as `room`.
+  const char* limit() const { return limit_; }
 
   void put(char c) {
     *room(1) = c;
@@ -49,9 +51,6 @@ class Output {
 
   /// A time or duration in seconds with exactly `decimals` (0 to 9) decimals; what is below is cut.
   void put_seconds(Nanos value, int decimals) { end_at(write_seconds(room(kSecondsRoom), value, decimals)); }
-
-  /// Takes off the last `count` characters, which the caller put since the last end of a line.
-  void take_back(std::size_t count) { end_ -= count; }
 
   /// To be called at the end of every line: writes when much has gathered.
   void end_line() {

@@ -27,46 +27,47 @@ bool is_plain(std::uint64_t word) {
   return ((not_ascii | control | del | quote | special) & kOnes * 0x80) == 0;
 }
 
-/// Appends the plain characters at the front of `text`, and takes them off.
+/// Writes the plain characters at the front of `text`, and takes them off. Returns where they end.
 template <char kSpecial>
-void put_plain(Output& output, std::string_view& text) {
+char* write_plain(char* at, std::string_view& text) {
   const std::size_t size = text.size();
   const char* const from = text.data();
-  char* const at = output.room(size);
   std::size_t done = 0;
-  while (done + 8 <= size) {
+  const auto write_word = [&](std::size_t begin) {
     std::uint64_t word;
-    std::memcpy(&word, from + done, sizeof word);
-    if (!is_plain<kSpecial>(word)) break;
-    std::memcpy(at + done, &word, sizeof word);
-    done += 8;
-    // The last word overlaps the one before it.
-    if (done < size) done = std::min(done, size - 8);
+    std::memcpy(&word, from + begin, sizeof word);
+    if (!is_plain<kSpecial>(word)) return false;
+    std::memcpy(at + begin, &word, sizeof word);
+    done = begin + sizeof word;
+    return true;
+  };
+  while (size - done >= 8 && write_word(done)) {
   }
-  for (; done < size && is_plain<kSpecial>(from[done]); ++done) at[done] = from[done];
-  output.end_at(at + done);
+  // The last word overlaps the one before it.
+  if (done == 0 || size - done >= 8 || !write_word(size - 8)) {
+    for (; done < size && is_plain<kSpecial>(from[done]); ++done) at[done] = from[done];
+  }
   text.remove_prefix(done);
+  return at + done;
 }
 
-void put_unicode_escape(Output& output, unsigned code) {
+char* write_unicode_escape(char* at, unsigned code) {
   const char escape[] = {'\\', 'u', '0', '0', kHex[code >> 4 & 15], kHex[code & 15]};
-  output.put(std::string_view(escape, sizeof escape));
+  return std::copy_n(escape, sizeof escape, at);
 }
 
-/// Appends the character at the front of `text`, with control characters as
-/// \u00XX, and takes it off.
-void put_character(Output& output, std::string_view& text) {
+/// Writes the character at the front of `text`, control characters as \u00XX,
+/// and takes it off. Returns where it ends.
+char* write_character(char* at, std::string_view& text) {
   const auto lead = static_cast<unsigned char>(text.front());
   const std::size_t length = utf8_length(text);
+  const std::string_view character = text.substr(0, length);
   const bool c1 = length == 2 && lead == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0;
-  if (length == 0) {
-    output.put(kReplacement);
-  } else if (lead < 0x20 || lead == 0x7f || c1) {
-    put_unicode_escape(output, c1 ? static_cast<unsigned char>(text[1]) : lead);
-  } else {
-    output.put(text.substr(0, length));
-  }
+  const unsigned code = c1 ? static_cast<unsigned char>(text[1]) : lead;
   text.remove_prefix(length == 0 ? 1 : length);
+  if (length == 0) return std::copy(kReplacement.begin(), kReplacement.end(), at);
+  if (lead < 0x20 || lead == 0x7f || c1) return write_unicode_escape(at, code);
+  return std::copy(character.begin(), character.end(), at);
 }
 
 }  // namespace
@@ -89,32 +90,45 @@ std::size_t utf8_length(std::string_view text) {
   return 0;
 }
 
-void put_json_text(Output& output, std::string_view text) {
-  for (;;) {
-    put_plain<'\\'>(output, text);
-    if (text.empty()) return;
+namespace {
+
+/// Apart, as what follows for CSV, so that plain texts need not save registers.
+[[gnu::noinline]] char* write_escaped_json(char* at, std::string_view text) {
+  while (!text.empty()) {
     if (text.front() == '"' || text.front() == '\\') {
-      output.put('\\');
-      output.put(text.front());
+      *at++ = '\\';
+      *at++ = text.front();
       text.remove_prefix(1);
     } else {
-      put_character(output, text);
+      at = write_character(at, text);
     }
+    at = write_plain<'\\'>(at, text);
   }
+  return at;
 }
 
-void put_csv_text(Output& output, std::string_view text) {
-  std::string_view rest = text;
-  put_plain<','>(output, rest);
-  if (rest.empty()) return;
-  output.take_back(text.size() - rest.size());
+[[gnu::noinline]] char* write_escaped_csv(char* at, std::string_view text) {
   const bool quoted = text.find_first_of("\",") != std::string_view::npos;
-  if (quoted) output.put('"');
+  if (quoted) *at++ = '"';
   while (!text.empty()) {
-    if (text.front() == '"') output.put('"');
-    put_character(output, text);
+    if (text.front() == '"') *at++ = '"';
+    at = write_character(at, text);
   }
-  if (quoted) output.put('"');
+  if (quoted) *at++ = '"';
+  return at;
+}
+
+}  // namespace
+
+char* write_json_text(char* at, std::string_view text) {
+  at = write_plain<'\\'>(at, text);
+  return text.empty() ? at : write_escaped_json(at, text);
+}
+
+char* write_csv_text(char* at, std::string_view text) {
+  std::string_view rest = text;
+  char* const end = write_plain<','>(at, rest);
+  return rest.empty() ? end : write_escaped_csv(at, text);
 }
 
 std::string fit_text(std::string_view text, std::size_t width) {

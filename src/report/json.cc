@@ -1,29 +1,28 @@
 #include "report/json.h"
 
 #include <algorithm>
-#include <cstring>
 
+#include "report/cursor.h"
 #include "report/escape.h"
 
 namespace wirelap {
 namespace {
 
-// Names of columns are known to the compiler where a member is inlined: it
-// then stores them as they are, without a loop.
-#define WIRELAP_INLINE [[gnu::always_inline]]
-
-/// Writes columns as the members of one JSON object, a comma behind each.
+/// Writes columns as the members of one JSON object.
 class JsonColumns {
  public:
-  JsonColumns(Output& output, int decimals) : output_(output), decimals_(decimals) {}
+  JsonColumns(Output& output, int decimals) : cursor_(output), decimals_(decimals) {
+    cursor_.move_to(write(cursor_.room(1), "{"));
+  }
+  WIRELAP_INLINE void finish() { cursor_.finish("}"); }
 
   WIRELAP_INLINE void text(std::string_view name, std::string_view value, bool known = true) {
-    char* at = begin(name);
-    if (!known) return end(write(at, "null"));
-    *at++ = '"';
-    output_.end_at(at);
-    put_json_text(output_, value);
-    end(write(output_.room(kValueRoom), "\""));
+    char* const at = begin(name, escaped_room(value.size()));
+    end(known ? write(write_json_text(write(at, "\""), value), "\"") : write(at, "null"));
+  }
+  WIRELAP_INLINE void word(std::string_view name, std::string_view value, bool known = true) {
+    char* const at = begin(name);
+    end(known ? write(write(write(at, "\""), value), "\"") : write(at, "null"));
   }
   WIRELAP_INLINE void integer(std::string_view name, std::uint64_t value, bool known = true) {
     char* const at = begin(name);
@@ -40,7 +39,7 @@ class JsonColumns {
     end(write(write_address(write(begin(name), "\""), value, ip_version), "\""));
   }
   /// One tag as a number; two, outermost first, as "100.200".
-  void vlan(std::string_view name, std::uint32_t tag) {
+  WIRELAP_INLINE void vlan(std::string_view name, std::uint32_t tag) {
     char* const at = begin(name);
     const std::uint32_t count = tag >> 24 & 3;
     if (count == 0) return end(write(at, "null"));
@@ -48,39 +47,34 @@ class JsonColumns {
     end(write(write_vlan(write(at, quote), tag), quote));
   }
   /// Each as [seconds since the one before, bytes so far].
-  void steps(std::string_view name, const std::vector<http::Step>& all) {
-    output_.end_at(write(begin(name), "["));
+  WIRELAP_INLINE void steps(std::string_view name, const std::vector<http::Step>& all) {
+    cursor_.move_to(write(begin(name), "["));
     for (std::size_t i = 0; i < all.size(); ++i) {
-      output_.put(i == 0 ? "[" : ",[");
-      output_.put_seconds(i == 0 ? 0 : std::max<Nanos>(0, all[i].time - all[i - 1].time), decimals_);
-      output_.put(',');
-      output_.put_integer(all[i].reached);
-      output_.put(']');
+      char* at = write(cursor_.room(kValueRoom), i == 0 ? "[" : ",[");
+      at = write_seconds(at, i == 0 ? 0 : std::max<Nanos>(0, all[i].time - all[i - 1].time), decimals_);
+      cursor_.move_to(write(write_integer(write(at, ","), all[i].reached), "]"));
     }
-    end(write(output_.room(kValueRoom), "]"));
+    end(write(cursor_.room(kValueRoom), "]"));
   }
 
  private:
-  WIRELAP_INLINE static char* write(char* at, std::string_view text) {
-    std::memcpy(at, text.data(), text.size());
-    return at + text.size();
+  WIRELAP_INLINE static char* write(char* at, std::string_view text) { return Cursor::write(at, text); }
+  /// Returns where the value goes: there is kValueRoom, and room for `more`.
+  WIRELAP_INLINE char* begin(std::string_view name, std::size_t more = 0) {
+    char* const at = cursor_.room(name.size() + 3 + kValueRoom + more);
+    return write(write(write(at, "\""), name), "\":");
   }
-  /// Returns where the value goes: there is kValueRoom.
-  WIRELAP_INLINE char* begin(std::string_view name) {
-    return write(write(write(output_.room(name.size() + 3 + kValueRoom), "\""), name), "\":");
-  }
-  WIRELAP_INLINE void end(char* at) { output_.end_at(write(at, ",")); }
+  WIRELAP_INLINE void end(char* at) { cursor_.move_to(write(at, ",")); }
 
-  Output& output_;
+  Cursor cursor_;
   int decimals_;
 };
 
 template <class AnyRow>
 void put_object(Output& output, const AnyRow& row) {
-  output.put('{');
-  visit_columns(row, JsonColumns(output, row.decimals));
-  output.take_back(1);
-  output.put('}');
+  JsonColumns columns(output, row.decimals);
+  visit_columns(row, columns);
+  columns.finish();
 }
 
 }  // namespace
