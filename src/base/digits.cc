@@ -38,6 +38,14 @@ inline char* write_fraction(char* at, std::uint64_t nanos, int decimals) {
 
 }  // namespace
 
+[[gnu::noinline]] char* write_long_integer(char* at, std::uint64_t value) {
+  at = write_integer(at, value / 10'000);  // at most four levels: each takes four digits
+  const auto last = static_cast<std::uint32_t>(value % 10'000);
+  write_pair(at, last / 100);
+  write_pair(at + 2, last % 100);
+  return at + 4;
+}
+
 char* write_seconds(char* at, Nanos value, int decimals) {
   const auto nanos = static_cast<std::uint64_t>(value);
   if (nanos >= kNanosPerSecond) return write_long_seconds(at, value, decimals);

@@ -5,7 +5,6 @@
 #pragma once
 
 #include <array>
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -41,9 +40,12 @@ inline char* write_below_100(char* at, std::uint32_t value) {
   return at + 1;
 }
 
+/// Writes `value`, 10'000 or more, into kIntegerRoom bytes. Returns where it ends.
+char* write_long_integer(char* at, std::uint64_t value);
+
 /// Writes an integer into kIntegerRoom bytes. Returns where it ends.
 inline char* write_integer(char* at, std::uint64_t value) {
-  if (value >= 10'000) return std::to_chars(at, at + kIntegerRoom, value).ptr;
+  if (value >= 10'000) return write_long_integer(at, value);
   const auto small = static_cast<std::uint32_t>(value);
   if (small < 100) return write_below_100(at, small);
   at = write_below_100(at, small / 100);

@@ -16,15 +16,15 @@ namespace wirelap {
 /// The end of an output's text while a row is written there; all of it is text after `finish`.
 class Cursor {
  public:
-  explicit Cursor(Output& output) : output_(output), at_(output.room(0)), limit_(output.limit()) {}
+  /// What most columns need at most, with their names: asking for it is cheap.
+  static constexpr std::size_t kUsualRoom = 128;
+
+  explicit Cursor(Output& output) : output_(output) { renew(output.room(0), 0); }
 
   /// Room for `count` bytes at the place.
   WIRELAP_INLINE char* room(std::size_t count) {
-    if (static_cast<std::size_t>(limit_ - at_) < count) {
-      output_.end_at(at_);
-      at_ = output_.room(count);
-      limit_ = output_.limit();
-    }
+    if (at_ > usual_limit_ || (count > kUsualRoom && count > static_cast<std::size_t>(usual_limit_ - at_)))
+      renew(at_, count);
     return at_;
   }
   /// The place is now `end`, which is inside the room asked for.
@@ -43,9 +43,16 @@ class Cursor {
   }
 
  private:
+  /// Makes room at `end`, the end of the text.
+  WIRELAP_INLINE void renew(char* end, std::size_t count) {
+    output_.end_at(end);
+    at_ = output_.room(count + kUsualRoom);
+    usual_limit_ = output_.limit() - kUsualRoom;
+  }
+
   Output& output_;
   char* at_;
-  const char* limit_;
+  const char* usual_limit_;  // to here there is kUsualRoom
 };
 
 }  // namespace wirelap
