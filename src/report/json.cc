@@ -91,7 +91,8 @@ void NdjsonSink::write_connection(const ConnectionRow& row) {
 
 template <class AnyRow>
 void JsonSink::put_element(const AnyRow& row) {
-  output_.put(empty_ ? "[\n" : ",\n");
+  output_.put(empty_ ? '[' : ',');
+  output_.end_line();
   empty_ = false;
   put_object(output_, row);
 }
