@@ -54,7 +54,8 @@ std::string_view name_of_tls_version(std::uint16_t version) {
 }
 
 std::string_view name_of(Cause cause) {
-  static constexpr std::string_view kNames[kCauseCount] = {"network", "loss", "server", "client", "window", "ack_delay"};
+  static constexpr std::string_view kNames[kCauseCount] = {"network", "loss",   "server",
+                                                           "client",  "window", "ack_delay"};
   return kNames[cause];
 }
 
