@@ -113,7 +113,7 @@ class Tracker {
       note_handshake_packet(connection, sender, segment);
     }
     take_payload(connection, sender, segment);
-    if ((segment.tcp.flags & kRst) == 0) [[likely]]
+    if ((segment.tcp.flags & kRst) == 0 || is_stray_reset(connection.stream(sender), segment)) [[likely]]
       return;
     for (const Side side : {Side::low, Side::high}) {
       give_up_holes(connection, side, connection.stream(side).acknowledged, last_arrival(connection));
@@ -142,6 +142,16 @@ class Tracker {
   static bool is_fin_again(const Stream& stream, std::int64_t end, const Segment& segment) {
     return (segment.tcp.flags & kFin) != 0 && segment.data_length == 0 && stream.fin != Stream::kNever &&
            end == static_cast<std::int64_t>(stream.fin);
+  }
+
+  /// Whether a reset is none for its receiver, since its sequence number is outside
+  /// the window (RFC 9293, 3.10.7.4): injected, or old.
+  static bool is_stray_reset(const Stream& stream, const Segment& segment) {
+    if (!stream.started || stream.allowed == 0) return false;
+    const std::int64_t offset = stream.offset_of(segment.tcp.sequence);
+    const std::uint64_t left = std::min(stream.acknowledged, stream.next);
+    const std::uint64_t right = std::max(stream.allowed, stream.next) + 1;  // its FIN counts, too
+    return offset < static_cast<std::int64_t>(left) || offset > static_cast<std::int64_t>(right);
   }
 
   void take_syn(Connection& connection, Side sender, const Segment& segment) {
@@ -352,6 +362,9 @@ class Tracker {
     }
     const std::int64_t offset = reverse.offset_of(sequence);
     if (offset <= 0) return 0;
+    // Nobody acknowledges what it did not let the other end send (RFC 9293, 3.10.7.4).
+    if (reverse.allowed != 0 && static_cast<std::uint64_t>(offset) > std::max(reverse.allowed, reverse.next) + 1)
+      return 0;
     // The FIN takes a sequence number, but is no byte of the stream.
     const std::uint64_t bytes = std::min(static_cast<std::uint64_t>(offset), reverse.fin);
     if (bytes > reverse.acknowledged) reverse.acknowledged = bytes;

@@ -100,6 +100,9 @@ class Parser {
     remaining_ = kEndless;
   }
 
+  /// Whether the present message, of which no content has come, has any is not known.
+  void doubt_body() { doubtful_ = in_body() || state_ == State::chunk_size; }
+
   /// What comes from here on is none of this parser's.
   void stop() { state_ = State::stopped; }
 
