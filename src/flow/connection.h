@@ -79,6 +79,7 @@ struct Connection {
   Attachment* attachment = nullptr;
   Side client = Side::low;              ///< has a meaning only with client_known
   bool client_known = false;            ///< by SYN or SYN-ACK, or by what the consumer saw
+  bool opened = false;                  ///< the handshake is over: its `ack` is known
   bool closed = false;                  ///< both FINs or a reset: what still comes is not its data
   bool ignored = false;                 ///< the consumer wants none of its bytes; its own to set
   bool greeted = false;                 ///< the server spoke first, nothing that is known; the consumer's own to set

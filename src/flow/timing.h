@@ -53,9 +53,15 @@ struct PacketMark {
   Nanos time = kUnknownTime;
 };
 
+/// Whether of two packets that say the same the later one is a copy by its IP ID and clocks.
+bool is_copy_by_clocks(const PacketMark& mark, const PacketMark& last);
+
 /// Whether a packet is a copy of the one that its sender sent last, made by the
 /// network or by a capture that sees it twice.
-bool is_copy(const PacketMark& mark, const PacketMark& last);
+inline bool is_copy(const PacketMark& mark, const PacketMark& last) {
+  return mark.sequence == last.sequence && mark.acknowledgment == last.acknowledgment && mark.length == last.length &&
+         mark.flags == last.flags && is_copy_by_clocks(mark, last);
+}
 
 /// A segment with payload and its place in its stream.
 struct Placed {
@@ -206,7 +212,7 @@ class Timing {
     std::uint16_t id_jump = 0;    // IDs left out just before the latest packet
     std::uint16_t newest_id = 0;  // the highest IP ID so far, where has_newest_id
     bool has_newest_id = false;
-    bool id_late = false;    // the latest packet's ID was below it
+    bool id_late = false;                // the latest packet's ID was below it
     std::uint32_t latest_timestamp = 0;  // of the latest segment with new bytes
     Clocks behind_hole;                  // of the first segment that came too early
     Nanos hole_since = kUnknownTime;
@@ -302,11 +308,11 @@ class Timing {
 
   Direction streams_[2];  // by the Side that sends
   Ledger ledger_;
-  Nanos round_trip_ = 0;             // as far as it is known
-  Nanos grain_ = 0;                  // of the logs
-  std::unique_ptr<Resent> resent_;   // the latest that may turn out unneeded
-  Side mover_ = Side::low;    // who sent the bytes that advanced it last
-  Side awaited_ = Side::low;  // who is to send next, where has_awaited_
+  Nanos round_trip_ = 0;            // as far as it is known
+  Nanos grain_ = 0;                 // of the logs
+  std::unique_ptr<Resent> resent_;  // the latest that may turn out unneeded
+  Side mover_ = Side::low;          // who sent the bytes that advanced it last
+  Side awaited_ = Side::low;        // who is to send next, where has_awaited_
   bool has_awaited_ = false;
 };
 

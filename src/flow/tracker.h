@@ -64,10 +64,14 @@ class Tracker {
     connection.counts.duplicate += copy ? 1 : 0;
     count_window(connection, segment);
     consumer_.on_packet(connection, sender, segment);
-    if (!connection.closed && !copy) [[likely]]
-      take_open(connection, sender, segment);
-    else if (!copy)
-      count_late(connection, sender, segment);
+    if (!copy) [[likely]] {
+      if (connection.closed)
+        count_late(connection, sender, segment);
+      else if (is_next(connection, sender, segment.tcp)) [[likely]]
+        take_next(connection, sender, segment);
+      else
+        take_open(connection, sender, segment);
+    }
     connection.last_time = segment.time;
     connection.last_frame = segment.frame;
   }
@@ -107,9 +111,37 @@ class Tracker {
     if (segment.tcp.window == 0 && (segment.tcp.flags & (kSyn | kRst)) == 0) ++connection.counts.zero_windows;
   }
 
+  /// Whether a segment is what most are: no SYN, FIN or RST, next in its stream, with
+  /// nothing that waits behind a hole of either, on a connection where data went before.
+  static bool is_next(const Connection& connection, Side sender, const TcpHeader& tcp) {
+    const Stream& stream = connection.stream(sender);
+    const Stream& reverse = connection.stream(other(sender));
+    return (tcp.flags & (kSyn | kFin | kRst | kAck)) == kAck && connection.timing != nullptr &&
+           tcp.sequence == stream.next_sequence && stream.started && reverse.started && !stream.has_ahead() &&
+           stream.fin == Stream::kNever && reverse.acknowledged <= reverse.next &&
+           (connection.opened || !connection.client_known);
+  }
+
+  /// The straight path for these: the same as take_open, without all that cannot be.
+  void take_next(Connection& connection, Side sender, const Segment& segment) {
+    const PacketMark& mark = connection.last_packets[index(sender)];
+    connection.timing->note_packet(sender, mark);
+    Stream& stream = connection.stream(sender);
+    Arrival arrival{segment.time, segment.frame, 0};
+    arrival.acknowledged = note_acknowledgment(connection.stream(other(sender)), segment.tcp.acknowledgment, false);
+    time_acknowledgment(connection, sender, arrival, segment.tcp);
+    consumer_.on_acknowledged(connection, other(sender));
+    if (segment.data_length == 0) return connection.timing->note_position(sender, stream.next);
+    const bool pushed = (segment.tcp.flags & kPsh) != 0;
+    if (!connection.timing->take_next(sender, connection.client, stream.next, mark, pushed)) {
+      time_data(connection, sender, segment, static_cast<std::int64_t>(stream.next), arrival);
+    }
+    deliver(connection, sender, {segment.data, segment.data_length}, arrival);
+  }
+
   void take_open(Connection& connection, Side sender, const Segment& segment) {
     if (connection.timing != nullptr) connection.timing->note_packet(sender, connection.last_packets[index(sender)]);
-    if (connection.client_known && connection.handshake.ack == kUnknownTime) {
+    if (connection.client_known && !connection.opened) {
       note_handshake_packet(connection, sender, segment);
     }
     take_payload(connection, sender, segment);
@@ -200,7 +232,9 @@ class Tracker {
       handshake.max_gap = std::max(handshake.max_gap, segment.time - connection.last_time);
     }
     if (handshake.syn_ack == kUnknownTime || sender != connection.client) return;
-    if ((segment.tcp.flags & (kAck | kSyn | kRst)) == kAck) handshake.ack = segment.time;
+    if ((segment.tcp.flags & (kAck | kSyn | kRst)) != kAck) return;
+    handshake.ack = segment.time;
+    connection.opened = true;
   }
 
   /// The ports of an ended connection are used again.
