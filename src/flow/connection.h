@@ -79,7 +79,9 @@ struct Connection {
   Attachment* attachment = nullptr;
   Side client = Side::low;              ///< has a meaning only with client_known
   bool client_known = false;            ///< by SYN or SYN-ACK, or by what the consumer saw
-  bool opened = false;                  ///< the handshake is over: its `ack` is known
+  bool opening = false;                 ///< a SYN was seen, and the handshake's `ack` not yet
+  bool flows = false;                   ///< both streams have begun, data went before, and no FIN was seen
+  std::int8_t scales[2] = {-1, -1};     ///< of windows, by the Side that says them; -1: not known
   bool closed = false;                  ///< both FINs or a reset: what still comes is not its data
   bool ignored = false;                 ///< the consumer wants none of its bytes; its own to set
   bool greeted = false;                 ///< the server spoke first, nothing that is known; the consumer's own to set

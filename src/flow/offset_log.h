@@ -29,25 +29,18 @@ class OffsetLog {
 
   /// The offset is `offset` at `time`; what is no growth changes nothing.
   void reach(std::uint64_t offset, Nanos time, Nanos grain, Nanos network = 0) {
-    if (count_ > 0) {
-      if (offset <= latest_.offset) return;
-      if (time - latest_.time < grain) {
-        latest_.offset = offset;
-        return;
-      }
-      if (count_ > 1) keep_older(before_);
-      before_ = latest_;
-    }
-    latest_ = {offset, time, network};
-    if (count_ < kPoints) ++count_;
+    if (has(offset)) return;
+    if (count_ > 0 && time - latest_.time < grain)
+      latest_.offset = offset;
+    else
+      add({offset, time, network});
   }
 
   /// When `offset` was reached, to a grain; kUnknownTime where it has not been,
   /// kLongAgo where that was before the points kept.
   Nanos reached(std::uint64_t offset) const {
-    const Point* const point = find(offset);
-    if (point == nullptr) return kUnknownTime;
-    return forgetful_ && point == oldest() ? kLongAgo : point->time;
+    if (!has(offset)) return kUnknownTime;
+    return count_ > 1 && offset > before_.offset ? latest_.time : reached_before(offset);
   }
 
   /// Whether the offset is at `offset` or past it.
@@ -57,13 +50,7 @@ class OffsetLog {
   std::uint64_t now() const { return latest_.offset; }
 
   /// The first point kept at or past `offset`; null where it has not been reached.
-  const Point* find(std::uint64_t offset) const {
-    if (!has(offset)) return nullptr;
-    if (count_ == 1 || offset > before_.offset) return &latest_;
-    const Point* first = &before_;
-    for (int age = 1; age <= count_ - 2 && older(age).offset >= offset; ++age) first = &older(age);
-    return first;
-  }
+  const Point* find(std::uint64_t offset) const;
 
  private:
   static constexpr int kPoints = 12;
@@ -83,12 +70,8 @@ class OffsetLog {
 
   const Point* oldest() const { return count_ == 1 ? &latest_ : count_ == 2 ? &before_ : &older(count_ - 2); }
 
-  void keep_older(const Point& point) {
-    if (older_ == nullptr) older_ = std::make_unique_for_overwrite<Ring>();
-    if (count_ == kPoints) forgetful_ = true;  // the oldest is overwritten
-    older_->points[older_->next] = point;
-    older_->next = older_->next + 1 == Ring::kSize ? 0 : older_->next + 1;
-  }
+  void add(const Point& point);
+  Nanos reached_before(std::uint64_t offset) const;
 
   Point latest_{};
   Point before_{};

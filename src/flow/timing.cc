@@ -35,8 +35,10 @@ bool Timing::may_get_lost(Side sender) const {
   return before == kUnknownTime || beyond == kUnknownTime || beyond > before / 4;
 }
 
-bool is_copy_by_clocks(const PacketMark& mark, const PacketMark& last) {
-  if (last.time == kUnknownTime || mark.time - last.time > kNanosPerSecond) return false;
+bool is_copy(const PacketMark& mark, const PacketMark& last) {
+  const bool same = last.time != kUnknownTime && last.sequence == mark.sequence && last.length == mark.length &&
+                    last.flags == mark.flags && last.acknowledgment == mark.acknowledgment;
+  if (!same || mark.time - last.time > kNanosPerSecond) return false;
   if (mark.has_id && (mark.id != 0 || last.id != 0)) return mark.id == last.id;
   // Without an ID: what comes again at once was not sent again, but empty
   // segments may well repeat.
@@ -60,6 +62,20 @@ void Timing::note_id(Direction& from, std::uint16_t id) {
     from.unseen = static_cast<std::uint16_t>(from.unseen + from.id_jump);
   }
   if (step > kMostLost || step < 0 || !steady) from.id_steps = 0;
+}
+
+bool Timing::take_new_acknowledgment(Side side, const Acknowledged& now, TcpCounts& counts) {
+  Direction& data = direction(other(side));
+  const Nanos grain = grain_;  // as it was before the answer
+  const bool unneeded = resent_ != nullptr && give_back_if_unneeded(other(side), now, counts);
+  if (!data.acknowledged.has(now.offset)) {
+    note_answer(data, side, now);
+    data.acknowledged.reach(now.offset, now.time, grain);
+  }
+  data.allowed.reach(now.edge, now.time, grain);
+  if (data.window_closed && !now.zero_window) data.reopened = now.time;
+  data.window_closed = now.zero_window;
+  return unneeded;
 }
 
 /// The quickest answer to data tells the way to its receiver.

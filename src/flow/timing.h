@@ -53,15 +53,9 @@ struct PacketMark {
   Nanos time = kUnknownTime;
 };
 
-/// Whether of two packets that say the same the later one is a copy by its IP ID and clocks.
-bool is_copy_by_clocks(const PacketMark& mark, const PacketMark& last);
-
 /// Whether a packet is a copy of the one that its sender sent last, made by the
 /// network or by a capture that sees it twice.
-inline bool is_copy(const PacketMark& mark, const PacketMark& last) {
-  return mark.sequence == last.sequence && mark.acknowledgment == last.acknowledgment && mark.length == last.length &&
-         mark.flags == last.flags && is_copy_by_clocks(mark, last);
-}
+bool is_copy(const PacketMark& mark, const PacketMark& last);
 
 /// A segment with payload and its place in its stream.
 struct Placed {
@@ -148,17 +142,10 @@ class Timing {
   /// `side` acknowledged the other's stream. True where that shows that what was
   /// last taken for lost and sent again had arrived at first: its time is given back.
   bool take_acknowledgment(Side side, const Acknowledged& now, TcpCounts& counts) {
-    Direction& data = direction(other(side));
-    const Nanos grain = grain_;  // as it was before
-    const bool unneeded = resent_ != nullptr && give_back_if_unneeded(other(side), now, counts);
-    if (!data.acknowledged.has(now.offset)) {
-      note_answer(data, side, now);
-      data.acknowledged.reach(now.offset, now.time, grain);
-    }
-    data.allowed.reach(now.edge, now.time, grain);
-    if (data.window_closed && !now.zero_window) data.reopened = now.time;
-    data.window_closed = now.zero_window;
-    return unneeded;
+    const Direction& data = direction(other(side));
+    const bool nothing_new = data.acknowledged.has(now.offset) && data.allowed.has(now.edge) && !now.zero_window &&
+                             !data.window_closed && resent_ == nullptr;
+    return !nothing_new && take_new_acknowledgment(side, now, counts);
   }
 
   /// A segment with payload that stands next in its stream, with nothing behind it,
@@ -289,6 +276,7 @@ class Timing {
 
   static void note_id(Direction& from, std::uint16_t id);
   void note_answer(const Direction& data, Side side, const Acknowledged& now);
+  bool take_new_acknowledgment(Side side, const Acknowledged& now, TcpCounts& counts);
   bool give_back_if_unneeded(Side sender, const Acknowledged& now, TcpCounts& counts);
   bool was_unneeded(const Acknowledged& now) const;
   bool take_seen_before(const Placed& placed, Side client, TcpCounts& counts);

@@ -53,10 +53,9 @@ class Tracker {
     bool added;
     Connection& connection = table_.find_or_add(key, added);
     if (added) number(connection, segment);
-    const PacketMark mark = mark_of(segment);
     PacketMark& last = connection.last_packets[index(sender)];
-    const bool copy = is_copy(mark, last);
-    last = mark;
+    const bool copy = looks_the_same(segment, last) && is_copy(mark_of(segment), last);
+    last = mark_of(segment);
     if ((segment.tcp.flags & kSyn) != 0 && !copy) [[unlikely]]
       take_syn(connection, sender, segment);
     connection.counts.packets += 1;
@@ -65,12 +64,12 @@ class Tracker {
     count_window(connection, segment);
     consumer_.on_packet(connection, sender, segment);
     if (!copy) [[likely]] {
-      if (connection.closed)
-        count_late(connection, sender, segment);
-      else if (is_next(connection, sender, segment.tcp)) [[likely]]
+      if (connection.flows && is_next(connection, sender, segment.tcp)) [[likely]]
         take_next(connection, sender, segment);
-      else
+      else if (!connection.closed)
         take_open(connection, sender, segment);
+      else
+        count_late(connection, sender, segment);
     }
     connection.last_time = segment.time;
     connection.last_frame = segment.frame;
@@ -111,15 +110,13 @@ class Tracker {
     if (segment.tcp.window == 0 && (segment.tcp.flags & (kSyn | kRst)) == 0) ++connection.counts.zero_windows;
   }
 
-  /// Whether a segment is what most are: no SYN, FIN or RST, next in its stream, with
-  /// nothing that waits behind a hole of either, on a connection where data went before.
+  /// Whether a segment of a connection that flows is what most are: no SYN, FIN or RST,
+  /// next in its stream, and nothing of either waits behind a hole.
   static bool is_next(const Connection& connection, Side sender, const TcpHeader& tcp) {
     const Stream& stream = connection.stream(sender);
     const Stream& reverse = connection.stream(other(sender));
-    return (tcp.flags & (kSyn | kFin | kRst | kAck)) == kAck && connection.timing != nullptr &&
-           tcp.sequence == stream.next_sequence && stream.started && reverse.started && !stream.has_ahead() &&
-           stream.fin == Stream::kNever && reverse.acknowledged <= reverse.next &&
-           (connection.opened || !connection.client_known);
+    return (tcp.flags & (kSyn | kFin | kRst | kAck)) == kAck && tcp.sequence == stream.next_sequence &&
+           !stream.has_ahead() && reverse.acknowledged <= reverse.next;
   }
 
   /// The straight path for these: the same as take_open, without all that cannot be.
@@ -141,10 +138,9 @@ class Tracker {
 
   void take_open(Connection& connection, Side sender, const Segment& segment) {
     if (connection.timing != nullptr) connection.timing->note_packet(sender, connection.last_packets[index(sender)]);
-    if (connection.client_known && !connection.opened) {
-      note_handshake_packet(connection, sender, segment);
-    }
+    if (connection.opening) note_handshake_packet(connection, sender, segment);
     take_payload(connection, sender, segment);
+    connection.flows = is_flowing(connection);
     if ((segment.tcp.flags & kRst) == 0) [[likely]]
       return;
     for (const Side side : {Side::low, Side::high}) {
@@ -153,6 +149,13 @@ class Tracker {
     if (connection.closed) return;
     connection.set_ender(sender);
     close(connection, is_refusal(connection, sender) ? Ending::refused : Ending::reset, segment.time);
+  }
+
+  static bool is_flowing(const Connection& connection) {
+    const Stream(&streams)[2] = connection.streams;
+    const bool begun = streams[0].started && streams[1].started && connection.timing != nullptr && !connection.opening;
+    const bool ends = streams[0].fin != Stream::kNever || streams[1].fin != Stream::kNever || connection.closed;
+    return begun && !ends;
   }
 
   /// Whether a RST of `sender` answers the other's SYN.
@@ -186,6 +189,7 @@ class Tracker {
     if (stream.offset_of(first) == 0) stream.from_syn = true;
     connection.set_client(answer ? other(sender) : sender);
     note_offer(connection.offers[index(sender)], segment);
+    if (connection.agreed()) agree_on_scales(connection);
     note_handshake_start(connection, answer, segment.time);
   }
 
@@ -197,6 +201,13 @@ class Tracker {
              options.has_timestamps,
              options.sack_permitted,
              segment.ip.version == 4 && has_own_ids(segment)};
+  }
+
+  /// Windows are scaled where both said so (RFC 7323, 2.2).
+  static void agree_on_scales(Connection& connection) {
+    const Offer* const offers = connection.offers;
+    const bool scaled = offers[0].window_shift >= 0 && offers[1].window_shift >= 0;
+    for (const int side : {0, 1}) connection.scales[side] = scaled ? offers[side].window_shift : std::int8_t{0};
   }
 
   /// Linux counts IP IDs by connection. It is told by its SYN's options (MSS,
@@ -212,6 +223,7 @@ class Tracker {
   static void note_handshake_start(Connection& connection, bool answer, Nanos time) {
     Handshake& handshake = connection.handshake;
     if (handshake.ack != kUnknownTime) return;
+    connection.opening = true;
     const bool answered = handshake.first_syn_ack != kUnknownTime;
     const bool again = answer ? answered : handshake.first_syn != kUnknownTime;
     if (again) connection.counts.retransmitted += 1;
@@ -234,7 +246,7 @@ class Tracker {
     if (handshake.syn_ack == kUnknownTime || sender != connection.client) return;
     if ((segment.tcp.flags & (kAck | kSyn | kRst)) != kAck) return;
     handshake.ack = segment.time;
-    connection.opened = true;
+    connection.opening = false;
   }
 
   /// The ports of an ended connection are used again.
@@ -290,6 +302,12 @@ class Tracker {
             segment.ip.version == 4, segment.time};
   }
 
+  /// The least that a copy of `last` has in common with it.
+  static bool looks_the_same(const Segment& segment, const PacketMark& last) {
+    return segment.tcp.sequence == last.sequence && segment.tcp.acknowledgment == last.acknowledgment &&
+           segment.data_length == last.length;
+  }
+
   static Timing& timing_of(Connection& connection, Side sender) {
     if (connection.timing == nullptr) begin_timing(connection, sender);
     return *connection.timing;
@@ -328,11 +346,10 @@ class Tracker {
   static std::uint64_t window_edge(const Connection& connection, Side side, std::uint64_t offset,
                                    const TcpHeader& tcp) {
     constexpr std::uint64_t kLargestWindow = std::uint64_t{1} << 30;  // RFC 7323, 2.3
-    const Offer* const offers = connection.offers;
-    if ((tcp.flags & kSyn) != 0) return offset + tcp.window;  // never scaled
-    if (!connection.agreed()) return tcp.window == 0 ? offset : offset + kLargestWindow;
-    const bool scaled = offers[0].window_shift >= 0 && offers[1].window_shift >= 0;
-    return offset + (std::uint64_t{tcp.window} << (scaled ? offers[index(side)].window_shift : 0));
+    if ((tcp.flags & kSyn) != 0) return offset + tcp.window;          // never scaled
+    const std::int8_t scale = connection.scales[index(side)];
+    if (scale < 0) return tcp.window == 0 ? offset : offset + kLargestWindow;
+    return offset + (std::uint64_t{tcp.window} << scale);
   }
 
   /// A first SACK block below the acknowledgment number (RFC 2883, section 4).
@@ -491,6 +508,7 @@ class Tracker {
 
   void close(Connection& connection, Ending ending, Nanos time) {
     connection.closed = true;
+    connection.flows = false;
     connection.ending = ending;
     consumer_.on_ending(connection, ending, time);
     for (Stream& stream : connection.streams) count_rest(stream);
