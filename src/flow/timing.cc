@@ -64,7 +64,7 @@ void Timing::note_id(Direction& from, std::uint16_t id) {
   if (step > kMostLost || step < 0 || !steady) from.id_steps = 0;
 }
 
-bool Timing::take_new_acknowledgment(Side side, const Acknowledged& now, TcpCounts& counts) {
+bool Timing::take_acknowledgment(Side side, const Acknowledged& now, TcpCounts& counts) {
   Direction& data = direction(other(side));
   const Nanos grain = grain_;  // as it was before the answer
   const bool unneeded = resent_ != nullptr && give_back_if_unneeded(other(side), now, counts);

@@ -141,11 +141,13 @@ class Timing {
 
   /// `side` acknowledged the other's stream. True where that shows that what was
   /// last taken for lost and sent again had arrived at first: its time is given back.
-  bool take_acknowledgment(Side side, const Acknowledged& now, TcpCounts& counts) {
-    const Direction& data = direction(other(side));
-    const bool nothing_new = data.acknowledged.has(now.offset) && data.allowed.has(now.edge) && !now.zero_window &&
-                             !data.window_closed && resent_ == nullptr;
-    return !nothing_new && take_new_acknowledgment(side, now, counts);
+  bool take_acknowledgment(Side side, const Acknowledged& now, TcpCounts& counts);
+
+  /// Whether an acknowledgment of `side` up to `offset` with a window up to `edge`, which is open,
+  /// says nothing new: then take_acknowledgment would do nothing.
+  bool knows(Side side, std::uint64_t offset, std::uint64_t edge) const {
+    const Direction& data = streams_[index(other(side))];
+    return data.acknowledged.has(offset) && data.allowed.has(edge) && !data.window_closed && resent_ == nullptr;
   }
 
   /// A segment with payload that stands next in its stream, with nothing behind it,
@@ -276,7 +278,6 @@ class Timing {
 
   static void note_id(Direction& from, std::uint16_t id);
   void note_answer(const Direction& data, Side side, const Acknowledged& now);
-  bool take_new_acknowledgment(Side side, const Acknowledged& now, TcpCounts& counts);
   bool give_back_if_unneeded(Side sender, const Acknowledged& now, TcpCounts& counts);
   bool was_unneeded(const Acknowledged& now) const;
   bool take_seen_before(const Placed& placed, Side client, TcpCounts& counts);

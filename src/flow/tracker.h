@@ -122,15 +122,20 @@ class Tracker {
   /// The straight path for these: the same as take_open, without all that cannot be.
   void take_next(Connection& connection, Side sender, const Segment& segment) {
     const PacketMark& mark = connection.last_packets[index(sender)];
-    connection.timing->note_packet(sender, mark);
+    const TcpHeader& tcp = segment.tcp;
+    Timing& timing = *connection.timing;
     Stream& stream = connection.stream(sender);
-    Arrival arrival{segment.time, segment.frame, 0};
-    arrival.acknowledged = note_acknowledgment(connection.stream(other(sender)), segment.tcp.acknowledgment, false);
-    time_acknowledgment(connection, sender, arrival, segment.tcp);
+    Stream& reverse = connection.stream(other(sender));
+    timing.note_packet(sender, mark);
+    const Arrival arrival{segment.time, segment.frame, note_acknowledgment(reverse, tcp.acknowledgment, false)};
+    const std::uint64_t edge = window_edge(connection, sender, arrival.acknowledged, tcp);
+    reverse.allowed = std::max(reverse.allowed, edge);
+    if (tcp.window == 0 || !timing.knows(sender, arrival.acknowledged, edge)) {
+      time_acknowledgment(connection, sender, arrival, edge, tcp);
+    }
     consumer_.on_acknowledged(connection, other(sender));
-    if (segment.data_length == 0) return connection.timing->note_position(sender, stream.next);
-    const bool pushed = (segment.tcp.flags & kPsh) != 0;
-    if (!connection.timing->take_next(sender, connection.client, stream.next, mark, pushed)) {
+    if (segment.data_length == 0) return timing.note_position(sender, stream.next);
+    if (!timing.take_next(sender, connection.client, stream.next, mark, (tcp.flags & kPsh) != 0)) {
       time_data(connection, sender, segment, static_cast<std::int64_t>(stream.next), arrival);
     }
     deliver(connection, sender, {segment.data, segment.data_length}, arrival);
@@ -277,7 +282,11 @@ class Tracker {
     Arrival arrival{segment.time, segment.frame, 0};
     if ((tcp.flags & kAck) != 0) {
       arrival.acknowledged = note_acknowledgment(reverse, tcp.acknowledgment, syn);
-      time_acknowledgment(connection, sender, arrival, tcp);
+      const std::uint64_t edge = window_edge(connection, sender, arrival.acknowledged, tcp);
+      reverse.allowed = std::max(reverse.allowed, edge);
+      if (connection.timing != nullptr && (tcp.flags & (kSyn | kRst)) == 0) {
+        time_acknowledgment(connection, sender, arrival, edge, tcp);
+      }
       consumer_.on_acknowledged(connection, other(sender));
     }
     if (connection.closed) return;
@@ -361,11 +370,9 @@ class Tracker {
     return options.sack_blocks > 0 && static_cast<std::int32_t>(options.sack[0].right - tcp.acknowledgment) <= 0;
   }
 
-  void time_acknowledgment(Connection& connection, Side sender, const Arrival& arrival, const TcpHeader& tcp) {
-    Stream& stream = connection.stream(other(sender));
-    const std::uint64_t edge = window_edge(connection, sender, arrival.acknowledged, tcp);
-    stream.allowed = std::max(stream.allowed, edge);
-    if (connection.timing == nullptr || (tcp.flags & (kSyn | kRst)) != 0) return;
+  /// `edge` is the right edge of the window that the segment allows.
+  void time_acknowledgment(Connection& connection, Side sender, const Arrival& arrival, std::uint64_t edge,
+                           const TcpHeader& tcp) {
     const Acknowledged now{arrival.acknowledged, edge, tcp.window == 0, reports_duplicate(tcp), arrival.time};
     if (connection.timing->take_acknowledgment(sender, now, connection.counts)) {
       consumer_.on_unneeded(connection, other(sender));
