@@ -55,7 +55,11 @@ $(BUILD)/$(1)/run-tests: $(patsubst %.cc,$(BUILD)/$(1)/%.o,$(LIBRARY) $(TESTS))
 	@echo link $$@
 	@$$(CXX) $(2) -o $$@ $$^ $(3)
 
--include $(patsubst %.cc,$(BUILD)/$(1)/%.d,$(LIBRARY) $(TESTS) src/main.cc)
+$(BUILD)/$(1)/count-packets: $(patsubst %.cc,$(BUILD)/$(1)/%.o,$(LIBRARY) tests/oracle/count_packets.cc)
+	@echo link $$@
+	@$$(CXX) $(2) -o $$@ $$^ $(3)
+
+-include $(patsubst %.cc,$(BUILD)/$(1)/%.d,$(LIBRARY) $(TESTS) tests/oracle/count_packets.cc src/main.cc)
 endef
 $(eval $(call flavour,release,$$(CXXFLAGS) $(RELEASE),$$(LDFLAGS)))
 $(eval $(call flavour,sanitized,$(SANITIZE),))
@@ -124,7 +128,8 @@ golden: $(BUILD)/wirelap
 	tests/golden.sh $(BUILD)/wirelap
 
 CAPTURES ?= ../shared/captures
-captures: $(BUILD)/wirelap
+captures: $(BUILD)/wirelap $(BUILD)/release/count-packets
+	python3 tests/oracle/packets.py $(BUILD)/release/count-packets $(CAPTURES) --known tests/oracle/known_packets.tsv
 	python3 tests/oracle/captures.py $(BUILD)/wirelap $(CAPTURES) --known tests/oracle/known.tsv
 
 clean:

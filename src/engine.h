@@ -16,9 +16,10 @@
 
 #include "base/error.h"
 #include "capture/input.h"
-#include "flow/tracker.h"
-#include "http/conversation.h"
+#include "http/exchange.h"
 #include "report/sink.h"
+#include "report/summary.h"
+#include "wire/decoder.h"
 
 namespace wirelap {
 
@@ -27,27 +28,48 @@ struct EngineOptions {
   std::vector<std::uint16_t> ports;  ///< servers' ports; empty: told from the traffic
   http::Wanted wanted{};             ///< what rows have beside the usual columns
   bool tcp = false;                  ///< turns of protocols that are not known, too
+  bool join = false;                 ///< the captures are consecutive pieces of one
 };
 
 /// Reads captures and reports their exchanges.
 class Engine {
  public:
   /// `sink` outlives the engine.
-  Engine(EngineOptions options, Sink& sink) : options_(std::move(options)), sink_(sink) {}
+  Engine(EngineOptions options, Sink& sink);
+  ~Engine();
 
-  /// Reads one capture to its end. Connections end with it; their numbers go on
-  /// in the next. Returns what stopped it before a good end, after all that came
-  /// before has been reported.
+  /// Reads one capture to its end. Connections end with it, unless captures are
+  /// joined; their numbers go on in the next. Returns what stopped it before a
+  /// good end, after all that came before has been reported.
   std::optional<Fault> run(Input& input, const std::string& name);
+
+  /// Ends the connections of joined captures: no piece follows.
+  void finish();
+
+  /// Whether the capture read last begins before the one before it ends.
+  bool is_out_of_order() const { return out_of_order_; }
+
+  /// What was seen in all captures so far.
+  Summary summary() const;
 
  private:
   /// Takes what the tracker finds and hands it to the conversations. Its members
   /// are what flow/tracker.h asks of a consumer.
   class Dispatcher;
+  /// The captures whose connections go on.
+  struct Session;
+
+  void note_step_back(const Record& record);
 
   EngineOptions options_;
   Sink& sink_;
-  std::uint64_t connections_ = 0;  // of the captures before
+  std::unique_ptr<Session> session_;
+  Decoder decoder_;
+  Summary summary_;             // but for what the decoder counts
+  Nanos last_time_ = kUndated;  // of a record
+  bool out_of_order_ = false;
+
+  static constexpr Nanos kUndated = 631'152'000 * kNanosPerSecond;  // 1990-01-01: clocks before it were not set
 };
 
 /// Reads one capture for --format classic and writes its array to `output`.

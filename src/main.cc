@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -20,6 +21,7 @@
 #include <vector>
 
 #include "engine.h"
+#include "report/progress.h"
 
 namespace wirelap {
 namespace {
@@ -31,22 +33,22 @@ constexpr char kHelp[] =
     R"(wirelap says, for every request in a packet capture, how long it took and
 what the time was spent on.
 
-usage: wirelap [OPTIONS] [CAPTURE...]     '-' or no CAPTURE on a pipe: standard input
+usage: wirelap [OPTIONS] [CAPTURE...]   '-' or none on a pipe: standard input
 
-  -r CAPTURE        the same as CAPTURE, as tcpdump, tshark and zeek spell it
-  -f, --format F    table (default on a terminal), ndjson (default otherwise),
-                    json, csv, or classic (the output of wirelap's forerunner)
-  -o, --output F    write to the file F instead of standard output
-  -p, --port N      report only what servers at port N answered; repeatable
-                    (classic: default 80)
-      --header H    add a request or response header as a column; repeatable
-      --s3          the headers that S3's support asks for: x-amz-request-id,
-                    x-amz-id-2, range
-      --packets     add each response's inter-packet times (ndjson, json, csv)
-      --connections add a record for each TCP connection
-      --tcp         also time the turns of TCP protocols that are not known
-  -h, --help        this text
-      --version     the version
+  -r CAPTURE         the same as CAPTURE, as tcpdump, tshark and zeek spell it
+  -f, --format F     table (default on a terminal), ndjson (default otherwise),
+                     json, csv, or classic (the output of wirelap's forerunner)
+  -o, --output F     write to the file F instead of standard output
+  -p, --port N       only servers at port N; repeatable (classic: default 80)
+      --join         the captures are consecutive pieces of one (tcpdump -C, -G)
+      --header H     add a request or response header as a column; repeatable
+      --s3           add the headers that S3's support asks for
+      --packets      add each response's inter-packet times (ndjson, json, csv)
+      --connections  add a record for each TCP connection
+      --tcp          also time the turns of TCP protocols that are not known
+  -q, --quiet        no summary and no progress on standard error
+  -h, --help         this text
+      --version      the version
 
 Live: tcpdump --immediate-mode -U -w - 'tcp port 80' | wirelap
 Exit: 0 all read (one cut inside its last record counts as read);
@@ -57,6 +59,7 @@ struct CommandLine {
   std::vector<std::string> captures;
   std::optional<Format> format;
   bool classic = false;
+  bool quiet = false;
   std::string output;  // empty: standard output
   EngineOptions engine;
 };
@@ -100,7 +103,7 @@ void add_header(std::string_view name, CommandLine& line) {
 
 CommandLine parse_command_line(int argc, char** argv) {
   constexpr int kVersionOption = 256, kPacketsOption = 257, kHeaderOption = 258, kS3Option = 259,
-                kConnectionsOption = 260, kTcpOption = 261;
+                kConnectionsOption = 260, kTcpOption = 261, kJoinOption = 262;
   const option known[] = {{"format", required_argument, nullptr, 'f'},
                           {"output", required_argument, nullptr, 'o'},
                           {"port", required_argument, nullptr, 'p'},
@@ -109,11 +112,13 @@ CommandLine parse_command_line(int argc, char** argv) {
                           {"packets", no_argument, nullptr, kPacketsOption},
                           {"connections", no_argument, nullptr, kConnectionsOption},
                           {"tcp", no_argument, nullptr, kTcpOption},
+                          {"join", no_argument, nullptr, kJoinOption},
+                          {"quiet", no_argument, nullptr, 'q'},
                           {"help", no_argument, nullptr, 'h'},
                           {"version", no_argument, nullptr, kVersionOption},
                           {nullptr, 0, nullptr, 0}};
   CommandLine line;
-  for (int found; (found = ::getopt_long(argc, argv, "r:f:o:p:h", known, nullptr)) != -1;) {
+  for (int found; (found = ::getopt_long(argc, argv, "r:f:o:p:qh", known, nullptr)) != -1;) {
     switch (found) {
       case 'r': line.captures.emplace_back(optarg); break;
       case 'f': parse_format(optarg, line); break;
@@ -126,6 +131,8 @@ CommandLine parse_command_line(int argc, char** argv) {
       case kPacketsOption: line.engine.wanted.steps = true; break;
       case kConnectionsOption: line.engine.wanted.connections = true; break;
       case kTcpOption: line.engine.tcp = true; break;
+      case kJoinOption: line.engine.join = true; break;
+      case 'q': line.quiet = true; break;
       case 'h': std::fputs(kHelp, stdout); std::exit(0);
       case kVersionOption: std::puts("wirelap " WIRELAP_VERSION); std::exit(0);
       default: std::fputs("Try 'wirelap --help'.\n", stderr); std::exit(kExitUsage);
@@ -202,6 +209,37 @@ int open_output(const CommandLine& line) {
   return fd;
 }
 
+/// The line that tells on a terminal how far a file is read, after a second.
+class ProgressLine {
+ public:
+  explicit ProgressLine(bool wanted) : wanted_(wanted && ::isatty(STDERR_FILENO) != 0) {}
+  ~ProgressLine() { clear(); }
+
+  void show(std::uint64_t done, std::uint64_t total) {
+    if (!wanted_ || done == 0) return;
+    const Clock::time_point now = Clock::now();
+    if (now < next_) return;
+    next_ = now + kBetween;
+    const Nanos elapsed = std::chrono::nanoseconds(now - began_).count();
+    std::fprintf(stderr, "\r%s\x1b[K", describe_progress(done, total, elapsed, table_width(STDERR_FILENO) - 1).c_str());
+    shown_ = true;
+  }
+
+  void clear() {
+    if (shown_) std::fputs("\r\x1b[K", stderr);
+    shown_ = false;
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  static constexpr std::chrono::milliseconds kBetween{100};
+
+  bool wanted_;
+  bool shown_ = false;
+  Clock::time_point began_ = Clock::now();
+  Clock::time_point next_ = began_ + std::chrono::seconds(1);
+};
+
 /// Reads all captures in turn; a bad one does not stop the others.
 class Run {
  public:
@@ -216,14 +254,17 @@ class Run {
     bool all_read = true;
     for (const std::string& capture : line_.captures) {
       const std::optional<Fault> fault = read(capture);
+      output_.before_write([] {});
       output_.flush();
       if (fault) std::fprintf(stderr, "wirelap: %s\n", describe(*fault).c_str());
       // A killed tcpdump leaves a record cut: all that there is was read.
       if (fault && fault->kind != Fault::Kind::cut) all_read = false;
       if (is_stopped()) break;
     }
+    engine_.finish();
     if (!line_.classic) sink_->finish();
     output_.flush();
+    if (output_.error() == 0 && !line_.quiet && !line_.classic) say_at_end();
     return written() && all_read ? 0 : kExitIncomplete;
   }
 
@@ -233,6 +274,9 @@ class Run {
     options.stop_fd = stop_pipe[0];
     options.before_wait = [this] { output_.flush(); };
     options.wanted = [this] { return output_.error() == 0; };
+    ProgressLine progress(!line_.quiet);
+    options.on_progress = [&](std::uint64_t done, std::uint64_t total) { progress.show(done, total); };
+    output_.before_write([&] { progress.clear(); });
     Input input(options);
     if (capture == "-") {
       input.attach(STDIN_FILENO);
@@ -240,9 +284,20 @@ class Run {
       if (error == EINTR && is_stopped()) return std::nullopt;  // a FIFO that nobody opened
       return Fault{Fault::Kind::unreadable, capture, std::strerror(error)};
     }
-    const auto fault =
-        line_.classic ? run_classic(input, capture, line_.engine.ports, output_) : engine_.run(input, capture);
+    if (line_.classic) return run_classic(input, capture, line_.engine.ports, output_);
+    const auto fault = engine_.run(input, capture);
+    if (engine_.is_out_of_order()) {
+      std::fprintf(stderr, "wirelap: %s: begins before the piece before it ends: are the pieces in order?\n",
+                   printable(capture).c_str());
+    }
     return fault;
+  }
+
+  /// What to know before trusting the numbers.
+  void say_at_end() const {
+    const Summary summary = engine_.summary();
+    if (summary.decoded.records == 0) return;
+    for (const std::string& line : describe(summary)) std::fprintf(stderr, "wirelap: %s\n", line.c_str());
   }
 
   static bool is_stopped() {

@@ -570,7 +570,7 @@ TEST_CASE("program: what it could not read goes to standard error, and the exit 
   };
   for (const Case& test : cases) {
     INFO(test.name);
-    std::vector<std::string> arguments = {program};
+    std::vector<std::string> arguments = {program, "-q"};
     arguments.insert(arguments.end(), test.arguments.begin(), test.arguments.end());
     const RunResult result = run(arguments, test.input);
     CHECK(result.exit_code == test.exit_code);

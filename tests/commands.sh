@@ -4,13 +4,15 @@
 # with a tool that is not here ('# jq') passed over.
 # usage: tests/commands.sh PROGRAM
 set -eu
-PATH=$(cd "$(dirname "$1")" && pwd):$PATH
+program=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
+PATH=$(dirname "$program"):$PATH
 export PATH
 count=0
 list=$(mktemp)
 trap 'rm -f "$list"' EXIT
 sed -n 's/^ *\$ //p' README.md > "$list"
 while IFS= read -r command; do
+  command=$(printf '%s' "$command" | sed "s|build/wirelap|$program|g")
   tool=$(echo "$command" | sed -n 's/.*# \([a-z]*\)$/\1/p')
   if [ -n "$tool" ] && [ "$tool" != live ] && ! command -v "$tool" > /dev/null; then continue; fi
   case "$command" in

@@ -6,7 +6,7 @@ complain() { echo "lint: $1" >&2; fail=1; }
 
 # A stage includes only itself and those before it.
 allowed=
-for stage in base capture wire flow http tls tcp report; do
+for stage in base capture wire flow http h2 tls tcp report; do
   allowed="$allowed${allowed:+|}$stage"
   wrong=$(grep -nE '^#include "' "src/$stage"/*.h "src/$stage"/*.cc | grep -vE "#include \"($allowed)/" || true)
   [ -z "$wrong" ] || complain "src/$stage includes what stands after it:

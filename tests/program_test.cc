@@ -114,10 +114,17 @@ TEST_CASE("help fits a screen") {
   const RunResult result = run({program(), "--help"});
   CHECK(result.exit_code == 0);
   CHECK(std::count(result.output.begin(), result.output.end(), '\n') <= 24);
+  std::size_t widest = 0;
+  for (std::size_t at = 0; at < result.output.size();) {
+    const std::size_t end = result.output.find('\n', at);
+    widest = std::max(widest, end - at);
+    at = end + 1;
+  }
+  CHECK(widest <= 80);
 }
 
 TEST_CASE("a capture that cannot be read does not stop the others") {
-  const RunResult result = run({program(), "/nonexistent.pcap", "fixtures", "README.md", kCapture});
+  const RunResult result = run({program(), "-q", "/nonexistent.pcap", "fixtures", "README.md", kCapture});
   CHECK(result.exit_code == 1);
   CHECK(std::count(result.output.begin(), result.output.end(), '\n') == 4);
   CHECK(std::count(result.errors.begin(), result.errors.end(), '\n') == 3);

@@ -24,6 +24,7 @@ void Output::put_seconds(Nanos value, int decimals) {
 void Output::flush() {
   if (fd_ < 0) return;
   std::string_view rest = buffer_;
+  if (!rest.empty()) before_write_();
   while (!rest.empty() && error_ == 0) {
     const ssize_t written = ::write(fd_, rest.data(), rest.size());
     if (written >= 0) {

@@ -7,8 +7,10 @@
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/time.h"
 
@@ -43,6 +45,9 @@ class Output {
     if (buffer_.size() >= kFlushBytes && fd_ >= 0) flush();
   }
 
+  /// `before` is called before bytes are written.
+  void before_write(std::function<void()> before) { before_write_ = std::move(before); }
+
   /// Writes all that has gathered, waiting for a slow reader; EINTR is retried.
   void flush();
 
@@ -58,6 +63,7 @@ class Output {
   std::string buffer_;
   int fd_;
   int error_ = 0;
+  std::function<void()> before_write_ = [] {};
 };
 
 }  // namespace wirelap

@@ -44,6 +44,7 @@ void Input::unmap() {
 
 bool Input::map_more(std::size_t needed) {
   const std::uint64_t at = offset();
+  options_.on_progress(at, file_bytes_);
   if (file_bytes_ - at < needed && end_offset_ == file_bytes_) {
     ended_ = true;
     return false;

@@ -30,6 +30,8 @@ class Input {
     std::function<void()> before_wait = [] {};
     /// Asked from time to time; false ends the run, as where the output is closed.
     std::function<bool()> wanted = [] { return true; };
+    /// Told from time to time how many bytes of a file have been read, and of how many.
+    std::function<void(std::uint64_t done, std::uint64_t total)> on_progress = [](std::uint64_t, std::uint64_t) {};
     /// How much of a file is mapped, and of a pipe read, at once. Tests make it small.
     std::size_t window_bytes = kWindowBytes;
   };

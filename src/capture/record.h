@@ -8,10 +8,18 @@
 
 namespace wirelap {
 
+/// Where a packet is: in which of the joined files (from 0; kRecordBits higher),
+/// and the number of its record there.
+using Frame = std::uint64_t;
+inline constexpr int kRecordBits = 40;
+inline constexpr Frame frame_of(std::uint64_t file, std::uint64_t record) { return file << kRecordBits | record; }
+inline constexpr std::uint64_t file_of(Frame frame) { return frame >> kRecordBits; }
+inline constexpr std::uint64_t record_of(Frame frame) { return frame & (frame_of(1, 0) - 1); }
+
 /// One record of a capture file.
 struct Record {
   Nanos time = 0;               ///< when it was captured
-  std::uint64_t number = 0;     ///< in its file, from 1, as Wireshark shows it
+  Frame number = 0;             ///< in its file, from 1, as Wireshark shows it
   Bytes bytes;                  ///< what was captured; valid until the reader's next call
   std::uint32_t length = 0;     ///< bytes on the wire, at least bytes.size() unless the file lies
   std::uint32_t link_type = 0;  ///< LINKTYPE_ value (tcpdump.org/linktypes.html)

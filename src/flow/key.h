@@ -13,12 +13,13 @@ enum class Side : std::uint8_t { low = 0, high = 1 };
 constexpr Side other(Side side) { return side == Side::low ? Side::high : Side::low; }
 constexpr int index(Side side) { return static_cast<int>(side); }
 
-/// A 5-tuple with the VLANs that it was seen in, the same for both directions:
-/// the smaller endpoint (address, then port) stands first.
+/// A 5-tuple with the VLANs and the tunnel that it was seen in, the same for both
+/// directions: the smaller endpoint (address, then port) stands first.
 struct FlowKey {
   Address addresses[2];             ///< by Side
   std::uint16_t ports[2] = {0, 0};  ///< by Side
   std::uint32_t tag = 0;            ///< IP version and VLAN identifiers, packed
+  TunnelTag tunnel = 0;             ///< 0: none
 
   friend bool operator==(const FlowKey&, const FlowKey&) = default;
 };
@@ -33,8 +34,8 @@ inline FlowKey make_flow_key(const Segment& segment, Side& sender) {
   const VlanTags& vlan = segment.vlan;
   const auto tag =
       static_cast<std::uint32_t>(vlan.ids[0] | vlan.ids[1] << 12 | vlan.count << 24 | (ip.version == 6) << 26);
-  if (source_is_low) return {{ip.source, ip.destination}, {tcp.source_port, tcp.destination_port}, tag};
-  return {{ip.destination, ip.source}, {tcp.destination_port, tcp.source_port}, tag};
+  if (source_is_low) return {{ip.source, ip.destination}, {tcp.source_port, tcp.destination_port}, tag, segment.tunnel};
+  return {{ip.destination, ip.source}, {tcp.destination_port, tcp.source_port}, tag, segment.tunnel};
 }
 
 /// The secret of one run's hash. Captures are written by strangers: without it,
@@ -46,9 +47,14 @@ struct HashSecret {
 /// A secret from the system's random source.
 HashSecret make_hash_secret();
 
+/// hash_flow_key of a key with a tunnel: each tunnel makes a secret of its own.
+std::uint32_t hash_in_tunnel(const FlowKey& key, const HashSecret& secret);
+
 /// SipHash-1-3 (Aumasson and Bernstein, 2012) of a key. The IPv4-mapped prefix
 /// says nothing and is left out, which spares most keys three of five rounds.
 inline std::uint32_t hash_flow_key(const FlowKey& key, const HashSecret& secret) {
+  if (key.tunnel != 0) [[unlikely]]
+    return hash_in_tunnel(key, secret);
   std::uint64_t v0 = secret.words[0] ^ 0x736f6d6570736575, v1 = secret.words[1] ^ 0x646f72616e646f6d;
   std::uint64_t v2 = secret.words[0] ^ 0x6c7967656e657261, v3 = secret.words[1] ^ 0x7465646279746573;
   const auto rotate = [](std::uint64_t v, int by) { return v << by | v >> (64 - by); };

@@ -196,6 +196,11 @@ Framing Conversation::on_head(Role role, const Head& head) {
   if (role == Role::request) return request_framing(head);
   if (head.is_interim()) return {Framing::Kind::length, 0};
   const Exchange* const exchange = current(role);  // null where it has been given up
+  if (switches_to_h2(head)) {
+    responding_->status = Exchange::kNoStatus;  // it is an interim one
+    left_for_h2_ = 0;
+    return {Framing::Kind::tunnel, 0};
+  }
   const std::string_view method = exchange != nullptr ? std::string_view(exchange->method) : std::string_view();
   if (begins_tunnel(head, method)) begin_tunnel(head);
   return response_framing(head, method);
@@ -214,6 +219,7 @@ void Conversation::begin_tunnel(const Head& head) {
 
 /// Its request is what the client sends, its response what the server does.
 void Conversation::on_tunnel(Role role, std::uint64_t count, bool missing) {
+  if (left_for_h2_) *left_for_h2_ += count;
   if (tunnel_ == nullptr) return;
   if (!tunnel_->request.begun) {
     exchanges_.restart(*tunnel_, arrival_);
@@ -229,6 +235,12 @@ void Conversation::on_tunnel(Role role, std::uint64_t count, bool missing) {
   way.last = arrival_.time;
   if (missing) tunnel_->missing_bytes += count;
   tunnel_->last_frame = std::max(tunnel_->last_frame, arrival_.frame);
+}
+
+/// Whether from this response's end on the connection is HTTP/2, as its request asked for.
+bool Conversation::switches_to_h2(const Head& head) const {
+  if (head.status != 101 || responding_ == nullptr || responding_ != exchanges_.newest()) return false;
+  return head.upgrade == "h2c";
 }
 
 void Conversation::on_bytes(Role role, std::uint64_t count, std::uint64_t body) {

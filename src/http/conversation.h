@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <utility>
 
 #include "flow/connection.h"
@@ -46,6 +47,11 @@ class Conversation : public Attachment {
   /// `sender` sends on a connection without a conversation. Settles who is the
   /// client where the connection's opening did not.
   static bool may_begin(Connection& connection, Side sender, Bytes bytes);
+
+  /// Where a response has switched to HTTP/2 ("Upgrade: h2c", RFC 7540, section
+  /// 3.2): how many bytes at the end of the latest chunk are that already.
+  /// Its exchange is the newest, and waits for the response on stream 1.
+  std::optional<std::uint64_t> left_for_h2() const { return left_for_h2_; }
 
   /// True when what was taken for HTTP turned out to be something else.
   bool is_not_http() const { return exchanges_.count() == 0 && responses_.lost(); }
@@ -97,6 +103,7 @@ class Conversation : public Attachment {
   void note_step(Exchange& exchange) const;
   void finish_exchange(Exchange& exchange, Outcome outcome, Nanos time);
   void tell_whom_to_wait_for() const;
+  bool switches_to_h2(const Head& head) const;
 
   const Connection& connection_;
   Exchanges exchanges_;
@@ -110,6 +117,7 @@ class Conversation : public Attachment {
   bool tunnel_turn_ = false;                  // there the server has spoken last
   Arrival arrival_;                           // of the bytes being fed
   Arrival held_[2];                           // of the bytes that a parser keeps back, by Role
+  std::optional<std::uint64_t> left_for_h2_;
 };
 
 }  // namespace wirelap::http

@@ -6,6 +6,7 @@ namespace wirelap::http {
 
 void ExchangeQueue::push_back(Exchange& exchange) {
   exchange.next = nullptr;
+  exchange.before = last_;
   (last_ == nullptr ? first_ : last_->next) = &exchange;
   last_ = &exchange;
   ++size_;
@@ -18,10 +19,9 @@ Exchange* ExchangeQueue::pop_front() {
 }
 
 Exchange* ExchangeQueue::remove(Exchange& exchange) {
-  Exchange* before = nullptr;
-  for (Exchange* at = first_; at != &exchange; at = at->next) before = at;
+  Exchange* const before = exchange.before;
   (before == nullptr ? first_ : before->next) = exchange.next;
-  if (last_ == &exchange) last_ = before;
+  (exchange.next == nullptr ? last_ : exchange.next->before) = before;
   --size_;
   return before;
 }

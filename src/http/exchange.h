@@ -43,10 +43,11 @@ struct Message {
   std::uint64_t bytes = 0;            ///< of the stream, head and body
   std::uint64_t body_bytes = 0;       ///< without chunk framing
   std::uint64_t begin = 0;            ///< offset of its first byte in its stream
+  std::uint64_t between = 0;          ///< bytes of others between its own (HTTP/2)
   bool begun = false;
   bool complete = false;
 
-  std::uint64_t end() const { return begin + bytes; }
+  std::uint64_t end() const { return begin + bytes + between; }
 };
 
 /// Bytes of a response that were there in order with one segment.
@@ -77,6 +78,7 @@ struct Exchange {
   static constexpr int kNoStatus = -1;
 
   std::uint64_t number = 0;  ///< in its connection, from 1
+  std::uint32_t stream = 0;  ///< of HTTP/2: its identifier
   Message request;
   Message response;
   std::string method, host, target;
@@ -109,6 +111,7 @@ struct Exchange {
   Message& message(Role role) { return role == Role::request ? request : response; }
 
   Exchange* next = nullptr;  ///< in its queue
+  Exchange* before = nullptr;
 };
 
 /// Exchanges in a row, linked through themselves. Owns none of them.

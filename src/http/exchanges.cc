@@ -6,6 +6,7 @@
 namespace wirelap::http {
 
 Exchange& Exchanges::add(const Arrival& arrival) {
+  if (open_.empty()) most_gap_ = 0;
   Exchange& exchange = pool_.take();
   restart(exchange, arrival);
   open_.push_back(exchange);
@@ -77,7 +78,8 @@ void Exchanges::sum_up(Exchange& exchange, Nanos time) const {
   const Timing& timing = *connection_.timing;
   exchange.ended = time;
   exchange.max_gap = exchange.gap_alone;
-  for (const Exchange* later = exchange.next; later != nullptr; later = later->next) {
+  // With many open at once the rest seldom needs to be looked at.
+  for (const Exchange* later = exchange.next; later != nullptr && exchange.max_gap < most_gap_; later = later->next) {
     exchange.max_gap = std::max(exchange.max_gap, later->gap_alone);
   }
   exchange.tcp = connection_.counts - exchange.tcp_before;

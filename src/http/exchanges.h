@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 
 #include "flow/connection.h"
 #include "flow/stream.h"
@@ -28,10 +29,11 @@ class Exchanges {
       : connection_(connection), pool_(pool), previous_end_(connection.handshake.ack) {}
 
   /// Numbers and times go on from those of `before`, the same connection's, whose
-  /// protocol has changed.
-  void go_on(const Exchanges& before) {
+  /// protocol has changed; what it has finished is handed over.
+  void go_on(Exchanges& before) {
     count_ = before.count_;
     previous_end_ = before.previous_end_;
+    finished_ = std::exchange(before.finished_, {});
   }
 
   /// Begins an exchange with bytes that came with `arrival`.
@@ -72,7 +74,9 @@ class Exchanges {
 
   /// The connection's next packet: `gap` is the time since the one before it.
   void note_gap(Nanos gap) {
-    if (!open_.empty() && gap > open_.back()->gap_alone) open_.back()->gap_alone = gap;
+    if (open_.empty() || gap <= open_.back()->gap_alone) return;
+    open_.back()->gap_alone = gap;
+    if (gap > most_gap_) most_gap_ = gap;
   }
 
   /// The client has all of the responses' stream before `offset`.
@@ -100,6 +104,7 @@ class Exchanges {
   ExchangeQueue unconfirmed_;  // over, but the client may still lack a part
   ExchangeQueue finished_;
   std::uint64_t count_ = 0;
+  Nanos most_gap_ = 0;  // of any note_gap while exchanges were open
   Nanos previous_end_;  // of the exchange before, or of the handshake
 };
 

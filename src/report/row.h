@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "base/time.h"
+#include "capture/record.h"
 #include "flow/connection.h"
 #include "http/exchange.h"
 #include "wire/ip.h"
@@ -106,8 +107,8 @@ void visit_columns(const Row& row, Visitor&& visit) {
   visit.text("capture", row.capture);
   visit.integer("connection", connection.number);
   visit.integer("exchange", exchange.number);
-  visit.integer("first_frame", exchange.first_frame);
-  visit.integer("last_frame", exchange.last_frame);
+  visit.integer("first_frame", record_of(exchange.first_frame));
+  visit.integer("last_frame", record_of(exchange.last_frame));
   visit.seconds("start", request.first);
   visit_endpoints(connection.key, connection.client, visit);
   visit.text("protocol", name_of_protocol(exchange));
@@ -174,8 +175,8 @@ void visit_columns(const ConnectionRow& row, Visitor&& visit) {
   visit.text("type", "connection");
   visit.text("capture", row.capture);
   visit.integer("connection", connection.number);
-  visit.integer("first_frame", connection.first_frame);
-  visit.integer("last_frame", connection.last_frame);
+  visit.integer("first_frame", record_of(connection.first_frame));
+  visit.integer("last_frame", record_of(connection.last_frame));
   visit.seconds("start", connection.first_time);
   visit_endpoints(connection.key, row.client, visit);
   visit.text("protocol", connection.protocol, !connection.protocol.empty());

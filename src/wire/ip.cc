@@ -2,96 +2,113 @@
 
 #include <algorithm>
 
+#include "wire/layer.h"
+#include "wire/tunnel.h"
+
 namespace wirelap {
 namespace {
 
-/// Sets the payload: what lies between `header_bytes` and `total_length`, as far as captured.
-void set_payload(Bytes bytes, std::uint32_t header_bytes, std::uint32_t total_length, Packet& packet) {
-  packet.payload_length = total_length - header_bytes;
-  const std::size_t captured = std::min<std::size_t>(bytes.size() - header_bytes, packet.payload_length);
-  packet.payload = bytes.subspan(header_bytes, captured);
+constexpr std::uint8_t kFragmentHeader = 44, kAuthentication = 51;
+
+/// Goes on with the `length` bytes that an IP header says are behind its `header_bytes`.
+Stop enter_payload(Walk& walk, std::uint32_t header_bytes, std::uint32_t length, std::uint32_t protocol) {
+  Layer& layer = walk.layer;
+  if (layer.bytes.size() < header_bytes) return Stop::ip_cut;
+  layer.bytes = layer.bytes.subspan(header_bytes);
+  if (layer.bytes.size() > length) layer.bytes = layer.bytes.first(length);
+  layer.length = length;
+  layer.kind = Kind::protocol;
+  layer.type = protocol;
+  return Stop::none;
 }
 
-Stop decode_ipv4(Bytes bytes, std::uint32_t wire_length, Packet& packet) {
-  if (bytes.size() < 20) return Stop::ip_cut;
+/// Whether decoding stops at a fragment, whose header is in `walk.fragment`.
+Stop judge_fragment(Walk& walk) {
+  const std::uint32_t protocol = walk.layer.type;
+  const bool wanted = protocol == kProtocolTcp || is_extension(protocol) || is_tunnel_protocol(protocol);
+  if (!wanted) return stop_at(walk, Stop::not_tcp, protocol);
+  const FragmentHeader& header = walk.fragment;
+  if (header.offset != 0) return Stop::fragment;
+  return header.more && walk.joins_fragments ? Stop::fragment : Stop::none;
+}
+
+Stop open_ipv4(Walk& walk) {
+  constexpr std::uint16_t kMoreFragments = 0x2000, kOffset = 0x1fff;
+  const Bytes bytes = walk.layer.bytes;
+  if (bytes.size() < kIpv4HeaderBytes) return Stop::ip_cut;
   const std::uint8_t* const at = bytes.data();
   const std::uint32_t header_bytes = (at[0] & 0x0fu) * 4;
   std::uint32_t total_length = load_be16(at + 2);
-  if (total_length == 0) total_length = wire_length;
-  if (header_bytes < 20 || total_length < header_bytes) return Stop::ip_malformed;
-  if (at[9] != kProtocolTcp) return Stop::not_tcp;
-  if ((load_be16(at + 6) & 0x1fff) != 0) return Stop::fragment;
-  if (bytes.size() < header_bytes) return Stop::ip_cut;
-  packet.source = {0, kIpv4Mapped | load_be32(at + 12)};
-  packet.destination = {0, kIpv4Mapped | load_be32(at + 16)};
-  packet.id = load_be16(at + 4);
-  packet.version = 4;
-  set_payload(bytes, header_bytes, total_length, packet);
-  return Stop::none;
+  if (total_length == 0) total_length = walk.layer.length;
+  if (header_bytes < kIpv4HeaderBytes || total_length < header_bytes) return Stop::ip_malformed;
+  walk.ip.source = {0, kIpv4Mapped | load_be32(at + 12)};
+  walk.ip.destination = {0, kIpv4Mapped | load_be32(at + 16)};
+  walk.ip.id = load_be16(at + 4);
+  walk.ip.version = 4;
+  const Stop stop = enter_payload(walk, header_bytes, total_length - header_bytes, at[9]);
+  if (stop != Stop::none) return stop;
+  const std::uint16_t fragment = load_be16(at + 6);
+  if ((fragment & (kMoreFragments | kOffset)) == 0) return Stop::none;
+  walk.fragment = {walk.ip.id, (fragment & kOffset) * 8u, (fragment & kMoreFragments) != 0};
+  return judge_fragment(walk);
 }
 
-/// The next header after an IPv6 extension header, or why there is none.
-struct Extension {
-  Stop stop;
-  std::uint8_t next;
-  std::uint32_t bytes;
-};
-
-Extension decode_extension(std::uint8_t kind, Bytes bytes) {
-  constexpr std::uint8_t kFragment = 44, kAuthentication = 51;
-  switch (kind) {
-    case 0:
-    case 43:
-    case kFragment:
-    case kAuthentication:
-    case 60:
-    case 135:
-    case 139:
-    case 140: break;
-    default: return {Stop::not_tcp, 0, 0};
-  }
-  if (bytes.size() < 8) return {Stop::ip_cut, 0, 0};
-  if (kind == kFragment) {
-    const bool later = (load_be16(&bytes[2]) & 0xfff8) != 0;
-    return {later ? Stop::fragment : Stop::none, bytes[0], 8};
-  }
-  // RFC 4302 counts the authentication header in units of 4 bytes, less 2.
-  const std::uint32_t length = kind == kAuthentication ? (bytes[1] + 2u) * 4 : (bytes[1] + 1u) * 8;
-  return {Stop::none, bytes[0], length};
-}
-
-Stop decode_ipv6(Bytes bytes, std::uint32_t wire_length, Packet& packet) {
+Stop open_ipv6(Walk& walk) {
   constexpr std::uint32_t kHeaderBytes = 40;
+  const Bytes bytes = walk.layer.bytes;
   if (bytes.size() < kHeaderBytes) return Stop::ip_cut;
   const std::uint8_t* const at = bytes.data();
   const std::uint32_t said = load_be16(at + 4);
-  const std::uint32_t total_length = said == 0 ? std::max(wire_length, kHeaderBytes) : said + kHeaderBytes;
-  std::uint32_t offset = kHeaderBytes;
-  for (std::uint8_t next = at[6]; next != kProtocolTcp;) {
-    const Extension extension = decode_extension(next, bytes.subspan(offset));
-    if (extension.stop != Stop::none) return extension.stop;
-    next = extension.next;
-    offset += extension.bytes;
-    if (offset > total_length) return Stop::ip_malformed;
-    if (offset > bytes.size()) return Stop::ip_cut;
-  }
-  packet.source = {load_be64(at + 8), load_be64(at + 16)};
-  packet.destination = {load_be64(at + 24), load_be64(at + 32)};
-  packet.id = 0;
-  packet.version = 6;
-  set_payload(bytes, offset, total_length, packet);
-  return Stop::none;
+  const std::uint32_t on_wire = walk.layer.length > kHeaderBytes ? walk.layer.length - kHeaderBytes : 0;
+  walk.ip.source = {load_be64(at + 8), load_be64(at + 16)};
+  walk.ip.destination = {load_be64(at + 24), load_be64(at + 32)};
+  walk.ip.id = 0;
+  walk.ip.version = 6;
+  return enter_payload(walk, kHeaderBytes, said == 0 ? on_wire : said, at[6]);
 }
 
 }  // namespace
 
-Stop decode_ip(Bytes bytes, std::uint32_t wire_length, Packet& packet) {
-  if (bytes.empty()) return Stop::ip_cut;
-  switch (bytes[0] >> 4) {
-    case 4: return decode_ipv4(bytes, wire_length, packet);
-    case 6: return decode_ipv6(bytes, wire_length, packet);
+Stop open_ip(Walk& walk) {
+  if (walk.layer.bytes.empty()) return Stop::ip_cut;
+  switch (walk.layer.bytes[0] >> 4) {
+    case 4: return open_ipv4(walk);
+    case 6: return open_ipv6(walk);
     default: return Stop::ip_malformed;
   }
+}
+
+bool is_extension(std::uint32_t protocol) {
+  switch (protocol) {
+    case 0:
+    case 43:
+    case kFragmentHeader:
+    case kAuthentication:
+    case 60:
+    case 135:
+    case 139:
+    case 140: return true;
+    default: return false;
+  }
+}
+
+Stop open_extension(Walk& walk) {
+  const Bytes bytes = walk.layer.bytes;
+  const std::uint32_t kind = walk.layer.type;
+  if (bytes.size() < 8) return walk.layer.length < 8 ? Stop::ip_malformed : Stop::ip_cut;
+  const std::uint8_t next = bytes[0];
+  // RFC 4302 counts the authentication header in units of 4 bytes, less 2.
+  const std::uint32_t header_bytes = kind == kFragmentHeader   ? 8
+                                     : kind == kAuthentication ? (bytes[1] + 2u) * 4
+                                                               : (bytes[1] + 1u) * 8;
+  if (header_bytes > walk.layer.length) return Stop::ip_malformed;
+  const std::uint16_t offset = load_be16(&bytes[2]);
+  const std::uint32_t id = load_be32(&bytes[4]);
+  const Stop stop = enter_payload(walk, header_bytes, walk.layer.length - header_bytes, next);
+  // A header with neither offset nor more to come is a whole packet's (RFC 6946).
+  if (stop != Stop::none || kind != kFragmentHeader || (offset & 0xfff9) == 0) return stop;
+  walk.fragment = {id, offset & 0xfff8u, (offset & 1) != 0};
+  return judge_fragment(walk);
 }
 
 }  // namespace wirelap

@@ -13,6 +13,8 @@
 
 namespace wirelap {
 
+struct Walk;
+
 /// An IP address; IPv4 ones are kept IPv4-mapped (::ffff:a.b.c.d, RFC 4291 2.5.5.2).
 struct Address {
   std::uint64_t high = 0;  ///< the first eight bytes, as a big-endian number
@@ -35,11 +37,19 @@ struct Packet {
 };
 
 inline constexpr std::uint8_t kProtocolTcp = 6;
+inline constexpr std::uint32_t kIpv4HeaderBytes = 20;
 
-/// Decodes a packet that carries TCP. `wire_length` is the length that the
-/// packet had on the wire by the capture's word: it serves where the header's
-/// own is 0, as segmentation offload and jumbograms leave it.
-/// Returns Stop::none, or why it carries no TCP header.
-Stop decode_ip(Bytes bytes, std::uint32_t wire_length, Packet& packet);
+/// Takes off an IP header, into `walk.ip`, but for its payload. The length that
+/// the packet had on the wire by the capture's word serves where the header's own
+/// is 0, as segmentation offload and jumbograms leave it.
+/// Stop::fragment: `walk.layer` is a fragment's payload, `walk.fragment` its header.
+Stop open_ip(Walk& walk);
+
+/// True for IP protocols that are extension headers (RFC 8200, section 4; RFC 4302).
+bool is_extension(std::uint32_t protocol);
+
+/// Takes off one extension header, of which `walk.layer.type` says the kind.
+/// Stop::fragment: as open_ip.
+Stop open_extension(Walk& walk);
 
 }  // namespace wirelap

@@ -1,14 +1,10 @@
-// wire: link layers: from a captured frame to the IP packet in it.
+// wire: link types: the outermost header of a captured frame.
 //
-// In: a frame and its link type. Out: where the IP packet starts, and the VLAN
-// tags on the way. Addresses of the link are ignored: flows are told apart by
-// IP addresses and VLANs.
+// In: a frame and its link type. Out: the header behind the first one. Addresses
+// of the link are ignored: flows are told apart by IP addresses and VLANs.
 #pragma once
 
-#include <cstdint>
-
-#include "base/bytes.h"
-#include "wire/stop.h"
+#include "wire/layer.h"
 
 namespace wirelap {
 
@@ -16,31 +12,39 @@ namespace wirelap {
 enum LinkType : std::uint32_t {
   kLinkNull = 0,
   kLinkEthernet = 1,
+  kLinkTokenRing = 6,
+  kLinkSlip = 8,
+  kLinkPpp = 9,
+  kLinkFddi = 10,
   kLinkRawOpenBsd = 12,
   kLinkRawBsd = 14,
+  kLinkPppHdlc = 50,
+  kLinkPppEther = 51,
   kLinkRaw = 101,
+  kLinkCiscoHdlc = 104,
+  kLinkWlan = 105,
+  kLinkAtmLlc = 106,
+  kLinkFrameRelay = 107,
   kLinkLoop = 108,
+  kLinkEnc = 109,
   kLinkLinuxSll = 113,
+  kLinkPfLog = 117,
+  kLinkPrism = 119,
+  kLinkRadiotap = 127,
+  kLinkAvs = 163,
+  kLinkPppPppd = 166,
+  kLinkPpi = 192,
+  kLinkPppWithDirection = 204,
+  kLinkCiscoHdlcWithDirection = 205,
+  kLinkFrameRelayWithDirection = 206,
   kLinkIpv4 = 228,
   kLinkIpv6 = 229,
+  kLinkNflog = 239,
+  kLinkNetAnalyzer = 240,
   kLinkLinuxSll2 = 276,
 };
 
-/// VLAN identifiers of a frame, outermost first (IEEE 802.1Q, 802.1ad); of more
-/// than two tags the outer two.
-struct VlanTags {
-  std::uint8_t count = 0;
-  std::uint16_t ids[2] = {0, 0};
-};
-
-/// A frame's content.
-struct Frame {
-  Bytes ip;  ///< from the IP header on, as far as captured
-  VlanTags vlan;
-};
-
-/// Finds the IP packet in `bytes`, a frame of type `link_type`.
-/// Returns Stop::none, or what kept it from finding one; then `frame.ip` is void.
-Stop decode_link(std::uint32_t link_type, Bytes bytes, Frame& frame);
+/// Takes off the header of link type `walk.layer.type`.
+Stop open_link(Walk& walk);
 
 }  // namespace wirelap

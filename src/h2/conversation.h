@@ -1,0 +1,168 @@
+// h2: the streams of one HTTP/2 connection in clear as exchanges (RFC 9113).
+//
+// In: both directions' bytes in order, with their arrivals, and holes. Out:
+// exchanges, one a stream, as they end.
+//
+// A message's bytes are those of its HEADERS, CONTINUATION and DATA frames, with
+// their headers and padding; all other frames belong to no exchange. Frames name
+// their stream, so that a request and its response never need to be guessed to
+// be a pair. What a hole hides is not guessed either: a stream of which a frame
+// may be missing is a gap, and a field that HPACK lost is not known.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "flow/connection.h"
+#include "flow/stream.h"
+#include "h2/frame.h"
+#include "h2/hpack.h"
+#include "http/exchanges.h"
+
+namespace wirelap::h2 {
+
+class Conversation : public Attachment {
+ public:
+  /// A longer field block is given up: its fields are not known.
+  static constexpr std::size_t kMaxBlockBytes = 64 * 1024;
+
+  /// `connection` and `pool` outlive the conversation.
+  Conversation(const Connection& connection, http::ExchangePool& pool);
+
+  /// Goes on where HTTP/1 was left by "Upgrade: h2c" (RFC 7540, section 3.2).
+  /// `exchanges` are the connection's so far; its newest, if it has no response
+  /// yet, is stream 1. The client's stream is HTTP/2 from offset `requests` on,
+  /// the server's from `responses` on; kNever where the 101 was not captured.
+  Conversation(const Connection& connection, http::Exchanges&& exchanges, std::uint64_t requests,
+               std::uint64_t responses);
+
+  /// The next bytes of the stream that carries messages of `role`.
+  void feed(Role role, const Chunk& chunk, const Arrival& arrival);
+
+  /// The stream's next `count` bytes are `missing` from the capture, or are
+  /// body bytes that were not kept.
+  void skip(Role role, std::uint64_t count, bool missing, const Arrival& arrival);
+
+  /// The stream has ended with FIN.
+  void finish(Role role, const Arrival& arrival);
+
+  /// Nothing more comes; exchanges still open end with `outcome`, or with
+  /// no_response where it is `closed` and they had none.
+  void end(http::Outcome outcome, Nanos time);
+
+  std::uint64_t skippable(Role role) const { return direction(role).parser.skippable(); }
+
+  /// Where its exchanges begin and end up.
+  http::Exchanges& exchanges() { return exchanges_; }
+
+  /// Whether HTTP/2 may begin with `bytes`, which are the next of the stream
+  /// that `sender` sends on a connection without a conversation: the client's
+  /// preface, the server's SETTINGS where it sends them first, or, from the
+  /// middle of a connection, whole frames and among them a HEADERS that tells a
+  /// request or a response. Settles who is the client where the opening did not.
+  static bool may_begin(Connection& connection, Side sender, Bytes bytes);
+
+  /// True when what was taken for HTTP/2 turned out to be something else.
+  bool is_not_h2() const { return not_h2_ && exchanges_.count() == 0; }
+
+ private:
+  friend class FrameParser;  // calls the events below
+  void on_preface(Role role);
+  void on_begin(Role role, std::uint64_t offset);
+  void on_frame(Role role, const FrameHeader& header);
+  void on_setting(Role role, std::uint16_t identifier, std::uint32_t value);
+  void on_promise(Role role, std::uint32_t stream);
+  void on_goaway(Role role, std::uint32_t last_stream);
+  void on_fragment(Role role, Bytes bytes);
+  void on_bytes(Role role, std::uint64_t count, std::uint64_t content, bool missing);
+  void on_damage(Role role);
+  void on_end(Role role);
+  void on_lost(Role role, bool missing);
+
+  static constexpr std::size_t kResetsKept = 16;
+
+  /// An open stream.
+  struct Open {
+    std::uint32_t stream;
+    http::Exchange* exchange;
+    bool holed[2] = {false, false};  // by Role: frames of its message may be missing
+    bool may_be_over = false;        // its whole response may be missing
+    bool final_status = false;       // the final response's status was told
+  };
+
+  /// One direction.
+  struct Direction {
+    Direction(Role role, std::uint64_t offset, Start start, const std::vector<std::string>& wanted)
+        : parser(role, offset, start), decoder(wanted) {}
+
+    FrameParser parser;
+    HpackDecoder decoder;
+    FrameHeader frame;                   // the present one
+    FrameHeader block;                   // the frame that began the field block
+    std::string fragments;               // of a block in pieces, so far
+    Bytes whole_block;                   // of a block in one piece, while it is fed
+    bool damaged = false;                // a part of the block is missing
+    std::uint64_t begin = 0;             // offset of the present frame
+    Arrival arrival;                     // of its first byte
+    Arrival block_arrival;               // of the block's
+    std::uint64_t block_begin = 0;       // its offset
+    std::uint64_t block_bytes = 0;       // with frame headers
+    std::uint32_t promised = 0;          // stream that PUSH_PROMISE names
+    std::uint32_t highest_stream = 0;    // begun by this end
+    http::Exchange* exchange = nullptr;  // whose message the present frame is a part of
+    bool in_block = false;
+    bool was_lost = false;  // frames of it are missing
+  };
+
+  Direction& direction(Role role) { return directions_[static_cast<int>(role)]; }
+  const Direction& direction(Role role) const { return directions_[static_cast<int>(role)]; }
+  Direction& client() { return direction(Role::request); }
+  Direction& server() { return direction(Role::response); }
+
+  Open* find(std::uint32_t stream);
+  Open& open_stream(std::uint32_t stream, const Arrival& arrival);
+  http::Exchange* exchange_for_headers(Role role, std::uint32_t stream);
+  http::Exchange* exchange_for_data(Role role, std::uint32_t stream);
+  bool may_begin_response(std::uint32_t stream) const;
+  bool was_reset(std::uint32_t stream) const;
+  void begin_message(http::Exchange& exchange, Role role);
+  void count(http::Exchange& exchange, Role role, std::uint64_t bytes, std::uint64_t content, bool missing);
+
+  void begin_block(Role role);
+  void end_block(Role role);
+  void take_fields(Role role);
+  void take_request(http::Exchange& exchange);
+  void take_response(Open& open, const Direction& from);
+  void take_promise();
+  void keep_headers(http::Exchange& exchange);
+
+  void end_message(Role role, std::uint32_t stream);
+  void take_reset(std::uint32_t stream);
+  void finish_if_complete(Open& open);
+  void finish_stream(Open& open, http::Outcome outcome, Nanos time, bool summed_up = false);
+  void pass_requests();
+  void finish_answered();
+  void end_open(http::Outcome outcome, Nanos time);
+  void prepare(Role role, const Arrival& arrival);
+  void settle(Role role, std::uint64_t count);
+  void allow_anything(Role role);
+  void tell_whom_to_wait_for() const;
+  void note_step(http::Exchange& exchange) const;
+
+  const Connection& connection_;
+  http::Exchanges exchanges_;
+  Direction directions_[2];                // by Role
+  std::vector<Open> open_;                 // by stream
+  FieldSection section_;                   // of the latest block
+  Arrival arrival_;                        // of the bytes being fed
+  std::uint64_t requests_end_ = 0;         // offset of the end of the client's bytes so far
+  std::uint32_t reset_[kResetsKept] = {};  // streams reset lately
+  std::uint32_t resets_ = 0;
+  std::uint32_t highest_seen_ = 0;  // stream of any frame, of those that a client begins
+  bool responses_wait_ = false;     // whole ones, whose requests may still be captured
+  bool not_h2_ = false;
+};
+
+}  // namespace wirelap::h2

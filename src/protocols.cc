@@ -1,0 +1,186 @@
+#include "protocols.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+namespace wirelap {
+namespace {
+
+bool is_something_else(const http::Conversation& conversation) { return conversation.is_not_http(); }
+bool is_something_else(const h2::Conversation& conversation) { return conversation.is_not_h2(); }
+bool is_something_else(const tls::Conversation& conversation) { return conversation.is_not_tls(); }
+bool is_something_else(const tcp::Conversation&) { return false; }
+
+}  // namespace
+
+tcp::Conversation* Protocols::as_tcp(const Connection& connection) {
+  const bool is_tcp = connection.attachment != nullptr && connection.attachment->kind == kTcp;
+  return is_tcp ? static_cast<tcp::Conversation*>(connection.attachment) : nullptr;
+}
+
+http::Conversation* Protocols::as_http(const Connection& connection) {
+  const bool is_http = connection.attachment != nullptr && connection.attachment->kind == kHttp;
+  return is_http ? static_cast<http::Conversation*>(connection.attachment) : nullptr;
+}
+
+/// Whether what was taken for turns may yet begin a protocol that is known.
+bool Protocols::may_change(const Connection& connection, Side sender) {
+  const tcp::Conversation* const turns = as_tcp(connection);
+  return turns != nullptr && turns->may_change(role_of(connection, sender));
+}
+
+/// Whether the client has gone on to HTTP/2 after HTTP/1: the answer that allowed it was not captured.
+bool Protocols::is_upgraded_unseen(const Connection& connection, Side sender, Bytes bytes) {
+  return as_http(connection) != nullptr && sender == connection.client &&
+         h2::begins_with_preface(bytes, http::Role::request);
+}
+
+/// From these offsets of client and server on the connection is HTTP/2.
+void Protocols::begin_h2(Connection& connection, std::uint64_t requests, std::uint64_t responses) {
+  http::Conversation* const before = as_http(connection);
+  connection.attachment = new h2::Conversation(connection, std::move(before->exchanges()), requests, responses);
+  connection.attachment->kind = kH2;
+  delete before;
+}
+
+bool Protocols::look_back(Connection& connection, Side sender, Chunk chunk, const Arrival& arrival) {
+  bool is_other = false;
+  with(connection, [&](auto& conversation) { is_other = is_something_else(conversation); });
+  if (is_other) [[unlikely]] {
+    take_for_unknown(connection, sender, chunk.length, arrival);
+    return true;
+  }
+  const http::Conversation* const http = as_http(connection);
+  const auto left = http != nullptr ? http->left_for_h2() : std::nullopt;
+  if (!left) [[likely]]
+    return false;
+  // The last bytes of the server's are HTTP/2's.
+  const std::uint64_t before = chunk.length - *left;
+  begin_h2(connection, connection.stream(connection.client).next, connection.stream(sender).next + before);
+  chunk.drop_front(before);
+  static_cast<h2::Conversation&>(*connection.attachment).feed(http::Role::response, chunk, arrival);
+  return true;
+}
+
+/// Begins a conversation where a known protocol begins with `bytes`, or with --tcp
+/// where none does.
+void Protocols::begin(Connection& connection, Side sender, Bytes bytes, const Arrival& arrival) {
+  using Beginning = tls::Conversation::Beginning;
+  if (bytes.empty()) return;
+  const tcp::Conversation* const turns = as_tcp(connection);
+  const bool knew_client = connection.client_known;
+  const Side client = client_of(connection, sender);
+  // A guess does not bind the protocols that tell it.
+  if (turns != nullptr && !turns->is_settled()) connection.client_known = connection.handshake.syn_ack != kUnknownTime;
+  const Beginning tls = tls::Conversation::may_begin(connection, sender, bytes, client);
+  const bool only_tls = connection.greeted || (turns != nullptr && turns->is_settled());
+  const bool in_clear = tls == Beginning::none && !only_tls;
+  const bool is_h2 = in_clear && h2::Conversation::may_begin(connection, sender, bytes);
+  const bool is_http = in_clear && !is_h2 && http::Conversation::may_begin(connection, sender, bytes);
+  if (!connection.client_known && (knew_client || tls == Beginning::middle)) connection.set_client(client);
+  if (tls == Beginning::none && !is_h2 && !is_http) {
+    if (turns == nullptr) take_unknown(connection, sender, client, arrival);
+  } else if (!is_wanted(connection, connection.client)) {
+    drop(connection);
+  } else if (is_http) {
+    attach(connection, new http::Conversation(connection, pool_), kHttp, sender, arrival);
+  } else if (is_h2) {
+    attach(connection, new h2::Conversation(connection, pool_), kH2, sender, arrival);
+  } else {
+    attach(connection, new tls::Conversation(connection, pool_, tls), kTls, sender, arrival);
+    connection.protocol = "tls";  // a handshake alone makes no exchange
+  }
+}
+
+/// Gives the connection its conversation; the turns that it had go on in it.
+template <class Conversation>
+void Protocols::attach(Connection& connection, Conversation* conversation, Kind kind, Side sender,
+                       const Arrival& arrival) {
+  if (tcp::Conversation* const turns = as_tcp(connection)) {
+    turns->yield(arrival.time);
+    conversation->exchanges().go_on(turns->exchanges());
+    delete turns;
+  }
+  conversation->kind = kind;
+  conversation->began_by = sender;
+  conversation->began = arrival;
+  connection.attachment = conversation;
+}
+
+/// No known protocol begins with what comes. Without --tcp such a connection
+/// costs nothing more than a look for TLS later, where its server spoke first.
+void Protocols::take_unknown(Connection& connection, Side sender, Side client, const Arrival& arrival) {
+  if (tcp_) {
+    if (!connection.client_known) connection.set_client(client);
+    if (!is_wanted(connection, connection.client)) return drop(connection);
+    const Side server = other(connection.client);
+    const bool from_start = connection.stream(connection.client).at_start() && connection.stream(server).next == 0;
+    return attach(connection, new tcp::Conversation(connection, pool_, from_start), kTcp, sender, arrival);
+  }
+  const Stream& stream = connection.stream(sender);
+  if (stream.at_start() && sender != connection.client) connection.greeted = true;
+  const bool late =
+      connection.greeted && sender == connection.client && stream.next >= tcp::Conversation::kMaxBeforeTls;
+  if (late || (connection.greeted && !is_wanted(connection, connection.client))) connection.ignored = true;
+}
+
+/// What was taken for a known protocol is none: with --tcp its bytes so far, with
+/// `length` ones of `sender` that came last, are the first turn's.
+void Protocols::take_for_unknown(Connection& connection, Side sender, std::uint64_t length, const Arrival& arrival) {
+  const Side first = connection.attachment->began_by;
+  const Arrival began = connection.attachment->began;
+  const bool whole = connection.stream(first).from_syn && connection.stream(other(first)).from_syn;
+  std::uint64_t numbered = 0;
+  with(connection, [&](auto& conversation) { numbered = conversation.exchanges().count(); });
+  connection.protocol = {};
+  drop(connection);
+  if (!tcp_ || numbered != 0 || !whole) return;
+  connection.ignored = false;
+  auto* const turns = new tcp::Conversation(connection, pool_, true);
+  attach(connection, turns, kTcp, first, began);
+  for (const Side side : {first, other(first)}) {
+    const Stream& stream = connection.stream(side);
+    const std::uint64_t count = stream.next + (side == sender ? length : 0);
+    if (count == 0) continue;
+    const Arrival start = side == first ? began : arrival;
+    const Arrival end =
+        side == sender && length != 0 ? arrival : Arrival{stream.last_time, start.frame, start.acknowledged};
+    turns->take_back(role_of(connection, side), 0, 1, start);
+    if (count > 1) turns->take_back(role_of(connection, side), 1, count - 1, end);
+  }
+}
+
+void Protocols::give_up_undecided(Connection& connection, const Arrival& arrival, bool unread) {
+  http::Conversation* const conversation = as_http(connection);
+  if (conversation == nullptr || (unread && !tcp_)) return;
+  const bool is_undecided = conversation->is_undecided();
+  if (is_undecided) conversation->give_up();
+  const bool is_none = is_undecided || (unread && conversation->exchanges().count() == 0);
+  if (is_none) take_for_unknown(connection, connection.client, 0, arrival);
+}
+
+void Protocols::drop(Connection& connection) {
+  with(connection, [](auto& conversation) { delete &conversation; });
+  connection.attachment = nullptr;
+  connection.ignored = true;
+}
+
+Side Protocols::client_of(const Connection& connection, Side sender) const {
+  if (connection.client_known) return connection.client;
+  const std::uint16_t(&ports)[2] = connection.key.ports;
+  const bool asked_for[2] = {is_named(ports[0]), is_named(ports[1])};
+  if (asked_for[0] != asked_for[1]) return asked_for[0] ? Side::high : Side::low;
+  if (ports[0] == ports[1]) return sender;
+  return ports[0] < ports[1] ? Side::high : Side::low;
+}
+
+bool Protocols::is_named(std::uint16_t port) const {
+  return std::find(ports_.begin(), ports_.end(), port) != ports_.end();
+}
+
+bool Protocols::is_wanted(const Connection& connection, Side client) const {
+  return ports_.empty() || is_named(connection.key.ports[1 - index(client)]);
+}
+
+}  // namespace wirelap

@@ -1,0 +1,95 @@
+// Which protocol a connection speaks: told from its first bytes, and where it
+// goes on as another one.
+//
+// In: connections with the bytes that they bring. Out: the conversation that is
+// to read them. Between the engine and the stages of the protocols.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "flow/connection.h"
+#include "h2/conversation.h"
+#include "http/conversation.h"
+#include "tcp/conversation.h"
+#include "tls/conversation.h"
+
+namespace wirelap {
+
+/// Gives connections their conversations, which are their attachments, and takes them back.
+class Protocols {
+ public:
+  /// `ports` of servers, empty for all; `tcp`: also the turns of what is not known. All outlive it.
+  Protocols(const std::vector<std::uint16_t>& ports, bool tcp, http::ExchangePool& pool)
+      : ports_(ports), tcp_(tcp), pool_(pool) {}
+
+  /// Calls `take` with the connection's conversation, where it has one.
+  template <class Take>
+  static void with(const Connection& connection, Take take) {
+    if (connection.attachment == nullptr) return;
+    switch (static_cast<Kind>(connection.attachment->kind)) {
+      case kHttp: return take(static_cast<http::Conversation&>(*connection.attachment));
+      case kH2: return take(static_cast<h2::Conversation&>(*connection.attachment));
+      case kTls: return take(static_cast<tls::Conversation&>(*connection.attachment));
+      case kTcp: return take(static_cast<tcp::Conversation&>(*connection.attachment));
+    }
+  }
+
+  /// `bytes` are the next that `sender` sends: begins a conversation, or another than before.
+  void look_at(Connection& connection, Side sender, Bytes bytes, const Arrival& arrival) {
+    const bool may_begin = connection.attachment == nullptr || may_change(connection, sender);
+    if (may_begin) begin(connection, sender, bytes, arrival);
+    if (is_upgraded_unseen(connection, sender, bytes)) [[unlikely]]
+      begin_h2(connection, connection.stream(sender).next, Stream::kNever);
+  }
+
+  /// The conversation was fed `chunk` of `sender`: where it has found that it is none, or that another
+  /// goes on after it, that one takes over and true is returned.
+  bool look_back(Connection& connection, Side sender, Chunk chunk, const Arrival& arrival);
+
+  /// Bytes are missing (`unread`), or nothing more comes: what might have become HTTP was none.
+  void give_up_undecided(Connection& connection, const Arrival& arrival, bool unread = false);
+
+  /// Ends the connection's conversation, of which all has been reported.
+  static void drop(Connection& connection);
+
+  /// Whether nothing of what `sender` sends is looked at.
+  static bool is_unheard(const Connection& connection, Side sender) {
+    const bool greeting = connection.greeted && connection.attachment == nullptr && sender != connection.client;
+    return connection.ignored || greeting;
+  }
+
+  /// The client, or where nothing tells it the end that is likely to be. Of two
+  /// ports one that was asked for is the server's, else the lower.
+  Side client_of(const Connection& connection, Side sender = Side::low) const;
+
+  /// Whether it is asked for, if that end is the client.
+  bool is_wanted(const Connection& connection, Side client) const;
+
+ private:
+  /// What a connection's attachment is.
+  enum Kind : std::uint8_t { kHttp, kH2, kTls, kTcp };
+
+  template <class Conversation>
+  void attach(Connection& connection, Conversation* conversation, Kind kind, Side sender, const Arrival& arrival);
+  static tcp::Conversation* as_tcp(const Connection& connection);
+  static http::Conversation* as_http(const Connection& connection);
+  static bool may_change(const Connection& connection, Side sender);
+  static bool is_upgraded_unseen(const Connection& connection, Side sender, Bytes bytes);
+  static void begin_h2(Connection& connection, std::uint64_t requests, std::uint64_t responses);
+  void begin(Connection& connection, Side sender, Bytes bytes, const Arrival& arrival);
+  void take_unknown(Connection& connection, Side sender, Side client, const Arrival& arrival);
+  void take_for_unknown(Connection& connection, Side sender, std::uint64_t length, const Arrival& arrival);
+  bool is_named(std::uint16_t port) const;
+
+  const std::vector<std::uint16_t>& ports_;
+  bool tcp_;
+  http::ExchangePool& pool_;
+};
+
+/// Whose messages `sender` sends.
+inline http::Role role_of(const Connection& connection, Side sender) {
+  return sender == connection.client ? http::Role::request : http::Role::response;
+}
+
+}  // namespace wirelap

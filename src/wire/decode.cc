@@ -1,0 +1,102 @@
+#include "wire/decode.h"
+
+#include "wire/ether.h"
+#include "wire/ppp.h"
+#include "wire/tunnel.h"
+#include "wire/wlan.h"
+
+namespace wirelap {
+namespace {
+
+/// True for what IPv6 has between its header and its payload, and IPv4 of that.
+bool is_between(const Walk& walk) {
+  constexpr std::uint32_t kAuthentication = 51;
+  return walk.ip.version == 6 ? is_extension(walk.layer.type) : walk.layer.type == kAuthentication;
+}
+
+Stop open_header(Walk& walk) {
+  switch (walk.layer.kind) {
+    case Kind::link: return open_link(walk);
+    case Kind::ethernet: return open_ethernet(walk);
+    case Kind::ether_type: return open_ether_type(walk);
+    case Kind::llc: return open_llc(walk);
+    case Kind::ppp: return open_ppp(walk);
+    case Kind::cisco_hdlc: return open_cisco_hdlc(walk);
+    case Kind::wlan: return open_wlan(walk);
+    case Kind::mpls: return open_mpls(walk);
+    case Kind::nsh: return open_nsh(walk);
+    case Kind::ip: return open_ip(walk);
+    case Kind::protocol: return is_between(walk) ? open_extension(walk) : open_protocol(walk);
+  }
+  return Stop::too_deep;
+}
+
+/// Reads an IPv6 header before a TCP segment; false for any other.
+bool read_ipv6(const std::uint8_t* at, std::size_t captured, Packet& ip) {
+  constexpr std::size_t kHeaderBytes = 40;
+  if (captured < kHeaderBytes || at[0] >> 4 != 6 || at[6] != kProtocolTcp) return false;
+  const std::uint32_t length = load_be16(at + 4);
+  if (length == 0) return false;
+  ip.source = {load_be64(at + 8), load_be64(at + 16)};
+  ip.destination = {load_be64(at + 24), load_be64(at + 32)};
+  ip.id = 0;
+  ip.version = 6;
+  ip.payload_length = length;
+  const std::size_t held = captured - kHeaderBytes;
+  ip.payload = {at + kHeaderBytes, held < length ? held : length};
+  return true;
+}
+
+}  // namespace
+
+bool decode_common(const Record& record, Segment& segment) {
+  std::size_t type_at, header_bytes;
+  switch (record.link_type) {
+    case kLinkEthernet: type_at = 12, header_bytes = 14; break;
+    case kLinkLinuxSll: type_at = 14, header_bytes = 16; break;
+    case kLinkLinuxSll2: type_at = 0, header_bytes = 20; break;
+    default: return false;
+  }
+  const Bytes bytes = record.bytes;
+  if (bytes.size() < header_bytes) return false;
+  std::uint16_t type = load_be16(&bytes[type_at]);
+  segment.vlan = {};
+  while (type == kEtherVlan || type == kEtherServiceVlan) {
+    if (bytes.size() < header_bytes + 4) return false;
+    segment.vlan.add(load_be16(&bytes[header_bytes]));
+    type = load_be16(&bytes[header_bytes + 2]);
+    header_bytes += 4;
+  }
+  const std::uint8_t* const at = bytes.data() + header_bytes;
+  const std::size_t captured = bytes.size() - header_bytes;
+  const bool is_tcp = type == kEtherIpv4   ? read_ipv4(at, captured, segment.ip)
+                      : type == kEtherIpv6 ? read_ipv6(at, captured, segment.ip)
+                                           : false;
+  segment.tunnel = 0;
+  return is_tcp && finish_segment(record, segment) == Stop::none;
+}
+
+Walk begin_walk(const Record& record) {
+  Walk walk;
+  walk.layer = {Kind::link, record.link_type, record.bytes, record.length};
+  return walk;
+}
+
+Stop open_layers(Walk& walk, const Record& record, Segment& segment) {
+  for (int headers = 0; headers < kMaxHeaders; ++headers) {
+    const Layer& layer = walk.layer;
+    if (layer.kind == Kind::protocol && layer.type == kProtocolTcp) {
+      segment.ip = walk.ip;
+      segment.ip.payload = layer.bytes;
+      segment.ip.payload_length = layer.length;
+      segment.vlan = walk.vlan;
+      segment.tunnel = walk.tunnel;
+      return finish_segment(record, segment);
+    }
+    walk.about = 0;
+    if (const Stop stop = open_header(walk); stop != Stop::none) return stop;
+  }
+  return Stop::too_deep;
+}
+
+}  // namespace wirelap

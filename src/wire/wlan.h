@@ -1,0 +1,24 @@
+// wire: 802.11 frames (IEEE 802.11, 9.2 and 9.3.2), and the headers that
+// capturing programs put before them: radiotap, Prism, AVS.
+//
+// Of an aggregate (A-MSDU) the first frame is read. Encrypted frames stay
+// closed, and fragments are not put together.
+#pragma once
+
+#include "wire/layer.h"
+
+namespace wirelap {
+
+/// Takes off an 802.11 data frame's header, up to LLC's.
+Stop open_wlan(Walk& walk);
+
+/// Takes off a radiotap header (radiotap.org) and the filler that it tells of.
+Stop open_radiotap(Walk& walk);
+
+/// Takes off a Prism header, or an AVS one: either may stand under Prism's link type.
+Stop open_prism(Walk& walk);
+
+/// Takes off an AVS header.
+Stop open_avs(Walk& walk);
+
+}  // namespace wirelap

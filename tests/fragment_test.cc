@@ -1,0 +1,349 @@
+// wire/fragments.h: IP datagrams out of fragments, in every order, and hostile ones.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "support/packets.h"
+#include "wire/decoder.h"
+#include "wire/tunnel.h"
+
+namespace wirelap::test {
+namespace {
+
+constexpr std::size_t kTcpBytes = 20;
+
+SegmentSpec spec_with(std::size_t payload_bytes) {
+  SegmentSpec spec;
+  for (std::size_t i = 0; i < payload_bytes; ++i) spec.payload += static_cast<char>('a' + i * 7 % 26);
+  return spec;
+}
+
+/// A piece of what an IP datagram carries.
+struct Piece {
+  std::size_t begin, end;
+  bool more;
+};
+
+/// What `payload` is cut into, `step` bytes each.
+std::vector<Piece> cut(std::size_t payload_bytes, std::size_t step) {
+  std::vector<Piece> pieces;
+  for (std::size_t at = 0; at < payload_bytes; at += step) {
+    const std::size_t end = std::min(at + step, payload_bytes);
+    pieces.push_back({at, end, end < payload_bytes});
+  }
+  return pieces;
+}
+
+/// RFC 791, section 3.1.
+Buffer fragment4(Bytes payload, std::size_t offset, bool more, std::uint16_t id = 7, std::uint8_t protocol = 6,
+                 const std::string& source = "10.0.0.1") {
+  IpSpec ip;
+  ip.source = source;
+  ip.protocol = protocol;
+  ip.id = id;
+  ip.fragment = static_cast<std::uint16_t>((more ? 0x2000u : 0u) | offset / 8);
+  return ipv4_packet(ip, payload);
+}
+/// RFC 8200, section 4.5.
+Buffer fragment6(Bytes payload, std::size_t offset, bool more, std::uint32_t id = 7, std::uint8_t next = 6) {
+  IpSpec ip;
+  ip.source = "2001:db8::1";
+  ip.destination = "2001:db8::2";
+  ip.protocol = 44;
+  Buffer header;
+  put8(header, next);
+  put8(header, 0);
+  put16(header, static_cast<unsigned>(offset | more));
+  put32(header, id);
+  return ipv6_packet(ip, joined({header, payload}));
+}
+
+/// A decoder with what came out of it.
+struct Fed {
+  Decoder decoder;
+  std::vector<Segment> segments;
+  std::vector<std::string> data;
+  std::uint64_t frames = 0;
+
+  void feed(Bytes packet, Nanos time = 0, std::size_t captured = ~std::size_t{0}, std::uint32_t link_type = kLinkRaw) {
+    // A copy of its own, so that a byte used too late is one that is gone.
+    const Buffer held(packet.begin(), packet.begin() + static_cast<std::ptrdiff_t>(std::min(captured, packet.size())));
+    Record record = record_of(held, time, ++frames, link_type);
+    record.length = static_cast<std::uint32_t>(packet.size());
+    Segment segment;
+    if (!decoder.decode(record, segment)) return;
+    data.push_back(text_of(segment.data));
+    segment.data = segment.ip.payload = segment.tcp.options = {};
+    segments.push_back(segment);
+  }
+  std::uint64_t count(Stop stop) const { return decoder.counts().stops.total(stop); }
+};
+
+TEST_CASE("fragments: every order, over IPv4 and IPv6") {
+  const SegmentSpec spec = spec_with(100 - kTcpBytes);
+  const Buffer whole = tcp_segment(spec);
+  for (const bool v6 : {false, true}) {
+    for (const std::size_t step : {24, 40, 48, 56, 96}) {
+      const std::vector<Piece> pieces = cut(whole.size(), step);
+      std::vector<std::size_t> order(pieces.size());
+      std::iota(order.begin(), order.end(), 0);
+      do {
+        Fed fed;
+        Nanos time = 0;
+        for (const std::size_t place : order) {
+          CHECK(fed.segments.empty());
+          const auto [begin, end, more] = pieces[place];
+          const Bytes bytes = Bytes(whole).subspan(begin, end - begin);
+          fed.feed(v6 ? fragment6(bytes, begin, more) : fragment4(bytes, begin, more), ++time);
+        }
+        REQUIRE(fed.segments.size() == 1);
+        const Segment& segment = fed.segments[0];
+        CHECK(fed.data[0] == spec.payload);
+        CHECK(segment.data_length == spec.payload.size());
+        CHECK(segment.tcp.source_port == spec.source_port);
+        CHECK(segment.ip.version == (v6 ? 6 : 4));
+        // The last one's arrival is the datagram's.
+        CHECK(segment.time == time);
+        CHECK(segment.frame == pieces.size());
+        CHECK(fed.count(Stop::fragment) == pieces.size() - 1);
+        fed.decoder.finish();
+        CHECK(fed.decoder.counts().segments() == 1);
+      } while (std::next_permutation(order.begin(), order.end()));
+    }
+  }
+}
+
+TEST_CASE("fragments: hostile and broken ones") {
+  const Buffer whole = tcp_segment(spec_with(64 - kTcpBytes));
+  const Bytes bytes(whole);
+  const Buffer other(64, 'X');
+  const Bytes evil(other);
+  struct Case {
+    std::string name;
+    std::vector<Buffer> packets;
+    std::string data;  ///< of the segment; "-": none
+    std::uint64_t joined, lost, malformed;
+  };
+  const std::string payload = text_of(bytes.subspan(kTcpBytes));
+  const auto f = [&](Bytes from, std::size_t begin, std::size_t end, bool more, std::uint16_t id = 7) {
+    return fragment4(from.subspan(begin, end - begin), begin, more, id);
+  };
+  const Case cases[] = {
+      {"all there", {f(bytes, 0, 32, true), f(bytes, 32, 64, false)}, payload, 1, 0, 0},
+      {"no first", {f(bytes, 32, 64, false)}, "-", 0, 1, 0},
+      {"no last", {f(bytes, 0, 32, true), f(bytes, 32, 48, true)}, "-", 0, 2, 0},
+      {"a hole", {f(bytes, 0, 24, true), f(bytes, 32, 64, false)}, "-", 0, 2, 0},
+      {"twice the same", {f(bytes, 0, 32, true), f(bytes, 0, 32, true), f(bytes, 32, 64, false)}, payload, 2, 0, 0},
+      // RFC 1858, RFC 3128: what came first stays.
+      {"overlap over the header", {f(bytes, 0, 32, true), f(evil, 8, 32, true), f(bytes, 32, 64, false)}, payload, 2, 0, 0},
+      {"overlap inside", {f(bytes, 0, 40, true), f(evil, 32, 40, true), f(bytes, 40, 64, false)}, payload, 2, 0, 0},
+      {"overlap of the end (teardrop)", {f(bytes, 32, 64, false), f(evil, 56, 64, true), f(bytes, 0, 32, true)}, payload, 2, 0, 0},
+      {"one over all holes", {f(bytes, 0, 8, true), f(bytes, 48, 64, false), f(bytes, 24, 32, true),
+                              f(bytes, 0, 64, true)}, payload, 3, 0, 0},
+      {"another end, later: the first counts", {f(bytes, 32, 64, false), f(evil, 32, 40, false), f(bytes, 0, 32, true)}, payload, 2, 0, 0},
+      {"an end before what has come", {f(bytes, 32, 64, true), f(evil, 8, 16, false), f(bytes, 0, 32, true)}, "-", 0, 3, 0},
+      {"data past the end are cut off", {f(bytes, 32, 64, false), fragment4(evil.first(16), 64, true), f(bytes, 0, 32, true)}, payload, 2, 0, 0},
+      {"no multiple of 8", {f(bytes, 0, 31, true), f(bytes, 32, 64, false)}, "-", 0, 1, 1},
+      {"no bytes", {fragment4({}, 0, true), f(bytes, 32, 64, false)}, "-", 0, 1, 1},
+      {"past 65,535 (ping of death)", {fragment4(evil, 65528, false), f(bytes, 0, 32, true)}, "-", 0, 1, 1},
+      {"other IDs", {f(bytes, 0, 32, true, 7), f(bytes, 32, 64, false, 8)}, "-", 0, 2, 0},
+      {"other protocols", {f(bytes, 0, 32, true), fragment4(bytes.subspan(32), 32, false, 7, 17)}, "-", 0, 2, 0},
+      {"other senders", {f(bytes, 0, 32, true), fragment4(bytes.subspan(32), 32, false, 7, 6, "10.0.0.9")}, "-", 0, 2, 0},
+      {"a header in pieces (RFC 1858, tiny fragments)",
+       {f(bytes, 0, 8, true), f(bytes, 8, 16, true), f(bytes, 16, 64, false)}, payload, 2, 0, 0},
+      {"a whole one between", {f(bytes, 0, 32, true), fragment4(bytes, 0, false, 7), f(bytes, 32, 64, false)}, payload, 1, 0, 0},
+  };
+  for (const Case& test : cases) {
+    INFO(test.name);
+    Fed fed;
+    for (const Buffer& packet : test.packets) fed.feed(packet);
+    fed.decoder.finish();
+    CHECK((fed.data.empty() ? "-" : fed.data.back()) == test.data);
+    CHECK(fed.count(Stop::fragment) == test.joined);
+    CHECK(fed.count(Stop::fragment_lost) == test.lost);
+    CHECK(fed.count(Stop::fragment_malformed) == test.malformed);
+    CHECK(fed.decoder.counts().records == test.packets.size());
+  }
+  // RFC 8200, 4.5: of IPv6 the first fragment's next header counts.
+  Fed fed;
+  fed.feed(fragment6(bytes.subspan(32), 32, false, 7, 60));
+  fed.feed(fragment6(bytes.first(32), 0, true, 7, 6));
+  REQUIRE(fed.data.size() == 1);
+  CHECK(fed.data[0] == payload);
+}
+
+// The reference is a map of bytes: each is the one that came first.
+TEST_CASE("fragments: any overlaps, against a plain map of bytes") {
+  std::uint32_t random = 12345;
+  const auto next = [&random](std::uint32_t below) {
+    random = random * 1664525 + 1013904223;
+    return (random >> 8) % below;
+  };
+  for (int round = 0; round < 400; ++round) {
+    CAPTURE(round);
+    constexpr std::size_t kUnits = 24;
+    std::string map(kUnits * 8, '\0');
+    std::vector<bool> known(map.size());
+    Fed fed;
+    bool has_end = false;
+    for (int sent = 0; fed.data.empty() && sent < 2000; ++sent) {
+      const std::size_t begin = next(kUnits) * 8;
+      const std::size_t end = std::min(map.size(), begin + 8 + next(6) * 8);
+      const bool more = end < map.size();
+      Buffer bytes;
+      for (std::size_t at = begin; at < end; ++at) {
+        // A TCP header wherever it comes from, else whose fragment the byte is.
+        const auto value = static_cast<std::uint8_t>(at == 12 ? 0x50 : at < kTcpBytes ? 0 : 1 + sent % 255);
+        put8(bytes, value);
+        if (known[at]) continue;
+        known[at] = true;
+        map[at] = static_cast<char>(value);
+      }
+      has_end |= !more;
+      fed.feed(fragment4(bytes, begin, more));
+      const bool complete = has_end && std::find(known.begin(), known.end(), false) == known.end();
+      REQUIRE(fed.data.empty() != complete);
+    }
+    REQUIRE(fed.data.size() == 1);
+    CHECK(fed.data[0] == map.substr(kTcpBytes));
+  }
+}
+
+TEST_CASE("fragments: a snaplen ends what is there, not the length") {
+  const SegmentSpec spec = spec_with(200 - kTcpBytes);
+  const Buffer whole = tcp_segment(spec);
+  struct Case {
+    std::string name;
+    std::size_t captured[3];  // of each fragment's 80, 80, 40 bytes
+    std::size_t held;         // of the segment's data
+  };
+  const Case cases[] = {{"nothing cut", {80, 80, 40}, 180},     {"the first cut", {50, 80, 40}, 30},
+                        {"the second cut", {80, 8, 40}, 68},    {"the last cut", {80, 80, 39}, 179},
+                        {"the second without data", {80, 0, 40}, 60}, {"all cut", {30, 30, 30}, 10}};
+  for (const Case& test : cases) {
+    for (const bool backwards : {false, true}) {
+      INFO(test.name);
+      CAPTURE(backwards);
+      std::vector<Piece> pieces = cut(whole.size(), 80);
+      std::vector<std::size_t> order = {0, 1, 2};
+      if (backwards) std::reverse(order.begin(), order.end());
+      Fed fed;
+      for (const std::size_t place : order) {
+        const auto [begin, end, more] = pieces[place];
+        fed.feed(fragment4(Bytes(whole).subspan(begin, end - begin), begin, more), 0, 20 + test.captured[place]);
+      }
+      REQUIRE(fed.data.size() == 1);
+      CHECK(fed.data[0] == spec.payload.substr(0, test.held));
+      CHECK(fed.segments[0].data_length == 180);
+    }
+  }
+}
+
+TEST_CASE("fragments: what waits is bounded in number, bytes, holes and time") {
+  const Buffer whole = tcp_segment(spec_with(64 - kTcpBytes));
+  const Bytes bytes(whole);
+  SUBCASE("number: the oldest goes") {
+    Fed fed;
+    for (std::uint16_t id = 0; id <= Fragments::kMaxDatagrams; ++id) fed.feed(fragment4(bytes.first(32), 0, true, id));
+    CHECK(fed.count(Stop::fragment_lost) == 1);
+    fed.feed(fragment4(bytes.subspan(32), 32, false, 0));
+    CHECK(fed.data.empty());
+    fed.feed(fragment4(bytes.subspan(32), 32, false, 200));
+    CHECK(fed.data.size() == 1);
+  }
+  SUBCASE("bytes") {
+    Fed fed;
+    const std::size_t most = Fragments::kMaxBytes / 65'000 + 2;
+    for (std::size_t id = 0; id < most; ++id) fed.feed(fragment4(bytes.first(32), 65'000, true, static_cast<std::uint16_t>(id)));
+    CHECK(fed.count(Stop::fragment_lost) >= 1);
+    CHECK(fed.count(Stop::fragment_lost) <= 3);
+  }
+  SUBCASE("holes") {
+    Fed fed;
+    for (std::size_t i = 0; i <= Fragments::kMaxHoles; ++i) fed.feed(fragment4(bytes.first(8), i * 16 + 8, true));
+    CHECK(fed.count(Stop::fragment_lost) >= Fragments::kMaxHoles);
+  }
+  SUBCASE("time: an ID that comes around begins anew") {
+    Fed fed;
+    const Buffer other(32, 'X');
+    fed.feed(fragment4(other, 0, true), 0);
+    fed.feed(fragment4(bytes.first(32), 0, true), Fragments::kMaxAge + 1);
+    CHECK(fed.count(Stop::fragment_lost) == 1);
+    fed.feed(fragment4(bytes.subspan(32), 32, false), Fragments::kMaxAge + 2);
+    REQUIRE(fed.data.size() == 1);
+    CHECK(fed.data[0] == text_of(bytes.subspan(kTcpBytes)));
+  }
+  SUBCASE("a clock that goes back loses nothing") {
+    Fed fed;
+    fed.feed(fragment4(bytes.first(32), 0, true), 100 * kNanosPerSecond);
+    fed.feed(fragment4(bytes.subspan(32), 32, false), 0);
+    CHECK(fed.data.size() == 1);
+  }
+}
+
+TEST_CASE("fragments: outside and inside of tunnels") {
+  const SegmentSpec spec = spec_with(600);
+  const Buffer whole = tcp_segment(spec);
+  IpSpec outer;
+  outer.source = "203.0.113.1";
+  outer.destination = "203.0.113.2";
+  const auto in_vxlan = [&](Bytes packet, unsigned vni) {
+    Buffer datagram;
+    for (const unsigned word : {50'000u, 4789u, 0u, 0u, 0x0800u, 0u}) put16(datagram, word);
+    put32(datagram, vni << 8);
+    append(datagram, ethernet(0x0800, packet));
+    return datagram;
+  };
+  const auto in_pieces = [&](Bytes datagram, std::uint8_t protocol, std::size_t step, std::uint16_t id) {
+    std::vector<Buffer> packets;
+    for (const auto& [begin, end, more] : cut(datagram.size(), step)) {
+      packets.push_back(fragment4(datagram.subspan(begin, end - begin), begin, more, id, protocol, "203.0.113.1"));
+    }
+    return packets;
+  };
+  IpSpec inner;
+  SUBCASE("the outer datagram in fragments") {
+    Fed fed;
+    for (const Buffer& packet : in_pieces(in_vxlan(ipv4_packet(inner, whole), 5), 17, 256, 1)) fed.feed(packet);
+    REQUIRE(fed.data.size() == 1);
+    CHECK(fed.data[0] == spec.payload);
+    CHECK(tunnel_id(fed.segments[0].tunnel) == 5);
+  }
+  SUBCASE("the inner one, and two tenants' with the same ID") {
+    Fed fed;
+    outer.protocol = 17;
+    for (const auto& [begin, end, more] : cut(whole.size(), 256)) {
+      for (const unsigned vni : {5u, 6u}) {
+        fed.feed(ipv4_packet(outer, in_vxlan(fragment4(Bytes(whole).subspan(begin, end - begin), begin, more), vni)));
+      }
+    }
+    REQUIRE(fed.data.size() == 2);
+    CHECK(fed.data[0] == spec.payload);
+    CHECK(fed.data[1] == spec.payload);
+    CHECK(tunnel_id(fed.segments[0].tunnel) == 5);
+    CHECK(tunnel_id(fed.segments[1].tunnel) == 6);
+  }
+  SUBCASE("both, every order of the inner's") {
+    for (const bool backwards : {false, true}) {
+      Fed fed;
+      std::vector<Piece> pieces = cut(whole.size(), 320);
+      if (backwards) std::reverse(pieces.begin(), pieces.end());
+      std::uint16_t id = 1;
+      for (const auto& [begin, end, more] : pieces) {
+        const Buffer piece = fragment4(Bytes(whole).subspan(begin, end - begin), begin, more);
+        for (const Buffer& packet : in_pieces(in_vxlan(piece, 5), 17, 128, id)) fed.feed(packet);
+        ++id;
+      }
+      REQUIRE(fed.data.size() == 1);
+      CHECK(fed.data[0] == spec.payload);
+      fed.decoder.finish();
+      CHECK(fed.decoder.counts().segments() == 1);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace wirelap::test

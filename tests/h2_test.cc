@@ -1,0 +1,922 @@
+// HTTP/2 in clear: HPACK, the frame layer fed in any pieces, streams that
+// overlap, and what a lost packet may and may not cost.
+#include <doctest/doctest.h>
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <random>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "engine.h"
+#include "http/exchanges.h"
+#include "h2/frame.h"
+#include "h2/hpack.h"
+#include "h2/huffman.h"
+#include "report/row.h"
+#include "support/packets.h"
+
+namespace wirelap::h2 {
+namespace {
+
+using namespace std::string_literals;
+using test::Buffer;
+
+Bytes as_bytes(std::string_view text) { return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}; }
+
+/// Bytes from hexadecimal digits; blanks are passed over.
+std::string hex(std::string_view digits) {
+  std::string bytes;
+  int high = -1;
+  for (const char digit : digits) {
+    if (digit == ' ') continue;
+    const int value = digit <= '9' ? digit - '0' : digit - 'a' + 10;
+    if (high >= 0) bytes.push_back(static_cast<char>(high << 4 | value));
+    high = high < 0 ? value : -1;
+  }
+  return bytes;
+}
+
+const std::vector<std::string> kWanted = {"custom-key", "password",         "cache-control", "date",
+                                          "location",   "content-encoding", "set-cookie",    ":scheme"};
+
+/// The section in a line, pseudo-header fields first.
+std::string text_of(const FieldSection& section) {
+  static constexpr std::string_view names[] = {":method", ":authority", ":path", ":status", "host", "grpc-status"};
+  std::string text;
+  for (std::size_t i = 0; i < kFields; ++i) {
+    if (section.has[i]) text += std::string(names[i]) + "=" + section.values[i] + " ";
+  }
+  for (std::size_t i = 0; i < section.wanted.size(); ++i) {
+    if (section.wanted[i]) text += kWanted[i] + "=" + *section.wanted[i] + " ";
+  }
+  if (section.unknown) text += "? ";
+  if (!text.empty()) text.pop_back();
+  return text;
+}
+
+struct Block {
+  std::string name, bytes, fields;
+  std::uint64_t table_bytes;
+};
+
+void check_blocks(const std::vector<Block>& blocks, HpackDecoder& decoder) {
+  FieldSection section;
+  for (const Block& block : blocks) {
+    INFO(block.name);
+    CHECK(decoder.decode(as_bytes(hex(block.bytes)), section));
+    CHECK(text_of(section) == block.fields);
+    CHECK(decoder.table_bytes() == block.table_bytes);
+  }
+}
+
+TEST_CASE("HPACK: the examples of RFC 7541, appendix C") {
+  const std::string first = ":method=GET :authority=www.example.com :path=/ :scheme=http";
+  const std::string second = ":method=GET :authority=www.example.com :path=/ cache-control=no-cache :scheme=http";
+  const std::string third =
+      ":method=GET :authority=www.example.com :path=/index.html custom-key=custom-value :scheme=https";
+  const std::string reply =
+      "cache-control=private date=Mon, 21 Oct 2013 20:13:21 GMT location=https://www.example.com";
+  const std::string last =
+      ":status=200 cache-control=private date=Mon, 21 Oct 2013 20:13:22 GMT location=https://www.example.com "
+      "content-encoding=gzip set-cookie=foo=ASDJKHQKBZXOQWEOPIUAXQWEOIU; max-age=3600; version=1";
+  const std::vector<Block> runs[] = {
+      {{"C.2.1", "400a 6375 7374 6f6d 2d6b 6579 0d63 7573 746f 6d2d 6865 6164 6572", "custom-key=custom-header", 55}},
+      {{"C.2.2", "040c 2f73 616d 706c 652f 7061 7468", ":path=/sample/path", 0}},
+      {{"C.2.3", "1008 7061 7373 776f 7264 0673 6563 7265 74", "password=secret", 0}},
+      {{"C.2.4", "82", ":method=GET", 0}},
+      {{"C.3.1", "8286 8441 0f77 7777 2e65 7861 6d70 6c65 2e63 6f6d", first, 57},
+       {"C.3.2", "8286 84be 5808 6e6f 2d63 6163 6865", second, 110},
+       {"C.3.3", "8287 85bf 400a 6375 7374 6f6d 2d6b 6579 0c63 7573 746f 6d2d 7661 6c75 65", third, 164}},
+      {{"C.4.1", "8286 8441 8cf1 e3c2 e5f2 3a6b a0ab 90f4 ff", first, 57},
+       {"C.4.2", "8286 84be 5886 a8eb 1064 9cbf", second, 110},
+       {"C.4.3", "8287 85bf 4088 25a8 49e9 5ba9 7d7f 8925 a849 e95b b8e8 b4bf", third, 164}},
+      {{"C.5: a table of 256 bytes", "3fe1 01", "", 0},
+       {"C.5.1",
+        "4803 3330 3258 0770 7269 7661 7465 611d 4d6f 6e2c 2032 3120 4f63 7420 3230 3133 2032 303a 3133 3a32 3120 474d "
+        "546e 1768 7474 7073 3a2f 2f77 7777 2e65 7861 6d70 6c65 2e63 6f6d",
+        ":status=302 " + reply, 222},
+       {"C.5.2", "4803 3330 37c1 c0bf", ":status=307 " + reply, 222},
+       {"C.5.3",
+        "88c1 611d 4d6f 6e2c 2032 3120 4f63 7420 3230 3133 2032 303a 3133 3a32 3220 474d 54c0 5a04 677a 6970 7738 666f "
+        "6f3d 4153 444a 4b48 514b 425a 584f 5157 454f 5049 5541 5851 5745 4f49 553b 206d 6178 2d61 6765 3d33 3630 303b "
+        "2076 6572 7369 6f6e 3d31",
+        last, 215}},
+      {{"C.6: a table of 256 bytes", "3fe1 01", "", 0},
+       {"C.6.1",
+        "4882 6402 5885 aec3 771a 4b61 96d0 7abe 9410 54d4 44a8 2005 9504 0b81 66e0 82a6 2d1b ff6e 919d 29ad 1718 63c7 "
+        "8f0b 97c8 e9ae 82ae 43d3",
+        ":status=302 " + reply, 222},
+       {"C.6.2", "4883 640e ffc1 c0bf", ":status=307 " + reply, 222},
+       {"C.6.3",
+        "88c1 6196 d07a be94 1054 d444 a820 0595 040b 8166 e084 a62d 1bff c05a 839b d9ab 77ad 94e7 821d d7f2 e6c7 b335 "
+        "dfdf cd5b 3960 d5af 2708 7f36 72c1 ab27 0fb5 291f 9587 3160 65c0 03ed 4ee5 b106 3d50 07",
+        last, 215}},
+  };
+  for (const std::vector<Block>& run : runs) {
+    HpackDecoder decoder(kWanted);
+    check_blocks(run, decoder);
+  }
+}
+
+TEST_CASE("HPACK: malformed blocks (RFC 7541)") {
+  const std::pair<const char*, std::string> cases[] = {
+      {"6.1: index 0", "80"},
+      {"2.3.3: past both tables", "be"},
+      {"2.3.3: a name past both tables", "7f00 0161"},
+      {"5.1: an integer without an end", "ff ff"},
+      {"5.1: an integer of too many octets", "ff 80 80 80 80 80 00"},
+      {"5.1: an integer too large", "ff ff ff ff ff 0f"},
+      {"5.2: a string past the block's end", "40 0a 61"},
+      {"5.2: no value", "40 01 61"},
+      {"5.2: no string at all", "40"},
+      {"5.2: EOS in a string", "40 84 ff ff ff ff 00"},
+      {"5.2: padding of 8 bits", "40 82 1f ff 00"},
+      {"5.2: padding of zeros", "40 81 18 00"},
+      {"6.3: a size above what the other end allows", "3f e2 1f"},
+      {"4.2: a size change behind a field", "82 20"},
+  };
+  for (const auto& [name, bytes] : cases) {
+    INFO(name);
+    HpackDecoder decoder(kWanted);
+    FieldSection section;
+    CHECK(decoder.decode(as_bytes(hex("4001 6101 62")), section));
+    if (bytes != "be") CHECK_FALSE(decoder.decode(as_bytes(hex(bytes)), section));
+    if (bytes == "be") CHECK_FALSE(decoder.decode(as_bytes(hex("bf")), section));
+    CHECK_FALSE(decoder.is_exact());
+    CHECK(decoder.entries() == 0);
+    // No prefix of it crashes.
+    const std::string whole = hex(bytes);
+    for (std::size_t size = 0; size < whole.size(); ++size) {
+      HpackDecoder cut(kWanted);
+      cut.decode(as_bytes(whole.substr(0, size)), section);
+    }
+  }
+}
+
+TEST_CASE("HPACK: each symbol of the code") {
+  // RFC 7541, appendix B, some of each length.
+  const std::pair<std::string, char> codes[] = {
+      {"00000", '0'},         {"01001", 't'},  {"010100", ' '},         {"101101", 'u'},      {"1011100", ':'},
+      {"1111011", 'z'},       {"11111000", '&'}, {"11111101", 'Z'},     {"1111111000", '!'},  {"1111111100", '?'},
+      {"11111111010", '\''}, {"111111111010", '#'}, {"1111111111000", '\0'}, {"1111111111101", '~'},
+      {"11111111111100", '^'}, {"111111111111100", '<'}, {"1111111111111110000", '\\'},
+      {"11111111111111100110", '\x80'},       {"111111111111111111111111111100", '\n'},
+  };
+  for (const auto& [bits, symbol] : codes) {
+    std::string padded = bits;
+    while (padded.size() % 8 != 0) padded.push_back('1');
+    std::string bytes;
+    for (std::size_t at = 0; at < padded.size(); at += 8) {
+      bytes.push_back(static_cast<char>(std::stoi(padded.substr(at, 8), nullptr, 2)));
+    }
+    std::string text;
+    INFO(bits);
+    CHECK(decode_huffman(as_bytes(bytes), text));
+    CHECK(text == std::string(1, symbol));
+  }
+}
+
+/// A literal with incremental indexing whose name is in the static table.
+std::string literal(int name_index, std::string_view value, int pattern = 0x40) {
+  std::string bytes(1, static_cast<char>(pattern | name_index));
+  bytes.push_back(static_cast<char>(value.size()));
+  return bytes.append(value);
+}
+
+TEST_CASE("HPACK: a section too long, a table too large") {
+  HpackDecoder decoder(kWanted);
+  FieldSection section;
+  // 200 times an entry of 3000 bytes: the table stays exact, the list is cut (RFC 9113, section 10.5.1).
+  const std::string value(2900, 'v');
+  std::string block = "\x44\x7f"s + "\xd5\x15"s + value;  // :path, 127 + 2773
+  block += std::string(200, '\xbe');
+  block += literal(8, "200");
+  CHECK(decoder.decode(as_bytes(block), section));
+  CHECK(section.find(Field::path)->size() == 2900);
+  CHECK(section.find(Field::status) == nullptr);
+  CHECK(decoder.entries() == 2);
+  CHECK(decoder.is_exact());
+  // Allowed more than is kept: what is past that is unknown, not wrong.
+  decoder.allow_table(1 << 20);
+  CHECK(decoder.decode(as_bytes(hex("3fe1ff3f")), section));  // a table of 2^20
+  for (int i = 0; i < 30; ++i) CHECK(decoder.decode(as_bytes(block.substr(0, 4 + value.size())), section));
+  CHECK(decoder.table_bytes() <= HpackDecoder::kMaxTableBytes);
+  CHECK(decoder.decode(as_bytes(hex("be")), section));
+  CHECK(section.find(Field::path)->size() == 2900);
+  CHECK(decoder.decode(as_bytes(hex("da")), section));
+  CHECK(text_of(section) == "?");
+}
+
+TEST_CASE("HPACK: after lost blocks a field is the right one or unknown") {
+  std::mt19937 random(1);
+  int known = 0, unknown = 0;
+  for (int run = 0; run < 300; ++run) {
+    HpackDecoder whole(kWanted), lossy(kWanted);
+    FieldSection truth, seen;
+    std::size_t entries = 0;
+    for (int block = 0; block < 30; ++block) {
+      std::string bytes;
+      if (random() % 10 == 0) bytes = random() % 2 != 0 ? hex("20 3fe11f") : hex("3f61");  // empties it; 128 bytes
+      for (int field = 0; field < 4; ++field) {
+        const bool can_refer = entries > 2 && field > 0;
+        if (can_refer && random() % 2 != 0) {
+          bytes.push_back(static_cast<char>(0x80 | (62 + random() % 2)));
+        } else {
+          bytes += literal(4, "/" + std::to_string(random() % 1000), random() % 4 == 0 ? 0 : 0x40);
+        }
+      }
+      const bool good = whole.decode(as_bytes(bytes), truth);
+      entries = whole.entries();
+      if (!good) break;  // a reference to what was evicted
+      if (random() % 5 == 0) {
+        lossy.lose();
+        continue;
+      }
+      CHECK(lossy.decode(as_bytes(bytes), seen));
+      if (seen.unknown) {
+        ++unknown;
+      } else {
+        ++known;
+        CHECK(text_of(seen) == text_of(truth));
+      }
+    }
+  }
+  CHECK(known > 1000);
+  CHECK(unknown > 100);
+}
+
+// ------------------------------------------------------------------ frames
+
+std::string frame(FrameType type, int flags, std::uint32_t stream, std::string_view payload = {}) {
+  std::string bytes;
+  const auto length = static_cast<std::uint32_t>(payload.size());
+  for (const int shift : {16, 8, 0}) bytes.push_back(static_cast<char>(length >> shift & 0xff));
+  bytes.push_back(static_cast<char>(type));
+  bytes.push_back(static_cast<char>(flags));
+  for (const int shift : {24, 16, 8, 0}) bytes.push_back(static_cast<char>(stream >> shift & 0xff));
+  return bytes.append(payload);
+}
+
+std::string number(std::uint32_t value) {
+  return {static_cast<char>(value >> 24), static_cast<char>(value >> 16), static_cast<char>(value >> 8),
+          static_cast<char>(value)};
+}
+
+/// Tells each frame in a line.
+class Log {
+ public:
+  std::string text;
+
+  void on_preface(Role) { text += "preface\n"; }
+  void on_begin(Role, std::uint64_t offset) { begin_ = offset; }
+  void on_frame(Role, const FrameHeader& header) {
+    text += "@" + std::to_string(begin_) + " " + std::to_string(header.type) + "/" + std::to_string(header.flags) +
+            " on " + std::to_string(header.stream);
+    bytes_ = content_ = missing_ = 0;
+    fragment_.clear();
+  }
+  void on_setting(Role, std::uint16_t id, std::uint32_t value) {
+    text += " " + std::to_string(id) + "=" + std::to_string(value);
+  }
+  void on_promise(Role, std::uint32_t stream) { text += " promises " + std::to_string(stream); }
+  void on_goaway(Role, std::uint32_t last) { text += " last " + std::to_string(last); }
+  void on_fragment(Role, Bytes bytes) { fragment_ += as_text(bytes); }
+  void on_bytes(Role, std::uint64_t count, std::uint64_t content, bool missing) {
+    CHECK(content <= count);
+    bytes_ += count;
+    content_ += content;
+    missing_ += missing ? count : 0;
+  }
+  void on_damage(Role) { text += " damaged"; }
+  void on_end(Role) {
+    if (!fragment_.empty()) text += " [" + fragment_ + "]";
+    text += " " + std::to_string(bytes_) + "/" + std::to_string(content_);
+    if (missing_ != 0) text += " missing " + std::to_string(missing_);
+    text += "\n";
+  }
+  void on_lost(Role, bool) { text += "lost\n"; }
+
+ private:
+  std::uint64_t begin_ = 0, bytes_ = 0, content_ = 0, missing_ = 0;
+  std::string fragment_;
+};
+
+struct Case {
+  std::string name;
+  Role role;
+  Start start;
+  std::string bytes, expected;
+};
+
+std::string parse_cut(const Case& test, const std::vector<std::size_t>& cuts) {
+  FrameParser parser(test.role, 0, test.start);
+  Log log;
+  std::size_t from = 0;
+  const auto feed = [&](std::size_t to) {
+    // A copy of just its size, so that the sanitizer sees a byte read too far.
+    const Buffer copy(test.bytes.begin() + static_cast<std::ptrdiff_t>(from),
+                      test.bytes.begin() + static_cast<std::ptrdiff_t>(to));
+    parser.feed(copy, log);
+    from = to;
+  };
+  for (const std::size_t cut : cuts) feed(cut);
+  feed(test.bytes.size());
+  return log.text;
+}
+
+constexpr Role kRequest = Role::request;
+constexpr Role kResponse = Role::response;
+
+TEST_CASE("frames, cut anywhere (RFC 9113)") {
+  const std::string settings = frame(FrameType::settings, 0, 0, hex("0001 00001000 0005 00004000"));
+  const Case cases[] = {
+      {"3.4: preface", kRequest, Start::preface, std::string(kPreface) + settings,
+       "preface\n@24 4/0 on 0 1=4096 5=16384 12/0\n"},
+      {"3.4: no preface", kRequest, Start::preface, "PRI * HTTP/1.1\r\n\r\nSM\r\n\r\n", "lost\n"},
+      {"6.1: DATA", kResponse, Start::boundary, frame(FrameType::data, 1, 1, "abc"), "@0 0/1 on 1 3/3\n"},
+      {"6.1: empty DATA", kResponse, Start::boundary, frame(FrameType::data, 1, 1) + frame(FrameType::data, 0, 3, "x"),
+       "@0 0/1 on 1 0/0\n@9 0/0 on 3 1/1\n"},
+      {"6.1: padding", kResponse, Start::boundary, frame(FrameType::data, 8, 1, "\2abc\0\0"s), "@0 0/8 on 1 6/3\n"},
+      {"6.1: padding alone", kResponse, Start::boundary, frame(FrameType::data, 8, 1, "\2\0\0"s), "@0 0/8 on 1 3/0\n"},
+      {"6.1: padding past the frame", kResponse, Start::boundary, frame(FrameType::data, 8, 1, "\3\0\0"s) + "x",
+       "@0 0/8 on 1lost\n"},
+      {"6.1: no place for the padding's length", kResponse, Start::boundary, frame(FrameType::data, 8, 1) + "x",
+       "lost\n"},
+      {"6.1: DATA on stream 0", kResponse, Start::boundary, frame(FrameType::data, 0, 0, "x"), "lost\n"},
+      {"6.2: HEADERS", kRequest, Start::boundary, frame(FrameType::headers, 5, 1, "abc"), "@0 1/5 on 1 [abc] 3/0\n"},
+      {"6.2: padding and priority", kRequest, Start::boundary,
+       frame(FrameType::headers, 0x2d, 3, "\1" + number(1) + "\x10" + "abc" + "\0"s), "@0 1/45 on 3 [abc] 10/0\n"},
+      {"6.2: priority cut off", kRequest, Start::boundary, frame(FrameType::headers, 0x24, 3, "abc"), "lost\n"},
+      {"6.3: PRIORITY", kRequest, Start::boundary, frame(FrameType::priority, 0, 3, number(0) + "x"),
+       "@0 2/0 on 3 5/0\n"},
+      {"6.4: RST_STREAM", kRequest, Start::boundary, frame(FrameType::rst_stream, 0, 3, number(8)),
+       "@0 3/0 on 3 4/0\n"},
+      {"6.5: SETTINGS acknowledged", kRequest, Start::boundary, frame(FrameType::settings, 1, 0), "@0 4/1 on 0 0/0\n"},
+      {"6.5: SETTINGS of a wrong length", kRequest, Start::boundary, frame(FrameType::settings, 0, 0, "abc"), "lost\n"},
+      {"6.6: PUSH_PROMISE", kResponse, Start::boundary, frame(FrameType::push_promise, 4, 1, number(2) + "abc"),
+       "@0 5/4 on 1 promises 2 [abc] 7/0\n"},
+      {"6.6: a client's", kRequest, Start::boundary, frame(FrameType::push_promise, 4, 1, number(2) + "abc"), "lost\n"},
+      {"6.7: PING", kRequest, Start::boundary, frame(FrameType::ping, 0, 0, "12345678"), "@0 6/0 on 0 8/0\n"},
+      {"6.8: GOAWAY", kResponse, Start::boundary, frame(FrameType::goaway, 0, 0, number(5) + number(0) + "bye"),
+       "@0 7/0 on 0 last 5 11/0\n"},
+      {"6.9: WINDOW_UPDATE", kResponse, Start::boundary, frame(FrameType::window_update, 0, 0, number(5)),
+       "@0 8/0 on 0 4/0\n"},
+      {"6.10: CONTINUATION", kRequest, Start::boundary,
+       frame(FrameType::headers, 1, 1, "ab") + frame(FrameType::continuation, 0, 1, "cd") +
+           frame(FrameType::continuation, 4, 1),
+       "@0 1/1 on 1 [ab] 2/0\n@11 9/0 on 1 [cd] 2/0\n@22 9/4 on 1 0/0\n"},
+      {"6.10: of another stream", kRequest, Start::boundary,
+       frame(FrameType::headers, 1, 1, "ab") + frame(FrameType::continuation, 4, 3, "cd"),
+       "@0 1/1 on 1 [ab] 2/0\nlost\n"},
+      {"6.10: of nothing", kRequest, Start::boundary, frame(FrameType::continuation, 4, 3, "cd"), "lost\n"},
+      {"6.2: a frame between", kRequest, Start::boundary,
+       frame(FrameType::headers, 1, 1, "ab") + frame(FrameType::ping, 0, 0, "12345678"),
+       "@0 1/1 on 1 [ab] 2/0\nlost\n"},
+      {"4.1: a type not known", kRequest, Start::boundary, frame(static_cast<FrameType>(0xfa), 255, 9, "abc"),
+       "@0 250/255 on 9 3/0\n"},
+      {"4.2: a frame too large", kRequest, Start::boundary, frame(FrameType::data, 0, 1, std::string(16385, 'x')),
+       "lost\n"},
+  };
+  for (const Case& test : cases) {
+    INFO(test.name);
+    if (test.bytes.size() > 1000) {
+      CHECK(parse_cut(test, {}) == test.expected);
+      continue;
+    }
+    std::vector<std::size_t> every;
+    for (std::size_t cut = 1; cut < test.bytes.size(); ++cut) every.push_back(cut);
+    // What comes behind a lost boundary may prove one.
+    CHECK(parse_cut(test, {}) == test.expected);
+    CHECK(parse_cut(test, every) == test.expected);
+    for (const std::size_t cut : every) {
+      CHECK(parse_cut(test, {cut}) == test.expected);
+      for (std::size_t second = cut + 1; second < test.bytes.size(); ++second) {
+        CHECK(parse_cut(test, {cut, second}) == test.expected);
+      }
+    }
+  }
+}
+
+TEST_CASE("holes in frames") {
+  const std::string bytes = frame(FrameType::data, 8, 1, "\2abcdef\0\0"s) + frame(FrameType::headers, 5, 3, "xyz") +
+                            frame(FrameType::settings, 0, 0, std::string(12, '\0')) +
+                            frame(FrameType::data, 1, 3, "12345");
+  struct Hole {
+    std::size_t begin, end;
+    std::string expected;
+  };
+  const std::string headers = "@18 1/5 on 3 [xyz] 3/0\n", settings = "@30 4/0 on 0 0=0 0=0 12/0\n";
+  const std::string data = "@0 0/8 on 1 9/6\n", last = "@51 0/1 on 3 5/5\n";
+  const Hole holes[] = {
+      {12, 15, "@0 0/8 on 1 9/6 missing 3\n" + headers + settings + last},    // content
+      {12, 18, "@0 0/8 on 1 9/6 missing 6\n" + headers + settings + last},    // and all padding
+      {9, 12, "@0 0/8 on 1 damaged 9/9 missing 3\n" + headers + settings + last},  // where the padding's length was
+      {28, 30, data + "@18 1/5 on 3 damaged [x] 3/0 missing 2\n" + settings + last},
+      {45, 47, data + headers + "@30 4/0 on 0 0=0 damaged 12/0 missing 2\n" + last},
+      {15, 19, "@0 0/8 on 1 9/6 missing 3\nlost\n@30 4/0 on 0 0=0 0=0 12/0\n" + last},        // found by two headers at a piece's start
+  };
+  for (const Hole& hole : holes) {
+    INFO(hole.begin);
+    FrameParser parser(kResponse, 0, Start::boundary);
+    Log log;
+    parser.feed(as_bytes(bytes.substr(0, hole.begin)), log);
+    parser.skip(hole.end - hole.begin, true, log);
+    const std::size_t piece = hole.begin == 15 ? 30 : hole.end;
+    parser.feed(as_bytes(bytes.substr(hole.end, piece - hole.end)), log);
+    parser.feed(as_bytes(bytes.substr(piece)), log);
+    CHECK(log.text == hole.expected);
+  }
+}
+
+TEST_CASE("a boundary is proved by three headers in a row, in any pieces") {
+  const std::string chain = frame(FrameType::data, 0, 5, std::string(300, 'a')) +
+                            frame(FrameType::data, 0, 7, std::string(300, 'b')) +
+                            frame(FrameType::data, 1, 5, "end") + frame(FrameType::ping, 0, 0, "12345678");
+  const std::string bytes = std::string(100, '\0') + "\0\0\4\10\0\0\0\0\0"s + chain;
+  for (std::size_t piece = 1; piece < 40; ++piece) {
+    INFO(piece);
+    FrameParser parser(kResponse, 0, Start::unknown);
+    parser.limit_stream(1000);
+    Log log;
+    for (std::size_t at = 0; at < bytes.size(); at += piece) parser.feed(as_bytes(bytes.substr(at, piece)), log);
+    CHECK(log.text == "@727 0/1 on 5 3/3\n@739 6/0 on 0 8/0\n");
+  }
+  // Text, zeros, counters and other protocols prove nothing.
+  std::string counters;
+  for (std::uint32_t i = 0; i < 5000; ++i) counters += number(i);
+  std::mt19937 random(3);
+  std::string noise;
+  for (int i = 0; i < 100'000; ++i) noise.push_back(static_cast<char>(random()));
+  for (const std::string& other : {std::string(20'000, '\0'), std::string(20'000, 'x'), counters, noise}) {
+    FrameParser parser(kResponse, 0, Start::unknown);
+    parser.limit_stream(1 << 16);
+    Log log;
+    for (std::size_t at = 0; at < other.size(); at += 1448) parser.feed(as_bytes(other.substr(at, 1448)), log);
+    CHECK(log.text.empty());
+  }
+}
+
+// ------------------------------------------------------------- connections
+
+struct Kept {
+  std::uint64_t connection, exchange, first_frame, last_frame, missing;
+  std::uint32_t stream;
+  std::uint16_t port;
+  std::string method, host, target, outcome, protocol;
+  int status, grpc_status;
+  Nanos start, send, wait, receive;
+  std::uint64_t request_bytes, response_bytes, request_body, response_body;
+};
+
+class Keeper : public Sink {
+ public:
+  void write(const Row& row) override {
+    const http::Exchange& e = row.exchange;
+    const Phases phases = measure_phases(e, row.connection.handshake);
+    const int client = index(row.connection.client);
+    rows.push_back({row.connection.number, e.number, e.first_frame, e.last_frame, e.missing_bytes, e.stream,
+                    row.connection.key.ports[client], e.method, e.host, e.target, std::string(name_of(e.outcome)),
+                    std::string(name_of_protocol(e)), e.status, e.grpc_status, e.request.first, phases.send,
+                    phases.wait, phases.receive, e.request.bytes, e.response.bytes, e.request.body_bytes,
+                    e.response.body_bytes});
+  }
+  std::vector<Kept> rows;
+};
+
+std::vector<Kept> run_bytes(Bytes capture) {
+  const int fd = ::memfd_create("capture", 0);
+  REQUIRE(::write(fd, capture.data(), capture.size()) == static_cast<ssize_t>(capture.size()));
+  REQUIRE(::lseek(fd, 0, SEEK_SET) == 0);
+  Keeper keeper;
+  Engine engine({}, keeper);
+  Input input({});
+  input.attach(fd);
+  CHECK(!engine.run(input, "test"));
+  ::close(fd);
+  return keeper.rows;
+}
+
+constexpr bool kClient = true;
+constexpr bool kServer = false;
+
+/// One message on the wire, a millisecond after the one before.
+struct Said {
+  bool client;
+  std::string bytes;
+  bool lost = false;  // not in the capture
+};
+
+struct Script {
+  std::vector<Said> said;
+  bool from_syn = true;
+  std::size_t piece = 100'000;  // bytes of a segment at most
+};
+
+std::vector<Kept> run(const Script& script) {
+  test::PcapWriter::Options nanoseconds;
+  nanoseconds.decimals = 9;
+  test::PcapWriter file(nanoseconds);
+  Nanos time = kNanosPerSecond;
+  std::uint32_t next[2] = {1001, 2001};  // of server, client
+  const auto add = [&](bool client, std::uint8_t flags, std::uint32_t sequence, std::string_view payload) {
+    test::SegmentSpec spec;
+    if (!client) {
+      std::swap(spec.source, spec.destination);
+      std::swap(spec.source_port, spec.destination_port);
+    }
+    spec.sequence = sequence;
+    spec.acknowledgment = next[client ? 0 : 1];
+    spec.flags = flags;
+    spec.payload = std::string(payload);
+    file.add(time, test::ethernet_frame(spec));
+  };
+  if (script.from_syn) {
+    add(kClient, kSyn, 2000, "");
+    add(kServer, kSyn | kAck, 1000, "");
+    add(kClient, kAck, 2001, "");
+  }
+  for (const Said& said : script.said) {
+    time += 1'000'000;
+    for (std::size_t at = 0; at < said.bytes.size(); at += script.piece) {
+      const std::string_view piece = std::string_view(said.bytes).substr(at, script.piece);
+      std::uint32_t& sequence = next[said.client ? 1 : 0];
+      if (!said.lost) add(said.client, kAck | kPsh, sequence, piece);
+      sequence += static_cast<std::uint32_t>(piece.size());
+    }
+  }
+  return run_bytes(file.bytes());
+}
+
+/// A line for each exchange, in the order of their ends.
+std::string lines(const std::vector<Kept>& rows) {
+  std::string text;
+  for (const Kept& row : rows) {
+    text += std::to_string(row.stream) + " " + (row.method.empty() ? "?" : row.method) + " " +
+            (row.target.empty() ? "?" : row.target) + " " + (row.status < 0 ? "-" : std::to_string(row.status)) + " " +
+            row.outcome;
+    if (row.grpc_status >= 0) text += " grpc " + std::to_string(row.grpc_status);
+    text += "\n";
+  }
+  return text;
+}
+
+const std::string kHello = std::string(kPreface) + frame(FrameType::settings, 0, 0);
+const std::string kServerHello = frame(FrameType::settings, 0, 0) + frame(FrameType::settings, 1, 0);
+
+/// A request without dynamic references: GET, or POST where a body follows.
+std::string ask(std::uint32_t stream, std::string_view path, bool ends = true) {
+  return frame(FrameType::headers, kEndHeaders | (ends ? kEndStream : 0), stream,
+               (ends ? "\x82"s : "\x83"s) + "\x86" + literal(1, "x", 0) + literal(4, path, 0));
+}
+std::string answer(std::uint32_t stream, std::string_view status, bool ends = false) {
+  return frame(FrameType::headers, kEndHeaders | (ends ? kEndStream : 0), stream, literal(8, status, 0));
+}
+std::string data(std::uint32_t stream, std::string_view bytes, bool ends = true) {
+  return frame(FrameType::data, ends ? kEndStream : 0, stream, bytes);
+}
+std::string trailer(std::uint32_t stream, std::string_view name, std::string_view value) {
+  std::string block(2, '\0');
+  block[1] = static_cast<char>(name.size());
+  block += std::string(name) + static_cast<char>(value.size()) + std::string(value);
+  return frame(FrameType::headers, kEndHeaders | kEndStream, stream, block);
+}
+std::string reset(std::uint32_t stream) { return frame(FrameType::rst_stream, 0, stream, number(8)); }
+
+TEST_CASE("streams (RFC 9113)") {
+  struct Test {
+    std::string name;
+    std::vector<Said> said;
+    std::string expected;
+  };
+  const std::string push = frame(FrameType::push_promise, kEndHeaders, 1,
+                                 number(2) + "\x82\x86" + literal(1, "x", 0) + literal(4, "/pushed", 0));
+  const Test tests[] = {
+      {"one", {{kClient, kHello + ask(1, "/a")}, {kServer, kServerHello + answer(1, "200") + data(1, "abc")}},
+       "1 GET /a 200 complete\n"},
+      {"interleaved",
+       {{kClient, kHello + ask(1, "/a") + ask(3, "/b")},
+        {kServer, kServerHello + answer(3, "200") + answer(1, "404") + data(1, "a", false) + data(3, "b")},
+        {kServer, data(1, "c")}},
+       "3 GET /b 200 complete\n1 GET /a 404 complete\n"},
+      {"the server speaks first",
+       {{kServer, frame(FrameType::settings, 0, 0)}, {kClient, kHello + ask(1, "/a")}, {kServer, answer(1, "204", true)}},
+       "1 GET /a 204 complete\n"},
+      {"8.1: interim responses",
+       {{kClient, kHello + ask(1, "/a")},
+        {kServer, kServerHello + answer(1, "100") + answer(1, "103")},
+        {kServer, answer(1, "200", true)}},
+       "1 GET /a 200 complete\n"},
+      {"8.1: trailers of both",
+       {{kClient, kHello + ask(1, "/a", false) + data(1, "body", false) + trailer(1, ":method", "PUT")},
+        {kServer, kServerHello + answer(1, "200") + data(1, "x", false) + trailer(1, "grpc-status", "13")}},
+       "1 POST /a 200 complete grpc 13\n"},
+      {"gRPC: trailers only",
+       {{kClient, kHello + ask(1, "/a")},
+        {kServer, kServerHello + frame(FrameType::headers, 5, 1, "\x88\0\x0bgrpc-status\1""5"s)}},
+       "1 GET /a 200 complete grpc 5\n"},
+      {"gRPC: no number", {{kClient, kHello + ask(1, "/a")},
+        {kServer, kServerHello + answer(1, "200") + trailer(1, "grpc-status", "-1")}},
+       "1 GET /a 200 complete\n"},
+      {"8.1: an answer before the request's end",
+       {{kClient, kHello + ask(1, "/a", false)},
+        {kServer, kServerHello + answer(1, "413", true) + reset(1)},
+        {kClient, data(1, "late")}},
+       "1 POST /a 413 complete\n"},
+      {"6.4: reset by the client",
+       {{kClient, kHello + ask(1, "/a") + ask(3, "/b")},
+        {kClient, reset(1)},
+        {kServer, kServerHello + answer(1, "200") + data(1, "late") + answer(3, "200", true)}},
+       "1 GET /a - reset\n3 GET /b 200 complete\n"},
+      {"6.4: reset by the server in mid-response",
+       {{kClient, kHello + ask(1, "/a")}, {kServer, kServerHello + answer(1, "200") + data(1, "x", false) + reset(1)}},
+       "1 GET /a 200 reset\n"},
+      {"6.8: GOAWAY",
+       {{kClient, kHello + ask(1, "/a") + ask(3, "/b") + ask(5, "/c")},
+        {kServer, kServerHello + frame(FrameType::goaway, 0, 0, number(3) + number(0)) + answer(1, "200", true)}},
+       "5 GET /c - no_response\n1 GET /a 200 complete\n3 GET /b - capture_end\n"},
+      {"8.4: server push",
+       {{kClient, kHello + ask(1, "/a")},
+        {kServer, kServerHello + push + answer(1, "200", true)},
+        {kServer, answer(2, "200") + data(2, "pushed")}},
+       "1 GET /a 200 complete\n2 GET /pushed 200 complete\n"},
+      {"8.5: CONNECT",
+       {{kClient, kHello + frame(FrameType::headers, 4, 1, literal(2, "CONNECT", 0) + literal(1, "x:443", 0))},
+        {kServer, kServerHello + answer(1, "200") + data(1, "x", false)}},
+       "1 CONNECT x:443 200 capture_end\n"},
+      {"6.10: CONTINUATION",
+       {{kClient, kHello + frame(FrameType::headers, 1, 1, "\x82\x86" + literal(1, "x", 0)) +
+                      frame(FrameType::continuation, 4, 1, literal(4, "/a", 0))},
+        {kServer, kServerHello + answer(1, "200", true)}},
+       "1 GET /a 200 complete\n"},
+      {"5.1.1: a stream is not begun twice, nor a lower one",
+       {{kClient, kHello + ask(3, "/a")}, {kServer, kServerHello + answer(3, "200", true)},
+        {kClient, ask(3, "/b") + ask(1, "/c") + ask(5, "/d")}, {kServer, answer(1, "200", true) + answer(5, "200", true)}},
+       "3 GET /a 200 complete\n5 GET /d 200 complete\n"},
+      {"3.4: a server that speaks HTTP/1", {{kClient, kHello}, {kServer, "HTTP/1.1 400 Bad Request\r\n\r\n"}}, ""},
+      {"3.4: a client that does not", {{kServer, frame(FrameType::settings, 0, 0)}, {kClient, "EHLO x\r\n"}}, ""},
+  };
+  for (const Test& test : tests) {
+    INFO(test.name);
+    CHECK(lines(run({test.said})) == test.expected);
+    for (const std::size_t piece : {3, 7, 10}) {
+      // A server that speaks first is known by a whole frame header.
+      if (!test.said[0].client && piece < kFrameHeaderBytes) continue;
+      CHECK(lines(run({test.said, true, piece})) == test.expected);
+    }
+  }
+}
+
+TEST_CASE("a stream's own times and bytes") {
+  const std::vector<Kept> rows = run({{{kClient, kHello + ask(1, "/a", false)},
+                                       {kClient, ask(3, "/b")},
+                                       {kServer, kServerHello + answer(3, "100")},
+                                       {kClient, data(1, "body")},
+                                       {kServer, answer(3, "200") + answer(1, "200")},
+                                       {kServer, frame(FrameType::data, kPadded, 3, "\2ab\0\0"s)},
+                                       {kServer, data(1, "xyz")},
+                                       {kServer, data(3, "c")}}});
+  REQUIRE(rows.size() == 2);
+  constexpr Nanos kMilli = 1'000'000;
+  const Kept& upload = rows[0];
+  CHECK(upload.stream == 1);
+  CHECK(upload.send == 3 * kMilli);
+  CHECK(upload.wait == 1 * kMilli);
+  CHECK(upload.receive == 2 * kMilli);
+  CHECK(upload.request_bytes == ask(1, "/a", false).size() + 9 + 4);
+  CHECK(upload.request_body == 4);
+  CHECK(upload.response_bytes == answer(1, "200").size() + 9 + 3);
+  CHECK(upload.response_body == 3);
+  const Kept& overtaken = rows[1];
+  CHECK(overtaken.stream == 3);
+  CHECK(overtaken.send == 0);
+  CHECK(overtaken.wait == 3 * kMilli);  // not to the interim response
+  CHECK(overtaken.receive == 3 * kMilli);
+  CHECK(overtaken.response_bytes == answer(3, "100").size() + answer(3, "200").size() + 9 + 5 + 9 + 1);
+  CHECK(overtaken.response_body == 3);
+  CHECK(overtaken.protocol == "h2");
+}
+
+TEST_CASE("Upgrade: h2c (RFC 7540, section 3.2)") {
+  const std::string get = "GET /a HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\r\n";
+  const std::string switching = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n";
+  for (const bool apart : {false, true}) {
+    std::vector<Said> said{{kClient, get}};
+    said.push_back({kServer, switching + (apart ? "" : kServerHello)});
+    if (apart) said.push_back({kServer, kServerHello});
+    said.push_back({kClient, kHello + ask(3, "/b")});
+    said.push_back({kServer, answer(3, "404", true) + answer(1, "200") + data(1, "abc")});
+    for (const std::size_t piece : {100'000, 11, 3}) {
+      const std::vector<Kept> rows = run({said, true, piece});
+      CHECK(lines(rows) == "3 GET /b 404 complete\n1 GET /a 200 complete\n");
+      REQUIRE(rows.size() == 2);
+      CHECK(rows[1].protocol == "h2");
+      CHECK(rows[1].host == "x");
+      CHECK(rows[1].request_bytes == get.size());
+      CHECK(rows[1].response_bytes == switching.size() + answer(1, "200").size() + 9 + 3);
+      CHECK(rows[1].wait == (apart ? 4 : 3) * 1'000'000);
+    }
+  }
+  // Refused: HTTP/1 goes on.
+  const std::string refused = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+  CHECK(lines(run({{{kClient, get}, {kServer, refused}, {kClient, get}, {kServer, refused}}})) ==
+        "0 GET /a 200 complete\n0 GET /a 200 complete\n");
+}
+
+TEST_CASE("what is missing") {
+  // With names and values in the dynamic table: the first adds, the others refer.
+  const auto adds = [](std::uint32_t stream, std::string_view path) {
+    return frame(FrameType::headers, 5, stream, "\x82\x86" + literal(1, "x") + literal(4, path));
+  };
+  const auto refers = [](std::uint32_t stream) { return frame(FrameType::headers, 5, stream, "\x82\x86\xbf\xbe"); };
+  struct Test {
+    std::string name;
+    Script script;
+    std::string expected;
+  };
+  const Test tests[] = {
+      {"a block that adds to the table: what refers to it is unknown",
+       {{{kClient, kHello},
+         {kServer, kServerHello},
+         {kClient, adds(1, "/a"), true},
+         {kServer, answer(1, "200", true)},
+         {kClient, refers(3)},
+         {kServer, answer(3, "200", true)},
+         {kClient, adds(5, "/b")},
+         {kServer, answer(5, "200", true)},
+         {kClient, refers(7)},
+         {kServer, answer(7, "200", true)}}},
+       "1 ? ? 200 gap\n3 GET ? 200 complete\n5 GET /b 200 complete\n7 GET /b 200 complete\n"},
+      {"a response's start",
+       {{{kClient, kHello + ask(1, "/a") + ask(3, "/b")},
+         {kServer, kServerHello},
+         {kServer, answer(1, "200"), true},
+         {kServer, data(1, "abc") + answer(3, "200") + data(3, "x")}}},
+       "1 GET /a - gap\n3 GET /b 200 complete\n"},
+      {"a response's end",
+       {{{kClient, kHello + ask(1, "/a") + ask(3, "/b")},
+         {kServer, kServerHello + answer(1, "200")},
+         {kServer, data(1, "abc"), true},
+         {kServer, answer(3, "200") + data(3, "x")}}},
+       "3 GET /b 200 complete\n1 GET /a 200 gap\n"},
+      {"a whole response",
+       {{{kClient, kHello + ask(1, "/a") + ask(3, "/b")},
+         {kServer, kServerHello},
+         {kServer, answer(1, "200", true), true},
+         {kServer, answer(3, "200") + data(3, "x")}}},
+       "3 GET /b 200 complete\n1 GET /a - gap\n"},
+      {"a part of DATA",
+       {{{kClient, kHello + ask(1, "/a")},
+         {kServer, kServerHello + answer(1, "200") + data(1, std::string(100, 'x')).substr(0, 50)},
+         {kServer, std::string(50, 'x'), true},
+         {kServer, std::string(9, 'x')}}},
+       "1 GET /a 200 complete\n"},
+      {"a request's body",
+       {{{kClient, kHello + ask(1, "/a", false)},
+         {kClient, data(1, "abc"), true},
+         {kClient, ask(3, "/b")},
+         {kServer, kServerHello + answer(1, "200", true) + answer(3, "200", true)}}},
+       "1 POST /a 200 gap\n3 GET /b 200 complete\n"},
+      {"the start of the capture",
+       {{{kClient, ask(7, "/a")}, {kServer, answer(7, "200") + data(7, "x")}, {kClient, ask(9, "/b")},
+         {kServer, answer(9, "200", true)}}, false},
+       "7 GET /a 200 complete\n9 GET /b 200 complete\n"},
+      {"the start, seen first from the server",
+       {{{kServer, answer(7, "200") + data(7, "x")}, {kClient, adds(9, "/b")}, {kServer, answer(9, "200", true)}}, false},
+       "7 ? ? 200 gap\n9 GET /b 200 complete\n"},
+      {"the start, where all is in the table",
+       {{{kClient, ask(7, "/a")}, {kServer, answer(7, "200", true)}, {kClient, refers(9)},
+         {kServer, frame(FrameType::headers, 5, 9, "\xbe")}}, false},
+       "7 GET /a 200 complete\n9 GET ? - complete\n"},
+      {"the start, before the preface", {{{kClient, kHello + adds(1, "/a")}, {kServer, kServerHello + answer(1, "200", true)},
+        {kClient, refers(3)}, {kServer, answer(3, "200", true)}}, false},
+       "1 GET /a 200 complete\n3 GET /a 200 complete\n"},
+  };
+  for (const Test& test : tests) {
+    INFO(test.name);
+    CHECK(lines(run(test.script)) == test.expected);
+  }
+}
+
+// ---------------------------------------------------------------- fixtures
+
+std::string slurp(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// The capture without its record `left_out`, or with that record's payload cut to `kept` bytes of TCP.
+std::string without(const std::string& capture, std::size_t left_out, std::size_t snap = 0) {
+  std::string out = capture.substr(0, 24);
+  std::size_t number = 1;
+  for (std::size_t at = 24; at < capture.size(); ++number) {
+    const auto* const header = reinterpret_cast<const std::uint8_t*>(capture.data()) + at;
+    const std::uint32_t length = load_le32(header + 8);
+    if (number != left_out) {
+      out += capture.substr(at, 16 + length);
+    } else if (snap != 0) {
+      const auto kept = static_cast<std::uint32_t>(std::min<std::size_t>(length, snap));
+      out += capture.substr(at, 8);
+      for (int shift = 0; shift < 32; shift += 8) out.push_back(static_cast<char>(kept >> shift));
+      out += capture.substr(at + 12, 4 + kept);
+    }
+    at += 16 + length;
+  }
+  return out;
+}
+
+using Key = std::pair<std::uint16_t, std::uint32_t>;
+
+/// `row` against the truth: each thing that it says is right.
+void check_says_no_wrong(const Kept& row, const Kept& truth) {
+  CHECK((row.method.empty() || row.method == truth.method));
+  CHECK((row.host.empty() || row.host == truth.host));
+  CHECK((row.target.empty() || row.target == truth.target));
+  CHECK((row.status < 0 || row.status == truth.status));
+  CHECK((row.grpc_status < 0 || row.grpc_status == truth.grpc_status));
+  if (row.outcome != truth.outcome) {
+    CHECK(row.outcome == "gap");
+  } else if (row.outcome == "complete") {
+    CHECK(row.response_bytes == truth.response_bytes);
+    CHECK(row.request_bytes == truth.request_bytes);
+    if (row.missing == 0) CHECK(row.response_body == truth.response_body);
+  }
+}
+
+TEST_CASE("each packet of a fixture removed, or cut: nothing wrong is said, and no more is lost than it touched") {
+  for (const std::string name : {"h2", "h2c", "grpc"}) {
+    const std::string capture = slurp("fixtures/" + name + ".pcap");
+    const std::vector<Kept> truth = run_bytes(as_bytes(capture));
+    std::map<Key, Kept> right;
+    for (const Kept& row : truth) right.emplace(Key{row.port, row.stream}, row);
+    REQUIRE(right.size() == truth.size());
+    REQUIRE(truth.size() > 4);
+    std::size_t packets = 0, lost = 0;
+    for (std::size_t at = 24; at < capture.size(); ++packets) {
+      at += 16 + load_le32(reinterpret_cast<const std::uint8_t*>(capture.data()) + at + 8);
+    }
+    const std::size_t step = packets > 200 ? 3 : 1;
+    for (std::size_t packet = 1; packet <= packets; packet += step) {
+      for (const std::size_t snap : {0, 66 + 20}) {
+        CAPTURE(name);
+        CAPTURE(packet);
+        CAPTURE(snap);
+        std::map<Key, std::string> outcomes;
+        for (const Kept& row : run_bytes(as_bytes(without(capture, packet, snap)))) {
+          // Without the 101 an upgrade is not known: HTTP/1 alone is told of.
+          const auto found = right.find({row.port, std::max<std::uint32_t>(row.stream, 1)});
+          REQUIRE(found != right.end());
+          CHECK(outcomes.emplace(found->first, row.outcome).second);
+          CAPTURE(row.stream);
+          check_says_no_wrong(row, found->second);
+        }
+        const auto is_touched = [&](const Kept& row) { return row.first_frame <= packet && packet <= row.last_frame; };
+        for (const auto& [key, row] : right) {
+          const auto upgraded = right.find({row.port, 1});
+          const bool upgrade = name == "h2c" && upgraded != right.end() && is_touched(upgraded->second);
+          const bool touched = is_touched(row) || upgrade;
+          const bool same = outcomes.count(key) != 0 && outcomes[key] == row.outcome;
+          CAPTURE(key.second);
+          CHECK((touched || same));
+          lost += same ? 0 : 1;
+        }
+      }
+    }
+    CHECK(lost < packets);
+  }
+}
+
+TEST_CASE("a million streams left open cost no more than those kept") {
+  test::PcapWriter file;
+  std::uint32_t sequence = 2001;
+  const auto add = [&](const std::string& payload, std::uint8_t flags) {
+    test::SegmentSpec spec;
+    spec.sequence = sequence;
+    spec.flags = flags;
+    sequence += static_cast<std::uint32_t>(payload.size()) + ((flags & kSyn) != 0 ? 1 : 0);
+    spec.payload = payload;
+    file.add(kNanosPerSecond, test::ethernet_frame(spec));
+  };
+  sequence = 2000;
+  add("", kSyn);
+  std::string bytes = kHello;
+  for (std::uint32_t stream = 1; stream < 40'000; stream += 2) {
+    bytes += frame(FrameType::headers, 5, stream, "\x82\x84");
+    if (bytes.size() > 30'000) add(std::exchange(bytes, {}), kAck);
+  }
+  add(bytes, kAck);
+  const std::vector<Kept> rows = run_bytes(file.bytes());
+  CHECK(rows.size() == 20'000);
+  CHECK(std::count_if(rows.begin(), rows.end(), [](const Kept& row) { return row.outcome == "evicted"; }) ==
+        20'000 - static_cast<std::ptrdiff_t>(http::Exchanges::kMaxOpen));
+}
+
+}  // namespace
+}  // namespace wirelap::h2

@@ -1,0 +1,36 @@
+// Counts the TCP packets of captures, for packets.py to compare.
+//
+//     count-packets CAPTURE...
+//
+// A line for each: path, records, segments, then what the others were, as
+// COUNT REASON, the most frequent first; separated by tabs.
+#include <cstdio>
+#include <string>
+
+#include "capture/reader.h"
+#include "wire/decoder.h"
+
+int main(int count, char** arguments) {
+  using namespace wirelap;
+  for (int i = 1; i < count; ++i) {
+    Input input({});
+    Reader reader(input, arguments[i]);
+    if (input.open(arguments[i]) != 0 || !reader.start()) {
+      std::printf("%s\t-\t-\n", arguments[i]);
+      continue;
+    }
+    Decoder decoder;
+    Record record;
+    Segment segment;
+    while (reader.next(record)) decoder.decode(record, segment);
+    decoder.finish();
+    const DecodeCounts& counts = decoder.counts();
+    std::printf("%s\t%llu\t%llu", arguments[i], static_cast<unsigned long long>(counts.records),
+                static_cast<unsigned long long>(counts.segments()));
+    for (const StopCounts::Count& stop : counts.stops.sorted()) {
+      std::printf("\t%llu %s", static_cast<unsigned long long>(stop.frames), describe(stop.stop, stop.about).c_str());
+    }
+    std::printf("\n");
+  }
+  return 0;
+}

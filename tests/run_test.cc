@@ -1,0 +1,249 @@
+// A run as a whole, from outside: pieces that are joined, odd clocks, the word
+// at the end and the line while a file is read.
+#include <doctest/doctest.h>
+
+#include <fcntl.h>
+#include <pty.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include "report/progress.h"
+#include "report/summary.h"
+#include "support/packets.h"
+#include "support/run.h"
+
+namespace wirelap {
+namespace {
+
+using test::run;
+using test::RunResult;
+
+std::string program() {
+  const char* const path = std::getenv("WIRELAP");
+  return path != nullptr ? path : "build/wirelap";
+}
+
+bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+std::string slurp(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+void spill(const std::string& path, const std::string& bytes) { std::ofstream(path, std::ios::binary) << bytes; }
+
+/// A folder that is removed with its files.
+class Folder {
+ public:
+  Folder() { REQUIRE(::mkdtemp(name_.data()) != nullptr); }
+  ~Folder() { std::filesystem::remove_all(name_); }
+  std::string operator/(const std::string& name) const { return name_ + "/" + name; }
+
+ private:
+  std::string name_ = "/tmp/wirelap-XXXXXX";
+};
+
+/// Offsets of a classic pcap's records, and of its end.
+std::vector<std::size_t> records_of(const std::string& pcap) {
+  std::vector<std::size_t> begins;
+  std::size_t at = 24;
+  while (at < pcap.size()) {
+    begins.push_back(at);
+    std::uint32_t captured = 0;
+    std::memcpy(&captured, &pcap[at + 8], sizeof captured);
+    at += 16 + captured;
+  }
+  begins.push_back(at);
+  return begins;
+}
+
+/// A record's columns without those that say in which file it is, and where.
+std::string anywhere(const std::string& ndjson) {
+  std::string text;
+  for (std::size_t at = 0; at < ndjson.size();) {
+    const std::size_t capture = ndjson.find("\"capture\":", at);
+    if (capture == std::string::npos) break;
+    const std::size_t connection = ndjson.find("\"connection\":", capture);
+    const std::size_t frame = ndjson.find("\"first_frame\":", connection);
+    const std::size_t start = ndjson.find("\"start\":", frame);
+    const std::size_t end = ndjson.find('\n', start);
+    text += ndjson.substr(connection, frame - connection) + ndjson.substr(start, end + 1 - start);
+    at = end + 1;
+  }
+  return text;
+}
+
+TEST_CASE("--join: a capture in pieces gives what it gives whole") {
+  const Folder folder;
+  for (const std::string fixture : {"curl-nginx-10ms", "pipelined", "tls13", "loss"}) {
+    INFO(fixture);
+    const std::string whole = slurp("fixtures/" + fixture + ".pcap");
+    const std::vector<std::size_t> records = records_of(whole);
+    const std::string expected = anywhere(run({program(), "fixtures/" + fixture + ".pcap"}).output);
+    REQUIRE(has(expected, "complete"));
+    const std::size_t count = records.size() - 1;
+    for (std::size_t cut = 1; cut < count; cut += 1 + count / 12) {
+      INFO("cut after record ", cut);
+      const std::size_t second = cut + (count - cut) / 2;
+      const std::string header = whole.substr(0, 24);
+      spill(folder / "a.pcap", whole.substr(0, records[cut]));
+      spill(folder / "b.pcap", header + whole.substr(records[cut], records[second] - records[cut]));
+      spill(folder / "c.pcap", header + whole.substr(records[second]));
+      const RunResult joined = run({program(), "--join", folder / "a.pcap", folder / "b.pcap", folder / "c.pcap"});
+      CHECK(joined.exit_code == 0);
+      CHECK(anywhere(joined.output) == expected);
+      CHECK(!has(joined.errors, "order"));
+    }
+  }
+}
+
+TEST_CASE("--join: frames are counted within their files") {
+  const Folder folder;
+  const std::string whole = slurp("fixtures/pipelined.pcap");
+  const std::vector<std::size_t> records = records_of(whole);
+  // The first request is in record 4; cut before it.
+  spill(folder / "a.pcap", whole.substr(0, records[3]));
+  spill(folder / "b.pcap", whole.substr(0, 24) + whole.substr(records[3]));
+  const RunResult alone = run({program(), "fixtures/pipelined.pcap"});
+  REQUIRE(has(alone.output, "\"first_frame\":4,"));
+  const RunResult joined = run({program(), "--join", folder / "a.pcap", folder / "b.pcap"});
+  CHECK(has(joined.output, "b.pcap\",\"connection\":1,\"exchange\":1,\"first_frame\":1,"));
+}
+
+TEST_CASE("without --join several files are several captures, and one that fails stops none") {
+  const RunResult result = run({program(), "fixtures/vlan.pcap", "/does/not/exist", "fixtures/ipv6.pcap"});
+  CHECK(result.exit_code == 1);
+  CHECK(has(result.errors, "wirelap: /does/not/exist: "));
+  CHECK(has(result.output, "fixtures/vlan.pcap"));
+  CHECK(has(result.output, "fixtures/ipv6.pcap"));
+  CHECK(!has(result.errors, "order"));
+}
+
+TEST_CASE("--join: pieces that are out of order are noticed") {
+  const Folder folder;
+  const std::string whole = slurp("fixtures/pipelined.pcap");
+  const std::vector<std::size_t> records = records_of(whole);
+  spill(folder / "a.pcap", whole.substr(0, records[9]));
+  spill(folder / "b.pcap", whole.substr(0, 24) + whole.substr(records[9]));
+  const RunResult result = run({program(), "-q", "--join", folder / "b.pcap", folder / "a.pcap"});
+  CHECK(has(result.errors, "a.pcap: begins before the piece before it ends"));
+}
+
+TEST_CASE("the word at the end counts what was passed over; -q keeps it back") {
+  const RunResult result = run({program(), "fixtures/vlan.pcap"});
+  CHECK(result.errors == "wirelap: 41 packets, 33 of TCP in 2 connections, 3 exchanges\n"
+                         "wirelap: passed over 6: ICMPv6\n"
+                         "wirelap: passed over 2: ARP (EtherType 0x0806, not IP)\n");
+  CHECK(run({program(), "-q", "fixtures/vlan.pcap"}).errors.empty());
+  CHECK(run({program(), "--quiet", "fixtures/vlan.pcap"}).errors.empty());
+  CHECK(has(run({program(), "fixtures/snaplen.pcap"}).errors, " cut by the capture's snaplen\n"));
+  CHECK(has(run({program(), "fixtures/offload.pcap"}).errors, " larger than the wire carries"));
+  CHECK(has(run({program(), "fixtures/vlan.pcap", "fixtures/vlan.pcap"}).errors, "wirelap: 82 packets, 66 of TCP in 4 "));
+}
+
+/// A fixture, its records' times changed by `change`.
+template <class Change>
+std::string with_times(const std::string& pcap, Change change) {
+  std::string changed = pcap;
+  const std::vector<std::size_t> records = records_of(pcap);
+  for (std::size_t i = 0; i + 1 < records.size(); ++i) {
+    std::uint32_t seconds = 0;
+    std::memcpy(&seconds, &pcap[records[i]], sizeof seconds);
+    seconds = change(i, seconds);
+    std::memcpy(&changed[records[i]], &seconds, sizeof seconds);
+  }
+  return changed;
+}
+
+TEST_CASE("odd clocks: said once, and no duration is negative") {
+  const Folder folder;
+  const std::string whole = slurp("fixtures/pipelined.pcap");
+  struct {
+    const char* what;
+    std::uint32_t (*change)(std::size_t, std::uint32_t);
+    const char* said;
+  } const cases[] = {
+      {"an hour back in the middle", [](std::size_t i, std::uint32_t s) { return i < 8 ? s : s - 3600; },
+       "wirelap: the clock went back 1 time, by up to "},
+      {"to and fro", [](std::size_t i, std::uint32_t s) { return i % 2 == 0 ? s : s - 3600; },
+       "wirelap: the clock went back "},
+      {"never set", [](std::size_t i, std::uint32_t) { return static_cast<std::uint32_t>(i / 8); },
+       "from a clock that was not set\n"},
+      {"all zero", [](std::size_t, std::uint32_t) { return 0u; }, "from a clock that was not set\n"},
+      {"years on", [](std::size_t i, std::uint32_t s) { return i < 8 ? s : s + 2'000'000'000; }, "exchange"},
+  };
+  for (const auto& test : cases) {
+    INFO(test.what);
+    spill(folder / "odd.pcap", with_times(whole, test.change));
+    const RunResult result = run({program(), "--connections", folder / "odd.pcap"});
+    CHECK(result.exit_code == 0);
+    CHECK(has(result.errors, test.said));
+    CHECK(result.errors.find("the clock") == result.errors.rfind("the clock"));
+    CHECK(has(result.output, "_s\":"));
+    CHECK(!has(result.output, "_s\":-"));
+  }
+}
+
+TEST_CASE("the words for counts, singular and plural") {
+  Summary summary;
+  CHECK(describe(summary) == std::vector<std::string>{"0 packets, 0 of TCP in 0 connections, 0 exchanges"});
+  summary.decoded.records = summary.connections = summary.exchanges = summary.holes = summary.hole_bytes = 1;
+  summary.duplicates = summary.decoded.cut = summary.decoded.large = summary.steps_back = summary.undated = 1;
+  summary.largest_step_back = 1'500'000'000;
+  const std::vector<std::string> lines = describe(summary);
+  REQUIRE(lines.size() == 7);
+  CHECK(lines[0] == "1 packet, 1 of TCP in 1 connection, 1 exchange");
+  CHECK(lines[1] == "missing: 1 byte in 1 hole, which their receivers have and the capture has not");
+  CHECK(lines[5].starts_with("the clock went back 1 time, by up to 1.50s"));
+}
+
+TEST_CASE("progress: bar, share, rate and time left, as wide as asked") {
+  constexpr Nanos kSecond = kNanosPerSecond;
+  CHECK(describe_progress(1'000'000'000, 4'000'000'000, kSecond, 52) ==
+        "[#####               ]  25% 1.0G/s, 3.00s left");
+  for (const std::size_t columns : {40u, 52u, 79u, 200u}) {
+    for (const std::uint64_t done : {1ull, 999ull, 123'456'789ull, 4'000'000'000'000ull}) {
+      const std::string line = describe_progress(done, 4'000'000'000'000, 5 * kSecond, columns);
+      CHECK(line.size() <= columns);
+    }
+  }
+  CHECK(has(describe_progress(7, 5, kSecond, 80), "100%"));  // a file that has grown
+}
+
+/// What `arguments` write to a terminal on their standard error.
+std::string on_terminal(std::vector<std::string> arguments) {
+  int terminal = -1;
+  const pid_t child = ::forkpty(&terminal, nullptr, nullptr, nullptr);
+  if (child == 0) {
+    const int null = ::open("/dev/null", O_WRONLY);
+    ::dup2(null, STDOUT_FILENO);
+    std::vector<char*> argv;
+    for (std::string& argument : arguments) argv.push_back(argument.data());
+    argv.push_back(nullptr);
+    ::execv(argv[0], argv.data());
+    ::_exit(127);
+  }
+  std::string text;
+  char piece[4096];
+  for (ssize_t got; (got = ::read(terminal, piece, sizeof piece)) > 0;) text.append(piece, static_cast<std::size_t>(got));
+  ::close(terminal);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  CHECK(status == 0);
+  return text;
+}
+
+TEST_CASE("no progress for what takes less than a second") {
+  CHECK(!has(on_terminal({program(), "fixtures/vlan.pcap"}), "["));
+}
+
+}  // namespace
+}  // namespace wirelap
