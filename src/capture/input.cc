@@ -30,6 +30,7 @@ int Input::open(const std::string& path) {
 
 bool Input::refill(std::size_t needed) {
   if (ended_ || fd_ < 0) return false;
+  before_move_();
   if (!options_.wanted()) {
     stopped_ = ended_ = true;
     return false;

@@ -36,6 +36,9 @@ class Input {
     std::size_t window_bytes = kWindowBytes;
   };
 
+  /// Called before the bytes at and before the cursor go away, whoever still needs them.
+  void set_before_move(std::function<void()> before_move) { before_move_ = std::move(before_move); }
+
   explicit Input(Options options) : options_(std::move(options)) {}
   ~Input();
   Input(const Input&) = delete;
@@ -89,6 +92,7 @@ class Input {
   void unmap();
 
   Options options_;
+  std::function<void()> before_move_ = [] {};
   const std::uint8_t* cursor_ = nullptr;
   const std::uint8_t* end_ = nullptr;
   std::uint64_t end_offset_ = 0;  // offset of end_ in the capture

@@ -44,14 +44,21 @@ class Tracker {
   /// The number given last.
   std::uint64_t connections() const { return connections_; }
 
+  const FlowTable& table() const { return table_; }
+
   /// Takes the next segment of the capture.
   void take(const Segment& segment) {
-    if (segment.time >= gone_due_) [[unlikely]]
-      tell_gone(segment.time);
     Side sender;
     const FlowKey key = make_flow_key(segment, sender);
+    take(segment, key, sender, table_.hash(key));
+  }
+
+  /// The same, with what was found before: its connection's key, the key's hash in `table`, and who sent it.
+  void take(const Segment& segment, const FlowKey& key, Side sender, std::uint32_t hash) {
+    if (segment.time >= gone_due_) [[unlikely]]
+      tell_gone(segment.time);
     bool added;
-    Connection& connection = table_.find_or_add(key, added);
+    Connection& connection = table_.find_or_add(key, hash, added);
     if (added) number(connection, segment);
     PacketMark& last = connection.last_packets[index(sender)];
     const bool copy = looks_the_same(segment, last) && is_copy(mark_of(segment), last);
