@@ -49,8 +49,10 @@ class FlowTable {
 
   /// Nearly always the connection whose key has `hash`, where there is one. Its own memory is not read.
   const Connection* likely(std::uint32_t hash) const {
-    const Slot slot = slots_[hash & mask_];
-    return slot.place == 0 ? nullptr : &pool(slot.place);
+    for (std::size_t at = hash & mask_; slots_[at].place != 0; at = (at + 1) & mask_) {
+      if (slots_[at].hash == hash) return &pool(slots_[at].place);
+    }
+    return nullptr;
   }
 
   /// Calls `visit` with each connection, in the order of the pool.

@@ -23,14 +23,15 @@
 namespace wirelap {
 
 /// Counts that only grow; an exchange's own are the difference between two states.
+/// Those of 32 bits are of what is rare: each takes 2^32 packets of one connection to overflow.
 struct TcpCounts {
   std::uint64_t packets = 0;
-  std::uint64_t zero_windows = 0;
-  std::uint64_t retransmitted = 0;  ///< segments sent again, needed or not
-  std::uint64_t lost = 0;           ///< segments that had to be sent again; `unneeded` ones among them
-  std::uint64_t unneeded = 0;       ///< segments taken for lost that had arrived after all
-  std::uint64_t out_of_order = 0;   ///< segments overtaken on the way
-  std::uint64_t duplicate = 0;      ///< copies of one packet, made on the way or by the capture
+  std::uint32_t zero_windows = 0;
+  std::uint32_t retransmitted = 0;  ///< segments sent again, needed or not
+  std::uint32_t lost = 0;           ///< segments that had to be sent again; `unneeded` ones among them
+  std::uint32_t unneeded = 0;       ///< segments taken for lost that had arrived after all
+  std::uint32_t out_of_order = 0;   ///< segments overtaken on the way
+  std::uint32_t duplicate = 0;      ///< copies of one packet, made on the way or by the capture
 
   TcpCounts operator-(const TcpCounts& then) const {
     return {packets - then.packets,    zero_windows - then.zero_windows, retransmitted - then.retransmitted,
@@ -38,7 +39,7 @@ struct TcpCounts {
             duplicate - then.duplicate};
   }
   /// Segments that never arrived.
-  std::uint64_t truly_lost() const { return lost > unneeded ? lost - unneeded : 0; }
+  std::uint32_t truly_lost() const { return lost > unneeded ? lost - unneeded : 0; }
 };
 
 /// What tells a packet from a retransmission of it: the sender's clocks, so to say.
