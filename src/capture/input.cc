@@ -46,6 +46,7 @@ int Input::decompress(const std::string& name) {
 
 bool Input::refill(std::size_t needed) {
   if (ended_ || fd_ < 0) return false;
+  before_move_();
   if (!options_.wanted()) {
     stopped_ = ended_ = true;
     return false;

@@ -37,6 +37,9 @@ class Input {
     std::size_t window_bytes = kWindowBytes;
   };
 
+  /// Called before the bytes at and before the cursor go away, whoever still needs them.
+  void set_before_move(std::function<void()> before_move) { before_move_ = std::move(before_move); }
+
   explicit Input(Options options) : options_(std::move(options)) {}
   ~Input();
   Input(const Input&) = delete;
@@ -63,7 +66,12 @@ class Input {
   bool ensure(std::size_t needed) { return size() >= needed || refill(needed); }
 
   /// Moves the cursor on; `count` is at most size().
-  void consume(std::size_t count) { cursor_ += count; }
+  void consume(std::size_t count) {
+    cursor_ += count;
+    // What comes next is read soon: its headers are on their way meanwhile.
+    __builtin_prefetch(cursor_);
+    __builtin_prefetch(cursor_ + 64);
+  }
 
   /// Offset of the cursor from the start of the capture, in bytes, decompressed.
   std::uint64_t offset() const { return end_offset_ - size(); }
@@ -95,6 +103,7 @@ class Input {
   void unmap();
 
   Options options_;
+  std::function<void()> before_move_ = [] {};
   const std::uint8_t* cursor_ = nullptr;
   const std::uint8_t* end_ = nullptr;
   std::uint64_t end_offset_ = 0;  // offset of end_ in the capture

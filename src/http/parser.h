@@ -48,7 +48,7 @@ class Parser {
   template <class Handler>
   void feed(Bytes bytes, Handler& handler) {
     offset_ += bytes.size();
-    if (std::exchange(doubtful_, false) && begins_message(bytes, role_)) end_message(handler);
+    if (std::exchange(doubtful_, false) && is_start(bytes)) end_message(handler);
     while (!bytes.empty() && state_ != State::stopped) {
       switch (state_) {
         case State::lost: find_start(bytes, handler); break;
@@ -148,6 +148,12 @@ class Parser {
            state_ == State::tunnel;
   }
 
+  /// Whether a message begins with `bytes`, where others may come as well.
+  bool is_start(Bytes bytes) const {
+    Likeness likeness;
+    return find_start_line(as_text(bytes), role_, false, likeness) == 0 && likeness == Likeness::yes;
+  }
+
   template <class Handler>
   void tell_body(std::uint64_t count, bool missing, Handler& handler) {
     if (state_ == State::tunnel) return handler.on_tunnel(role_, count, missing);
@@ -236,7 +242,7 @@ class Parser {
     head_.clear();
     begin_body(framing, handler);
     // More of this piece tells that, too.
-    if (!bytes.empty() && std::exchange(doubtful_, false) && begins_message(bytes, role_)) end_message(handler);
+    if (!bytes.empty() && std::exchange(doubtful_, false) && is_start(bytes)) end_message(handler);
   }
 
   /// A head that is too long to be kept: its fields are not known, nor its end.
