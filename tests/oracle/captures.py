@@ -113,7 +113,9 @@ def examine(binary, folder, row):
                  and r.get("type") == "exchange"]
     result.cut = sum(r.get("outcome") != "complete" or r.get("missing_bytes") != 0 for r in exchanges)
     result.requests = sum(r.get("method") is not None for r in exchanges)
-    result.responses = sum(r.get("status") is not None for r in exchanges)
+    # An answer that cannot be read is one all the same.
+    result.responses = sum(r.get("status") is not None or
+                           (r.get("outcome") != "complete" and r.get("response_bytes", 0) > 0) for r in exchanges)
     if row["zeek_http_log"]:
         result.zeek = compare_zeek(os.path.join(folder, row["zeek_http_log"]), exchanges)
     return result
