@@ -245,6 +245,7 @@ class Run {
  public:
   Run(const CommandLine& line, int fd)
       : line_(line),
+        fd_(fd),
         output_(fd),
         sink_(make_sink(line.format.value_or(::isatty(fd) ? Format::table : Format::ndjson), output_,
                         line.engine.wanted, TableStyle{wants_colour(fd), table_width(fd)})),
@@ -276,7 +277,7 @@ class Run {
     options.wanted = [this] { return output_.error() == 0; };
     ProgressLine progress(!line_.quiet);
     options.on_progress = [&](std::uint64_t done, std::uint64_t total) { progress.show(done, total); };
-    output_.before_write([&] { progress.clear(); });
+    if (::isatty(fd_)) output_.before_write([&] { progress.clear(); });
     Input input(options);
     if (capture == "-") {
       input.attach(STDIN_FILENO);
@@ -314,6 +315,7 @@ class Run {
   }
 
   const CommandLine& line_;
+  int fd_;
   Output output_;
   std::unique_ptr<Sink> sink_;
   Engine engine_;
