@@ -69,6 +69,11 @@ struct CommandLine {
   std::exit(kExitUsage);
 }
 
+[[noreturn]] void say_and_exit(const char* text) {
+  std::fputs(text, stdout);
+  std::exit(std::fflush(stdout) == 0 ? 0 : kExitIncomplete);
+}
+
 void parse_format(std::string_view name, CommandLine& line) {
   line.classic = name == "classic";
   if (name == "ndjson")
@@ -133,11 +138,12 @@ CommandLine parse_command_line(int argc, char** argv) {
       case kTcpOption: line.engine.tcp = true; break;
       case kJoinOption: line.engine.join = true; break;
       case 'q': line.quiet = true; break;
-      case 'h': std::fputs(kHelp, stdout); std::exit(0);
-      case kVersionOption: std::puts("wirelap " WIRELAP_VERSION); std::exit(0);
+      case 'h': say_and_exit(kHelp);
+      case kVersionOption: say_and_exit("wirelap " WIRELAP_VERSION "\n");
       default: std::fputs("Try 'wirelap --help'.\n", stderr); std::exit(kExitUsage);
     }
   }
+  if (line.classic && line.engine.join) die_usage("--join: classic reads each capture for itself");
   for (int i = optind; i < argc; ++i) line.captures.emplace_back(argv[i]);
   if (line.captures.empty()) {
     if (::isatty(STDIN_FILENO)) die_usage("no capture: name a file, or pipe one in");
@@ -265,7 +271,7 @@ class Run {
     engine_.finish();
     if (!line_.classic) sink_->finish();
     output_.flush();
-    if (output_.error() == 0 && !line_.quiet && !line_.classic) say_at_end();
+    if (output_.error() == 0 && !line_.quiet && !line_.classic) say_at_end(all_read);
     return written() && all_read ? 0 : kExitIncomplete;
   }
 
@@ -295,9 +301,9 @@ class Run {
   }
 
   /// What to know before trusting the numbers.
-  void say_at_end() const {
+  void say_at_end(bool all_read) const {
     const Summary summary = engine_.summary();
-    if (summary.decoded.records == 0) return;
+    if (summary.decoded.records == 0 && !all_read) return;  // what was wrong has been said
     for (const std::string& line : describe(summary)) std::fprintf(stderr, "wirelap: %s\n", line.c_str());
   }
 

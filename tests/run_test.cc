@@ -137,6 +137,14 @@ TEST_CASE("--join: pieces that are out of order are noticed") {
   CHECK(has(result.errors, "a.pcap: begins before the piece before it ends"));
 }
 
+TEST_CASE("a capture without a packet, options that do not go together, a full device") {
+  const Folder folder;
+  spill(folder / "none.pcap", slurp("fixtures/vlan.pcap").substr(0, 24));
+  CHECK(run({program(), folder / "none.pcap"}).errors == "wirelap: 0 packets, 0 of TCP in 0 connections, 0 exchanges\n");
+  CHECK(run({program(), "--join", "-f", "classic", "fixtures/vlan.pcap"}).exit_code == 2);
+  CHECK(run({"/bin/sh", "-c", program() + " --version > /dev/full"}).exit_code == 1);
+}
+
 TEST_CASE("the word at the end counts what was passed over; -q keeps it back") {
   const RunResult result = run({program(), "fixtures/vlan.pcap"});
   CHECK(result.errors == "wirelap: 41 packets, 33 of TCP in 2 connections, 3 exchanges\n"
