@@ -22,18 +22,11 @@
 namespace wirelap::test {
 namespace {
 
+using test::program;
+using test::slurp;
+
 namespace fs = std::filesystem;
 using Kind = Fault::Kind;
-
-std::string slurp(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-std::string program() {
-  const char* const path = std::getenv("WIRELAP");
-  return fs::absolute(path != nullptr ? path : "build/wirelap").string();
-}
 
 /// A folder that is gone with its guard.
 class Folder {

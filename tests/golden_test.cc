@@ -16,12 +16,10 @@
 namespace wirelap {
 namespace {
 
-namespace fs = std::filesystem;
+using test::program;
+using test::slurp;
 
-std::string slurp(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
+namespace fs = std::filesystem;
 
 std::vector<fs::path> fixtures() {
   std::vector<fs::path> found;
@@ -29,11 +27,6 @@ std::vector<fs::path> fixtures() {
     if (entry.path().extension() == ".pcap") found.push_back(entry.path());
   }
   return found;
-}
-
-std::string program() {
-  const char* const path = std::getenv("WIRELAP");
-  return path != nullptr ? path : "build/wirelap";
 }
 
 /// Those made for --tcp are named so.

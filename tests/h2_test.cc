@@ -22,9 +22,12 @@
 #include "h2/huffman.h"
 #include "report/row.h"
 #include "support/packets.h"
+#include "support/run.h"
 
 namespace wirelap::h2 {
 namespace {
+
+using test::slurp;
 
 using namespace std::string_literals;
 using test::Buffer;
@@ -806,11 +809,6 @@ TEST_CASE("what is missing") {
 }
 
 // ---------------------------------------------------------------- fixtures
-
-std::string slurp(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 /// The capture without its record `left_out`, or with that record's payload cut to `kept` bytes of TCP.
 std::string without(const std::string& capture, std::size_t left_out, std::size_t snap = 0) {

@@ -16,20 +16,11 @@
 namespace wirelap {
 namespace {
 
+using test::program;
+using test::slurp;
+using test::has;
 using test::run;
 using test::RunResult;
-
-std::string program() {
-  const char* const path = std::getenv("WIRELAP");
-  return path != nullptr ? path : "build/wirelap";
-}
-
-std::string slurp(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 const std::string kCapture = "fixtures/ipv6.pcap";
 

@@ -90,19 +90,6 @@ std::string without_vlan(std::string text) { return without(std::move(text), {"v
 
 // ---- dresses -------------------------------------------------------------------
 
-Buffer hex(std::string_view text) {
-  Buffer bytes;
-  std::string digits;
-  for (const char c : text) {
-    if (c == ' ') continue;
-    digits += c;
-    if (digits.size() < 2) continue;
-    put8(bytes, static_cast<unsigned>(std::stoul(digits, nullptr, 16)));
-    digits.clear();
-  }
-  return bytes;
-}
-
 bool is_v6(Bytes packet) { return packet[0] >> 4 == 6; }
 unsigned ether_type_of(Bytes packet) { return is_v6(packet) ? 0x86dd : 0x0800; }
 Buffer type_of(Bytes packet) {

@@ -100,19 +100,6 @@ struct Sample {
   bool v6 = false;
 };
 
-Buffer hex(std::string_view text) {
-  Buffer bytes;
-  std::string digits;
-  for (const char c : text) {
-    if (c == ' ') continue;
-    digits += c;
-    if (digits.size() < 2) continue;
-    put8(bytes, static_cast<unsigned>(std::stoul(digits, nullptr, 16)));
-    digits.clear();
-  }
-  return bytes;
-}
-
 /// A sample whose link header is `header` in hexadecimal.
 Sample sample(std::string name, std::uint32_t link_type, std::string_view header, const Buffer& packet,
               std::vector<std::uint16_t> vlans = {}) {

@@ -340,26 +340,14 @@ void Conversation::on_bytes(Role role, std::uint64_t bytes, std::uint64_t conten
 void Conversation::count(http::Exchange& exchange, Role role, std::uint64_t bytes, std::uint64_t content,
                          bool missing) {
   http::Message& message = exchange.message(role);
-  message.bytes += bytes;
-  message.body_bytes += content;
+  exchanges_.count_bytes(exchange, role, arrival_, bytes, content);
   message.between = direction(role).parser.offset() - message.begin - message.bytes;
-  message.last = arrival_.time;
-  message.resent_after = kUnknownTime;
   if (missing) exchange.missing_bytes += bytes;
-  exchange.last_frame = std::max(exchange.last_frame, arrival_.frame);
   if (role == Role::request) return;
-  if (exchanges_.wanted().steps) note_step(exchange);
   if (!server().was_lost) return;
   // It may never be seen to end.
   const Open* const open = find(exchange.stream);
   if (open != nullptr && open->holed[index(role)]) exchanges_.sum_up(exchange, arrival_.time);
-}
-
-void Conversation::note_step(http::Exchange& exchange) const {
-  if (exchange.steps.empty() || exchange.steps.back().frame != arrival_.frame) {
-    exchange.steps.push_back({arrival_.time, arrival_.frame, 0});
-  }
-  exchange.steps.back().reached = exchange.response.bytes;
 }
 
 void Conversation::on_setting(Role role, std::uint16_t identifier, std::uint32_t value) {

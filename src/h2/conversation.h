@@ -149,7 +149,6 @@ class Conversation : public Attachment {
   void settle(Role role, std::uint64_t count);
   void allow_anything(Role role);
   void tell_whom_to_wait_for() const;
-  void note_step(http::Exchange& exchange) const;
 
   const Connection& connection_;
   http::Exchanges exchanges_;

@@ -236,11 +236,8 @@ void Conversation::on_tunnel(Role role, std::uint64_t count, bool missing) {
   Message& way = tunnel_->message(role);
   if (!way.begun) way.first = arrival_.time;
   way.begun = way.complete = true;
-  way.bytes += count;
-  way.body_bytes += count;
-  way.last = arrival_.time;
+  exchanges_.count_bytes(*tunnel_, role, arrival_, count, count);
   if (missing) tunnel_->missing_bytes += count;
-  tunnel_->last_frame = std::max(tunnel_->last_frame, arrival_.frame);
 }
 
 /// Whether from this response's end on the connection is HTTP/2, as its request asked for.
@@ -250,22 +247,7 @@ bool Conversation::switches_to_h2(const Head& head) const {
 }
 
 void Conversation::on_bytes(Role role, std::uint64_t count, std::uint64_t body) {
-  Exchange* const exchange = current(role);
-  if (exchange == nullptr) return;
-  Message& message_now = exchange->message(role);
-  message_now.bytes += count;
-  message_now.body_bytes += body;
-  message_now.last = arrival_.time;
-  message_now.resent_after = kUnknownTime;
-  exchange->last_frame = std::max(exchange->last_frame, arrival_.frame);
-  if (exchanges_.wanted().steps && role == Role::response) note_step(*exchange);
-}
-
-void Conversation::note_step(Exchange& exchange) const {
-  if (exchange.steps.empty() || exchange.steps.back().frame != arrival_.frame) {
-    exchange.steps.push_back({arrival_.time, arrival_.frame, 0});
-  }
-  exchange.steps.back().reached = exchange.response.bytes;
+  if (Exchange* const exchange = current(role)) exchanges_.count_bytes(*exchange, role, arrival_, count, body);
 }
 
 void Conversation::on_missing(Role role, std::uint64_t count) {
@@ -333,11 +315,8 @@ void Conversation::note_loss(Role role, const Exchange* exchange) {
 void Conversation::on_stray(Role role, std::uint64_t count, bool missing) {
   Exchange* const exchange = adrift_[index(role)];
   if (exchange == nullptr || (role == Role::request && exchange->response.begun)) return;
-  Message& late = exchange->message(role);
-  late.bytes += count;
-  late.last = arrival_.time;
+  exchanges_.count_bytes(*exchange, role, arrival_, count, 0);
   if (missing) exchange->missing_bytes += count;
-  exchange->last_frame = std::max(exchange->last_frame, arrival_.frame);
   if (role == Role::response) exchanges_.sum_up(*exchange, arrival_.time);
 }
 

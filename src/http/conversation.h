@@ -100,7 +100,6 @@ class Conversation : public Attachment {
   void note_loss(Role role, const Exchange* exchange);
   void end_adrift();
   void keep_headers(Exchange& exchange, const Head& head) const;
-  void note_step(Exchange& exchange) const;
   void finish_exchange(Exchange& exchange, Outcome outcome, Nanos time);
   void tell_whom_to_wait_for() const;
   bool switches_to_h2(const Head& head) const;

@@ -13,6 +13,12 @@ Exchange& Exchanges::add(const Arrival& arrival) {
   return exchange;
 }
 
+void Exchanges::note_step(Exchange& exchange, const Arrival& arrival) {
+  std::vector<Step>& steps = exchange.steps;
+  if (steps.empty() || steps.back().frame != arrival.frame) steps.push_back({arrival.time, arrival.frame, 0});
+  steps.back().reached = exchange.response.bytes;
+}
+
 void Exchanges::restart(Exchange& exchange, const Arrival& arrival) const {
   exchange.tcp_before = connection_.counts;
   exchange.tcp_before.packets -= 1;  // the packet that brought its first byte is its own

@@ -6,6 +6,7 @@
 // of it, where a part could still get lost beyond the capture point.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <utility>
 
@@ -52,6 +53,18 @@ class Exchanges {
   /// Gives `request` the response of `response`, which is summed up and no more.
   void join(Exchange& request, Exchange& response);
 
+  /// Counts `bytes` more of a message of `exchange`, `body` of them content, that were there with `arrival`.
+  void count_bytes(Exchange& exchange, Role role, const Arrival& arrival, std::uint64_t bytes,
+                   std::uint64_t body) const {
+    Message& message = exchange.message(role);
+    message.bytes += bytes;
+    message.body_bytes += body;
+    message.last = arrival.time;
+    message.resent_after = kUnknownTime;
+    exchange.last_frame = std::max(exchange.last_frame, arrival.frame);
+    if (pool_.wanted().steps && role == Role::response) note_step(exchange, arrival);
+  }
+
   /// Sums up an exchange as if it ended at `time`.
   void sum_up(Exchange& exchange, Nanos time) const;
 
@@ -95,6 +108,7 @@ class Exchanges {
   void note_unneeded(Role role);
 
  private:
+  static void note_step(Exchange& exchange, const Arrival& arrival);
   Exchange& add(const Arrival& arrival);
   void take_out(Exchange& exchange);
   void move_end(Exchange& exchange, Nanos time);

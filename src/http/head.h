@@ -70,7 +70,7 @@ Likeness is_start_line(std::string_view bytes, Role role);
 bool is_simple_request(std::string_view bytes);
 
 /// Where the start line of a message of `role` may begin in `bytes`, which are
-/// from the midst of a stream: npos for nowhere. A request begins with `bytes`
+/// from the midst of a stream; npos if nowhere. A request begins with `bytes`
 /// or after an empty line; a response where it likes if `inside`, else with
 /// `bytes`. `likeness`: maybe where the end of `bytes` cuts the line.
 std::size_t find_start_line(std::string_view bytes, Role role, bool inside, Likeness& likeness);

@@ -117,8 +117,6 @@ class Parser {
   std::uint64_t skippable() const { return in_body() && !doubtful_ ? remaining_ : 0; }
 
   bool lost() const { return state_ == State::lost; }
-  /// Between two messages.
-  bool idle() const { return state_ == State::idle; }
   /// What has begun may be a message: not even its method or version is there.
   bool is_undecided() const { return state_ == State::head && looks_like_start(head_, role_) == Likeness::maybe; }
 

@@ -95,16 +95,9 @@ void Turns::begin_message(Message& message, const Arrival& arrival, std::uint64_
 
 void Turns::count(Exchange& turn, Role role, const Arrival& arrival, std::uint64_t bytes, std::uint64_t body) const {
   Message& message = turn.message(role);
+  if (message.begun) return exchanges_.count_bytes(turn, role, arrival, bytes, body);
   message.bytes += bytes;
   message.body_bytes += body;
-  if (!message.begun) return;
-  message.last = arrival.time;
-  message.resent_after = kUnknownTime;
-  turn.last_frame = std::max(turn.last_frame, arrival.frame);
-  if (!exchanges_.wanted().steps || role == Role::request) return;
-  std::vector<Step>& steps = turn.steps;
-  if (steps.empty() || steps.back().frame != arrival.frame) steps.push_back({arrival.time, arrival.frame, 0});
-  steps.back().reached = turn.response.bytes;
 }
 
 void Turns::sum_up(Nanos time, bool held) {

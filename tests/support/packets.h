@@ -37,6 +37,20 @@ inline void put32(Buffer& to, std::uint32_t value) {
   put16(to, value >> 16);
   put16(to, value & 0xffff);
 }
+/// Bytes written as pairs of digits, with spaces anywhere.
+inline Buffer hex(std::string_view text) {
+  Buffer bytes;
+  std::string digits;
+  for (const char c : text) {
+    if (c == ' ') continue;
+    digits += c;
+    if (digits.size() < 2) continue;
+    put8(bytes, static_cast<unsigned>(std::stoul(digits, nullptr, 16)));
+    digits.clear();
+  }
+  return bytes;
+}
+
 inline Buffer joined(std::initializer_list<Bytes> parts) {
   Buffer all;
   for (const Bytes part : parts) append(all, part);

@@ -9,12 +9,28 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <thread>
 #include <vector>
 
 namespace wirelap::test {
+
+/// The program under test, as the Makefile says.
+inline std::string program() {
+  const char* const path = std::getenv("WIRELAP");
+  return path != nullptr ? path : "build/wirelap";
+}
+
+/// A file's content; empty where there is none.
+inline std::string slurp(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+inline bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 struct RunResult {
   int exit_code = -1;  ///< 128 + number of the signal that ended it
