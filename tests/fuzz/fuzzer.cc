@@ -1,0 +1,103 @@
+// What libFuzzer calls. WIRELAP_TARGET names the target; memory is held to a
+// cap by the size of the input.
+#include <malloc.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#include "fuzz/mutate.h"
+#include "fuzz/target.h"
+
+extern "C" std::size_t LLVMFuzzerMutate(std::uint8_t* data, std::size_t size, std::size_t most);
+
+namespace {
+
+std::size_t held_bytes = 0, most_held_bytes = 0;
+
+void* allocate(std::size_t size) {
+  void* const at = std::malloc(size);
+  if (at == nullptr) std::abort();
+  held_bytes += ::malloc_usable_size(at);
+  most_held_bytes = held_bytes > most_held_bytes ? held_bytes : most_held_bytes;
+  return at;
+}
+
+void release(void* at) {
+  if (at != nullptr) held_bytes -= ::malloc_usable_size(at);
+  std::free(at);
+}
+
+}  // namespace
+
+void* operator new(std::size_t size) { return allocate(size); }
+void* operator new[](std::size_t size) { return allocate(size); }
+void operator delete(void* at) noexcept { release(at); }
+void operator delete[](void* at) noexcept { release(at); }
+void operator delete(void* at, std::size_t) noexcept { release(at); }
+void operator delete[](void* at, std::size_t) noexcept { release(at); }
+
+namespace wirelap::fuzz {
+namespace {
+
+// What an engine has before its first packet, and what a byte of a capture may
+// cost: records of 20 bytes make connections, and short steps rows of text.
+constexpr std::size_t kBaseBytes = std::size_t{4} << 20;
+constexpr std::size_t kBytesPerByte = 256;
+
+const Target& target() {
+  static const Target& found = [&]() -> const Target& {
+    const char* const name = std::getenv("WIRELAP_TARGET");
+    for (const Target& each : kTargets) {
+      if (name != nullptr && std::strcmp(name, each.name) == 0) return each;
+    }
+    std::fputs("WIRELAP_TARGET names no target\n", stderr);
+    std::exit(2);
+  }();
+  return found;
+}
+
+/// The result is what goes back to libFuzzer; its own mutation where there is none.
+std::size_t hand_back(const Buffer& result, std::uint8_t* data, std::size_t size, std::size_t most) {
+  if (result.empty() || result.size() > most) return LLVMFuzzerMutate(data, size, most);
+  std::copy(result.begin(), result.end(), data);
+  return result.size();
+}
+
+}  // namespace
+}  // namespace wirelap::fuzz
+
+using namespace wirelap;
+using namespace wirelap::fuzz;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::size_t before = most_held_bytes = held_bytes;
+  target().run({data, size});
+  require(most_held_bytes - before <= kBaseBytes + kBytesPerByte * size);
+  return 0;
+}
+
+extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::size_t most, unsigned seed) {
+  Random random(seed);
+  const bool as_bytes = target().shape == Shape::bytes || random() % 16 == 0;
+  if (as_bytes) return LLVMFuzzerMutate(data, size, most);
+  return hand_back(mutate(target().shape, {data, size}, most, random, LLVMFuzzerMutate), data, size, most);
+}
+
+extern "C" std::size_t LLVMFuzzerCustomCrossOver(const std::uint8_t* a, std::size_t a_size, const std::uint8_t* b,
+                                                 std::size_t b_size, std::uint8_t* output, std::size_t most,
+                                                 unsigned seed) {
+  Random random(seed);
+  Buffer both;
+  if (target().shape == Shape::bytes) {
+    const std::size_t cut = a_size == 0 ? 0 : random() % a_size;
+    both.assign(a, a + cut);
+    test::append(both, {b + b_size / 2, b_size - b_size / 2});
+  } else {
+    both = splice(target().shape, {a, a_size}, {b, b_size}, most, random);
+  }
+  both.resize(std::min(both.size(), most));
+  std::copy(both.begin(), both.end(), output);
+  return both.size();
+}
