@@ -238,7 +238,8 @@ class Tracker {
     const std::int64_t begin = stream.offset_of(sequence);
     if (!carries) return note_position(connection, sender, begin, tcp);
     if (fin) note_fin(connection, sender, begin + segment.data_length, segment);
-    if (segment.data_length != 0) {
+    // Nothing follows a FIN (RFC 9293, 3.10.7.4): what says so is ignored.
+    if (segment.data_length != 0 && !stream.finished) {
       time_data(connection, sender, segment, begin, arrival);
       take_data(connection, sender, begin, {segment.data, segment.data_length}, arrival);
     }
@@ -401,7 +402,7 @@ class Tracker {
   /// that waited were there in order no sooner than `arrival`.
   void settle(Connection& connection, Side sender, Arrival arrival) {
     Stream& stream = connection.stream(sender);
-    while (!connection.closed && stream.has_ahead() && stream.ahead->front().begin <= stream.next) {
+    while (!connection.closed && !stream.finished && stream.has_ahead() && stream.ahead->front().begin <= stream.next) {
       deliver_front(connection, sender, arrival);
     }
     if (!connection.closed && !stream.finished && stream.next >= stream.fin) [[unlikely]] {
@@ -438,7 +439,8 @@ class Tracker {
   /// and what is before the hole was there, since only the capture missed it.
   void give_up_holes(Connection& connection, Side sender, std::uint64_t until, const Arrival& now) {
     Stream& stream = connection.stream(sender);
-    while (!connection.closed && stream.next < until && (stream.has_ahead() || until != Stream::kNever)) {
+    while (!connection.closed && !stream.finished && stream.next < until &&
+           (stream.has_ahead() || until != Stream::kNever)) {
       Arrival arrival = now;
       std::uint64_t end = until;
       if (stream.has_ahead()) {

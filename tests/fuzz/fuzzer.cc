@@ -1,11 +1,11 @@
 // What libFuzzer calls. WIRELAP_TARGET names the target; memory is held to a
 // cap by the size of the input.
-#include <malloc.h>
+#include <sanitizer/allocator_interface.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <new>
 
 #include "fuzz/mutate.h"
 #include "fuzz/target.h"
@@ -14,29 +14,17 @@ extern "C" std::size_t LLVMFuzzerMutate(std::uint8_t* data, std::size_t size, st
 
 namespace {
 
-std::size_t held_bytes = 0, most_held_bytes = 0;
+std::int64_t held_bytes = 0, most_held_bytes = 0;
 
-void* allocate(std::size_t size) {
-  void* const at = std::malloc(size);
-  if (at == nullptr) std::abort();
-  held_bytes += ::malloc_usable_size(at);
-  most_held_bytes = held_bytes > most_held_bytes ? held_bytes : most_held_bytes;
-  return at;
+void count_new(const volatile void*, std::size_t size) {
+  held_bytes += static_cast<std::int64_t>(size);
+  most_held_bytes = std::max(held_bytes, most_held_bytes);
 }
-
-void release(void* at) {
-  if (at != nullptr) held_bytes -= ::malloc_usable_size(at);
-  std::free(at);
+void count_gone(const volatile void* at) {
+  if (at != nullptr) held_bytes -= static_cast<std::int64_t>(__sanitizer_get_allocated_size(const_cast<const void*>(at)));
 }
 
 }  // namespace
-
-void* operator new(std::size_t size) { return allocate(size); }
-void* operator new[](std::size_t size) { return allocate(size); }
-void operator delete(void* at) noexcept { release(at); }
-void operator delete[](void* at) noexcept { release(at); }
-void operator delete(void* at, std::size_t) noexcept { release(at); }
-void operator delete[](void* at, std::size_t) noexcept { release(at); }
 
 namespace wirelap::fuzz {
 namespace {
@@ -71,10 +59,15 @@ std::size_t hand_back(const Buffer& result, std::uint8_t* data, std::size_t size
 using namespace wirelap;
 using namespace wirelap::fuzz;
 
+extern "C" int LLVMFuzzerInitialize(int*, char***) {
+  target();
+  return __sanitizer_install_malloc_and_free_hooks(count_new, count_gone) > 0 ? 0 : 1;
+}
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const std::size_t before = most_held_bytes = held_bytes;
+  const std::int64_t before = most_held_bytes = held_bytes;
   target().run({data, size});
-  require(most_held_bytes - before <= kBaseBytes + kBytesPerByte * size);
+  require(most_held_bytes - before <= static_cast<std::int64_t>(kBaseBytes + kBytesPerByte * size));
   return 0;
 }
 

@@ -37,7 +37,7 @@ class H2Log {
   bool is_over() const { return over_; }
   bool operator==(const H2Log& log) const { return text_ == log.text_; }
 
-  void on_preface(Role) { text_ += "preface\n"; }
+  void on_preface(Role) { say("preface"); }
   void on_begin(Role, std::uint64_t offset) { begin_ = offset; }
   void on_frame(Role, const h2::FrameHeader& header) {
     say("frame", {begin_, header.length, header.type, header.flags, header.stream});
@@ -58,7 +58,7 @@ class H2Log {
     content_ += content;
     missing_ += missing ? count : 0;
   }
-  void on_damage(Role) { text_ += "damage\n"; }
+  void on_damage(Role) { say("damage"); }
   void on_end(Role) {
     if (ends_block_) decode();
     ends_block_ = false;
@@ -66,12 +66,13 @@ class H2Log {
     bytes_ = content_ = missing_ = 0;
   }
   void on_lost(Role, bool missing) {
-    over_ = true;
-    if (missing) text_ += "lost\n";
+    if (missing) say("lost");
+    over_ = true;  // a boundary that is found again depends on pieces
   }
 
  private:
-  void say(const char* what, std::initializer_list<std::uint64_t> numbers) {
+  void say(const std::string& what, std::initializer_list<std::uint64_t> numbers = {}) {
+    if (over_) return;
     text_ += what;
     for (const std::uint64_t number : numbers) text_ += ' ' + std::to_string(number);
     text_ += '\n';
@@ -86,7 +87,7 @@ class H2Log {
     const bool good = decoder_.decode(guarded.hold(block_), whole);
     check_cut(cut, whole);
     require(decoder_.table_bytes() <= h2::HpackDecoder::kMaxTableBytes);
-    text_ += (good ? "fields " : "malformed ") + text_of(whole) + '\n';
+    say((good ? "fields " : "malformed ") + text_of(whole));
   }
 
   h2::FrameParser parser_;

@@ -18,7 +18,7 @@
 namespace wirelap::fuzz {
 namespace {
 
-constexpr std::size_t kMostBytes = 8 * 1024;  // of a seed
+constexpr std::size_t kMostBytes = 3 * 1024;  // of a seed
 constexpr std::size_t kMostConnections = 12;  // of a capture
 
 struct Connection {
