@@ -19,7 +19,7 @@ for target; do
   log=$corpus/$target.log
   echo "fuzz: $target"
   # Memory of one run is held to a cap by fuzzer.cc; these are for what is far past it.
-  ASAN_OPTIONS=quarantine_size_mb=8 WIRELAP_TARGET=$target "$fuzzer" -max_total_time="$seconds" -max_len=4096 -timeout=10 -malloc_limit_mb=64 \
+  ASAN_OPTIONS=quarantine_size_mb=1:thread_local_quarantine_size_kb=64 WIRELAP_TARGET=$target "$fuzzer" -max_total_time="$seconds" -max_len=4096 -timeout=10 -malloc_limit_mb=64 \
     -rss_limit_mb=1500 -reload=0 -print_final_stats=1 -artifact_prefix="$corpus/crashes/$target-" \
     "$corpus/$target" $(ls -d "fixtures/corpus/$target" 2> /dev/null) > "$log" 2>&1 ||
     { status=1; tail -n 60 "$log"; }

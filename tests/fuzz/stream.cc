@@ -51,8 +51,9 @@ struct Connections {
     for (std::size_t i = 0; i < chunk.bytes.size(); ++i) {
       require(chunk.bytes[i] == content(stream.next_sequence + static_cast<std::uint32_t>(i)));
     }
-    told(connection, sender).add(true, chunk.bytes.size());
-    told(connection, sender).add(false, chunk.length - chunk.bytes.size());
+    Told& side = told(connection, sender);
+    side.add(true, chunk.bytes.size());
+    side.add(false, chunk.length - chunk.bytes.size());
   }
   void on_skipped(Connection& connection, Side sender, std::uint64_t count, const Arrival&) {
     require(count != 0);
@@ -71,7 +72,7 @@ struct Connections {
   }
   void on_ending(Connection& connection, Ending, Nanos) {
     for (const Side side : {Side::low, Side::high}) {
-      require(told(connection, side).missing == connection.stream(side).missing);
+      require(all[connection.number].sides[index(side)].missing == connection.stream(side).missing);
     }
     all[connection.number].ended = true;
   }
