@@ -21,7 +21,7 @@ TESTS    := $(wildcard tests/*.cc) $(FUZZED)
 
 .PHONY: all demo test lint static install lab lab-score golden captures clean help
 .PHONY: bench bench-peers bench-scale bench-accept bench-guard bench-allocations
-.PHONY: fuzz
+.PHONY: fuzz fuzz-corpus
 all: $(BUILD)/wirelap
 
 help:
@@ -36,6 +36,7 @@ help:
 #: make lab-score              holds the causes against the lab's truth, from fixtures/causes
 #: make golden                 rewrites the expected outputs in fixtures/golden
 #: make fuzz SECONDS= TARGETS=  fuzzes each target for so long (clang); CAPTURES=DIR: more seeds
+#: make fuzz-corpus             keeps the best of what fuzzing found in fixtures/corpus
 #: make captures CAPTURES=DIR  compares with tshark's counts and Zeek's logs
 #: make bench BENCH_SIZE= BASE= speed beside bare walks, libpcap and the program BASE
 #: make bench-peers            the same beside tcptrace, tshark, httpry, zeek, tcpflow
@@ -134,6 +135,9 @@ $(FUZZER): $(patsubst %.cc,$(BUILD)/fuzz/%.o,$(LIBRARY) $(FUZZED) tests/fuzz/fuz
 
 fuzz: $(FUZZER) $(BUILD)/fuzz/make-seeds
 	tests/fuzz/run.sh $(FUZZER) $(CORPUS) $(SECONDS) "$(CAPTURES)" $(TARGETS)
+
+fuzz-corpus: $(FUZZER)
+	tests/fuzz/keep.sh $(FUZZER) $(CORPUS) $(TARGETS)
 
 static: $(BUILD)/static/wirelap
 
