@@ -227,6 +227,7 @@ class Tracker {
     // The other end's bytes were acknowledged before, and the connection goes on without them.
     if (carries && reverse.acknowledged > reverse.next) [[unlikely]] {
       give_up_holes(connection, other(sender), reverse.acknowledged, last_arrival(connection));
+      if (connection.closed) return;
     }
     Arrival arrival{segment.time, segment.frame, 0};
     if ((tcp.flags & kAck) != 0) {
