@@ -54,15 +54,38 @@ TEST_CASE("fuzz: what crashed a target once does so no more") {
 }
 
 TEST_CASE("the checker of JSON takes what RFC 8259 does, and nothing else") {
-  for (const char* const good :
-       {"{}", "[]", " [1, -0.5e+3 ,0] ", "null", "true", R"({"a":{"b":[[]]},"c":"\u00e9\ud83d\ude00\n\/"})", "\"\xc3\xa9\xf0\x9f\x98\x80\""}) {
+  for (const char* const good : {"{}", "[]", " [1, -0.5e+3 ,0] ", "null", "true",
+                                 R"({"a":{"b":[[]]},"c":"\u00e9\ud83d\ude00\n\/"})", "\"\xc3\xa9\xf0\x9f\x98\x80\""}) {
     INFO(good);
     CHECK(test::is_json(good));
   }
-  for (const char* const bad :
-       {"", "{", "[1,]", "{\"a\":1,}", "{\"a\":1,\"a\":2}", "{a:1}", "01", "+1", "1.", ".5", "1e", "-", "nul", "\"\t\"", "\"\\x\"", "\"\\u12\"",
-        "\"\\ud800\"", "\"\\ude00\"", "\"\xc3\"", "\"\xc0\x80\"", "\"\xed\xa0\x80\"", "\"\xf4\x90\x80\x80\"", "\"\xff\"", "\"a", "1 2", "[1 2]",
-        "[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]"}) {
+  for (const char* const bad : {"",
+                                "{",
+                                "[1,]",
+                                "{\"a\":1,}",
+                                "{\"a\":1,\"a\":2}",
+                                "{a:1}",
+                                "01",
+                                "+1",
+                                "1.",
+                                ".5",
+                                "1e",
+                                "-",
+                                "nul",
+                                "\"\t\"",
+                                "\"\\x\"",
+                                "\"\\u12\"",
+                                "\"\\ud800\"",
+                                "\"\\ude00\"",
+                                "\"\xc3\"",
+                                "\"\xc0\x80\"",
+                                "\"\xed\xa0\x80\"",
+                                "\"\xf4\x90\x80\x80\"",
+                                "\"\xff\"",
+                                "\"a",
+                                "1 2",
+                                "[1 2]",
+                                "[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]"}) {
     INFO(bad);
     CHECK(!test::is_json(bad));
   }

@@ -1,13 +1,12 @@
 // Records to segments: the quick ways and the thorough one agree, what comes
 // out lies within what is there, and a snaplen takes bytes away and changes
 // nothing else. Each frame ends at a page that cannot be read.
-#include "wire/decoder.h"
-
 #include <array>
 
 #include "fuzz/pieces.h"
 #include "fuzz/target.h"
 #include "support/guarded.h"
+#include "wire/decoder.h"
 
 namespace wirelap::fuzz {
 namespace {

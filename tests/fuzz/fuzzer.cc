@@ -21,7 +21,8 @@ void count_new(const volatile void*, std::size_t size) {
   most_held_bytes = std::max(held_bytes, most_held_bytes);
 }
 void count_gone(const volatile void* at) {
-  if (at != nullptr) held_bytes -= static_cast<std::int64_t>(__sanitizer_get_allocated_size(const_cast<const void*>(at)));
+  if (at != nullptr)
+    held_bytes -= static_cast<std::int64_t>(__sanitizer_get_allocated_size(const_cast<const void*>(at)));
 }
 
 }  // namespace

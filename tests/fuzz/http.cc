@@ -1,10 +1,9 @@
 // HTTP/1: messages do not depend on how their bytes were cut.
-#include "http/parser.h"
-
 #include <string>
 
 #include "fuzz/script.h"
 #include "fuzz/target.h"
+#include "http/parser.h"
 
 namespace wirelap::fuzz {
 namespace {

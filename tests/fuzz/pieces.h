@@ -58,9 +58,11 @@ inline Buffer put_together(const Pieces& pieces, const Layout& layout, std::size
   Buffer output = pieces.head;
   for (const Piece& piece : pieces.all) {
     const std::size_t begin = output.size();
-    const std::size_t length = layout.length_bytes == 2 ? std::min<std::size_t>(piece.bytes.size(), 0xffff) : piece.bytes.size();
+    const std::size_t length =
+        layout.length_bytes == 2 ? std::min<std::size_t>(piece.bytes.size(), 0xffff) : piece.bytes.size();
     if (begin + layout.header_bytes + length > most) break;
-    output.insert(output.end(), piece.header.begin(), piece.header.begin() + static_cast<std::ptrdiff_t>(layout.header_bytes));
+    output.insert(output.end(), piece.header.begin(),
+                  piece.header.begin() + static_cast<std::ptrdiff_t>(layout.header_bytes));
     for (std::size_t i = 0; i < layout.length_bytes; ++i) {
       output[begin + layout.length_at + i] = static_cast<std::uint8_t>(length >> 8 * i);
     }

@@ -45,7 +45,8 @@ class Connection {
       for (std::size_t i = 0; i < 4; ++i) pcap_[at + place + i] = static_cast<std::uint8_t>(value >> 8 * i);
     };
     const auto put_be = [&](std::size_t place, std::uint64_t value, std::size_t size) {
-      for (std::size_t i = 0; i < size; ++i) pcap_[at + 16 + place + i] = static_cast<std::uint8_t>(value >> 8 * (size - 1 - i));
+      for (std::size_t i = 0; i < size; ++i)
+        pcap_[at + 16 + place + i] = static_cast<std::uint8_t>(value >> 8 * (size - 1 - i));
     };
     put_le(0, static_cast<std::uint64_t>(time_ / kNanosPerSecond));
     put_le(4, static_cast<std::uint64_t>(time_ % kNanosPerSecond / kNanosPerMicro));
@@ -107,15 +108,16 @@ class Messages : public Sink {
     protocols |= 1u << static_cast<unsigned>(exchange.protocol);
     certain = certain && exchange.outcome == http::Outcome::complete && exchange.missing_bytes == 0;
     for (const http::Message* message : {&exchange.request, &exchange.response}) {
-      for (const std::uint64_t part : {message->bytes, message->body_bytes, message->begin,
-                                       static_cast<std::uint64_t>(message->first), static_cast<std::uint64_t>(message->last)}) {
+      for (const std::uint64_t part :
+           {message->bytes, message->body_bytes, message->begin, static_cast<std::uint64_t>(message->first),
+            static_cast<std::uint64_t>(message->last)}) {
         text += std::to_string(part) + ' ';
       }
     }
     counted[0] += exchange.request.bytes;
     counted[1] += exchange.response.bytes;
-    text += exchange.method + ' ' + exchange.host + ' ' + exchange.target + ' ' + std::to_string(exchange.status) + ' ' +
-            std::to_string(static_cast<int>(exchange.protocol)) + '\n';
+    text += exchange.method + ' ' + exchange.host + ' ' + exchange.target + ' ' + std::to_string(exchange.status) +
+            ' ' + std::to_string(static_cast<int>(exchange.protocol)) + '\n';
   }
 
   bool certain = true;

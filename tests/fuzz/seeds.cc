@@ -8,12 +8,12 @@
 #include <map>
 #include <string>
 
+#include "flow/key.h"
 #include "fuzz/pieces.h"
 #include "fuzz/script.h"
 #include "h2/search.h"
 #include "http/parser.h"
 #include "wire/decode.h"
-#include "flow/key.h"
 
 namespace wirelap::fuzz {
 namespace {
@@ -45,8 +45,9 @@ void add_step(Connection& connection, Side sender, const Segment& segment, Nanos
   if (segment.data_length == 0 && (segment.tcp.flags & (kFin | kRst)) == 0) return;
   const bool from_server = sender != connection.client;
   Piece& step = connection.script.all.emplace_back();
-  step.header[0] = static_cast<std::uint8_t>((from_server ? kFromServer : 0) | ((segment.tcp.flags & kFin) != 0 ? kEnds : 0) |
-                                             ((segment.tcp.flags & kRst) != 0 ? kResets : 0));
+  step.header[0] =
+      static_cast<std::uint8_t>((from_server ? kFromServer : 0) | ((segment.tcp.flags & kFin) != 0 ? kEnds : 0) |
+                                ((segment.tcp.flags & kRst) != 0 ? kResets : 0));
   for (Nanos micros = pause / 1000; micros > 1 && step.header[1] < 23; micros /= 2) ++step.header[1];
   test::append(step.bytes, segment.data);
   if (connection.protocol.empty() && !segment.data.empty()) {
@@ -64,7 +65,8 @@ void write(const std::filesystem::path& folder, const std::string& target, Bytes
   std::filesystem::create_directories(folder / target);
   char name[24];
   std::snprintf(name, sizeof name, "%016llx", static_cast<unsigned long long>(name_of(bytes)));
-  std::ofstream(folder / target / name, std::ios::binary).write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  std::ofstream(folder / target / name, std::ios::binary)
+      .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
 }
 
 void make_seeds(Bytes file, const std::filesystem::path& folder) {
@@ -80,8 +82,8 @@ void make_seeds(Bytes file, const std::filesystem::path& folder) {
   Record record;
   Nanos before = 0;
   for (const Piece& piece : pieces.all) {
-    record = {piece.load(0) * kNanosPerSecond + piece.load(4) * kNanosPerMicro, record.number + 1, piece.bytes, piece.load(12),
-              load_le32(&pieces.head[20]) & 0xffff};
+    record = {piece.load(0) * kNanosPerSecond + piece.load(4) * kNanosPerMicro, record.number + 1, piece.bytes,
+              piece.load(12), load_le32(&pieces.head[20]) & 0xffff};
     Segment segment;
     if (decode(record, segment) != Stop::none) continue;
     Side sender;

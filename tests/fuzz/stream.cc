@@ -15,7 +15,16 @@ namespace wirelap::fuzz {
 namespace {
 
 constexpr std::size_t kOpBytes = 7;
-enum Op : std::uint8_t { kHigh = 1, kOpSyn = 2, kOpFin = 4, kOpRst = 8, kNoAck = 16, kCut = 32, kSecond = 64, kLong = 128 };
+enum Op : std::uint8_t {
+  kHigh = 1,
+  kOpSyn = 2,
+  kOpFin = 4,
+  kOpRst = 8,
+  kNoAck = 16,
+  kCut = 32,
+  kSecond = 64,
+  kLong = 128
+};
 
 /// The byte that has a sequence number.
 std::uint8_t content(std::uint32_t sequence) { return static_cast<std::uint8_t>(sequence * 0x9e3779b1 >> 24); }
@@ -45,7 +54,9 @@ struct Connections {
   std::map<std::uint64_t, One> all;
   bool gave_up = false;  // a hole, before the capture's end
 
-  void on_packet(Connection& connection, Side, const Segment&) { require(!all[connection.number].gone || connection.closed); }
+  void on_packet(Connection& connection, Side, const Segment&) {
+    require(!all[connection.number].gone || connection.closed);
+  }
   void on_bytes(Connection& connection, Side sender, const Chunk& chunk, const Arrival&) {
     const Stream& stream = connection.stream(sender);
     require(chunk.length != 0 && chunk.bytes.size() <= chunk.length);

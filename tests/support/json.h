@@ -128,8 +128,8 @@ class JsonChecker {
   bool hex4(std::uint32_t& code) {
     code = 0;
     for (int i = 0; i < 4; ++i, ++at_) {
-      const std::size_t digit = at_end() ? std::string_view::npos
-                                         : std::string_view("0123456789abcdefABCDEF").find(text_[at_]);
+      const std::size_t digit =
+          at_end() ? std::string_view::npos : std::string_view("0123456789abcdefABCDEF").find(text_[at_]);
       if (digit == std::string_view::npos) return false;
       code = code << 4 | static_cast<std::uint32_t>(digit < 16 ? digit : digit - 6);
     }
