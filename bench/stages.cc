@@ -45,6 +45,7 @@ struct Nobody {
   void on_acknowledged(Connection&, Side) {}
   void on_fin(Connection&, Side, const Arrival&) {}
   void on_ending(Connection&, Ending, Nanos) {}
+  void on_gone(Connection&) {}
   std::uint64_t skippable(Connection&, Side) { return 0; }
 };
 
