@@ -100,11 +100,14 @@ void Protocols::attach(Connection& connection, Conversation* conversation, Kind 
   if (tcp::Conversation* const turns = as_tcp(connection)) {
     turns->yield(arrival.time);
     conversation->exchanges().go_on(turns->exchanges());
+    conversation->began_by = turns->began_by;
+    conversation->began = turns->began;
     delete turns;
+  } else {
+    conversation->began_by = sender;
+    conversation->began = arrival;
   }
   conversation->kind = kind;
-  conversation->began_by = sender;
-  conversation->began = arrival;
   connection.attachment = conversation;
 }
 

@@ -57,7 +57,7 @@ bool parse_version(std::string_view text, Head& head) {
 /// method SP target SP version (RFC 9112, section 3). The target may hold
 /// spaces that it should not, so it ends at the last one; it may be missing.
 bool parse_request_line(std::string_view line, Head& head) {
-  line = trim(line);
+  line = line.substr(0, line.find_last_not_of(" \t\r\n") + 1);
   const std::size_t first = line.find(' ');
   const std::size_t last = line.rfind(' ');
   if (first == std::string_view::npos) return false;
