@@ -37,7 +37,7 @@ help:
 #: make golden                 rewrites the expected outputs in fixtures/golden
 #: make fuzz SECONDS= TARGETS=  fuzzes each target for so long (clang); CAPTURES=DIR: more seeds
 #: make fuzz-corpus             keeps the best of what fuzzing found in fixtures/corpus
-#: make captures CAPTURES=DIR  compares with tshark's counts and Zeek's logs
+#: make captures CAPTURES=DIR  compares with tshark's and capinfos' counts and Zeek's logs
 #: make bench BENCH_SIZE= BASE= speed beside bare walks, libpcap and the program BASE
 #: make bench-peers            the same beside tcptrace, tshark, httpry, zeek, tcpflow
 #: make bench-scale            cost by size, flows and loss: a table and a plot
@@ -147,6 +147,7 @@ install: $(BUILD)/wirelap
 lab:
 	python3 fixtures/lab/make.py
 	python3 fixtures/lab/scenarios.py
+	python3 fixtures/lab/dress.py
 
 lab-score: $(BUILD)/wirelap
 	python3 tests/oracle/lab_score.py $(BUILD)/wirelap --brief

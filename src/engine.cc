@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "capture/reader.h"
-#include "flow/tracker.h"
+#include "flow/lookahead.h"
 #include "protocols.h"
 #include "report/classic.h"
 #include "wire/decoder.h"
@@ -165,6 +165,12 @@ struct Engine::Session {
 Engine::Engine(EngineOptions options, Sink& sink) : options_(std::move(options)), sink_(sink) {}
 Engine::~Engine() = default;
 
+/// Whether the segment's bytes are the record's; else they were put together from several.
+static bool is_inside(const Segment& segment, const Record& record) {
+  const std::uint8_t* const at = segment.tcp.options.data();
+  return !std::less<>()(at, record.bytes.data()) && !std::less<>()(record.bytes.data() + record.bytes.size(), at);
+}
+
 std::optional<Fault> Engine::run(Input& input, const std::string& name) {
   Reader reader(input, name);
   out_of_order_ = false;
@@ -172,15 +178,19 @@ std::optional<Fault> Engine::run(Input& input, const std::string& name) {
   if (session_ == nullptr) session_ = std::make_unique<Session>(*this);
   session_->dispatcher.begin_capture(name, reader);
   const Frame file = frame_of(session_->dispatcher.file(), 0);
+  Lookahead<Dispatcher> lookahead(session_->tracker);
+  input.set_before_move([&] { lookahead.drain(); });
   Record record;
-  Segment segment;
   while (reader.next(record)) {
     if (record.time < last_time_) [[unlikely]]
       note_step_back(record);
     last_time_ = std::max(record.time, kUndated);
     record.number |= file;
-    if (decoder_.decode(record, segment)) session_->tracker.take(segment);
+    Segment& segment = lookahead.next();
+    if (decoder_.decode(record, segment)) lookahead.take(is_inside(segment, record));
   }
+  lookahead.drain();
+  input.set_before_move([] {});
   if (record.number != 0) session_->end = record.time;
   session_->dispatcher.end_capture();
   summary_.connections = session_->tracker.connections();

@@ -808,6 +808,51 @@ void check_pairs(const std::vector<Kept>& rows) {
   }
 }
 
+TEST_CASE("bursts from a connection's first request on: no packet lost makes a wrong pair") {
+  for (const std::vector<int>& bursts : std::vector<std::vector<int>>{{2}, {3}, {1, 3}, {1, 1, 1, 2}, {4, 4}}) {
+    for (const int a_segment : {0, 1, 99}) {
+      const Session session = make_pipelined({bursts, a_segment, 1}, 12);
+      for (std::size_t lost = 3; lost < session.capture.size(); ++lost) {
+        INFO("bursts of ", bursts[0], " and on, requests a segment ", a_segment, ", lost packet ", lost);
+        Capture rest = session.capture;
+        rest.erase(rest.begin() + static_cast<std::ptrdiff_t>(lost));
+        check_pairs(run(rest));
+      }
+    }
+  }
+}
+
+TEST_CASE("an answer before the body that was announced: the client may leave that out (RFC 9110, 10.1.1)") {
+  Capture capture;
+  Talk talk(capture);
+  talk.open(0, 1, 2);
+  const std::string put = "PUT /1 HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n";
+  talk.client(3, put).server(4, response(417));
+  SUBCASE("it does") { talk.client(5, get("/2")).server(6, response(202)).client(7); }
+  SUBCASE("it does not") { talk.client(5, "abcde" + get("/2")).server(6, response(202)).client(7); }
+  CHECK(pairs(run(capture)) == "1.1 PUT /1 417 complete\n1.2 GET /2 202 complete\n");
+}
+
+TEST_CASE("segments that no receiver takes end nothing (RFC 9293, 3.10.7.4)") {
+  Capture capture;
+  Talk talk(capture);
+  talk.open(0, 1, 2).client(3, get("/1")).server(4, response(201)).client(5);
+  SUBCASE("a reset outside the window") {
+    talk.server(6, {}, kRst);
+    capture.back().segment.sequence += 5'000'000;
+  }
+  SUBCASE("an old reset") {
+    talk.server(6, {}, kRst);
+    capture.back().segment.sequence -= 20;
+  }
+  SUBCASE("an acknowledgment of what was never allowed") {
+    talk.server(6);
+    capture.back().segment.acknowledgment += 1'000'000;
+  }
+  talk.client(7, get("/2")).server(8, response(202)).client(9);
+  CHECK(pairs(run(capture)) == "1.1 GET /1 201 complete\n1.2 GET /2 202 complete\n");
+}
+
 TEST_CASE("a client that pipelines without waiting: no loss after that is seen makes a wrong pair") {
   for (const int window : {2, 3, 5}) {
     const Session session = make_pipelined({{}, 1, 1, window}, 60);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "flow/key.h"
+#include "flow/lookahead.h"
 #include "flow/stream.h"
 #include "flow/table.h"
 #include "flow/tracker.h"
@@ -785,6 +786,75 @@ TEST_CASE("a stream is what the bitmap says: its bytes, their times and what is 
     std::mt19937 random(seed);
     check_random_stream(random);
   }
+}
+
+// ---- looking ahead
+
+/// What a tracker told, in order.
+struct Diary {
+  std::vector<std::string> entries;
+  void note(const char* what, const Connection& connection, Side sender, std::uint64_t number) {
+    entries.push_back(std::string(what) + " " + std::to_string(connection.number) + " " + std::to_string(index(sender)) +
+                      " " + std::to_string(number));
+  }
+  void on_packet(Connection& connection, Side sender, const Segment& segment) {
+    note("packet", connection, sender, segment.frame);
+  }
+  void on_bytes(Connection& connection, Side sender, const Chunk& chunk, const Arrival& arrival) {
+    note(std::string(chunk.bytes.begin(), chunk.bytes.end()).c_str(), connection, sender, arrival.frame);
+  }
+  void on_skipped(Connection&, Side, std::uint64_t, const Arrival&) {}
+  void on_missing(Connection& connection, Side sender, std::uint64_t count, const Arrival&) {
+    note("missing", connection, sender, count);
+  }
+  void on_sent_again(Connection&, Side, std::uint64_t, const Arrival&) {}
+  void on_unneeded(Connection&, Side) {}
+  void on_acknowledged(Connection&, Side) {}
+  void on_fin(Connection& connection, Side sender, const Arrival&) { note("fin", connection, sender, 0); }
+  void on_ending(Connection& connection, Ending ending, Nanos) {
+    note("end", connection, Side::low, static_cast<std::uint64_t>(ending));
+  }
+  void on_gone(Connection& connection) { note("gone", connection, Side::low, 0); }
+  std::uint64_t skippable(Connection&, Side) { return 0; }
+};
+
+TEST_CASE("segments that wait for memory reach the tracker as they would at once") {
+  constexpr std::uint32_t kConnections = 12'000;  // more than a cache holds: is_large()
+  constexpr std::uint64_t kDrainEvery = 1000;     // as where the reader moves on
+  Diary at_once, later;
+  Tracker<Diary> direct(at_once, 0), behind(later, 0);
+  Lookahead<Diary> lookahead(behind);
+  std::mt19937 random(11);
+  std::vector<std::uint32_t> sent(kConnections, 0);
+  bool waited = false;
+  for (std::uint64_t frame = 1; frame <= 4 * kConnections; ++frame) {
+    const auto which = static_cast<std::uint32_t>(frame <= kConnections ? frame - 1 : random() % kConnections);
+    const auto port = static_cast<std::uint16_t>(1024 + which % 50'000);
+    Segment segment = segment_between(ipv4(10 + which), port, ipv4(2), 80);
+    const bool ends = sent[which] == 5;
+    segment.time = static_cast<Nanos>(frame) * 1'000'000;
+    segment.frame = frame;
+    segment.tcp.sequence = 100 + sent[which];
+    segment.tcp.flags = static_cast<std::uint8_t>(sent[which] == 0 ? +kSyn : ends ? kRst | kAck : +kAck);
+    if (sent[which] != 0 && !ends) {
+      segment.data = bytes_of("x");
+      segment.data_length = 1;
+    }
+    sent[which] = ends ? 0 : sent[which] + 1;  // its ports are used again
+    direct.take(segment);
+    lookahead.next() = segment;
+    const std::size_t before = later.entries.size();
+    lookahead.take(random() % 100 != 0);
+    waited = waited || later.entries.size() == before;
+    if (frame % kDrainEvery != 0) continue;
+    lookahead.drain();
+    REQUIRE(later.entries.size() == at_once.entries.size());
+  }
+  lookahead.drain();
+  direct.finish(0);
+  behind.finish(0);
+  CHECK(waited);
+  CHECK(later.entries == at_once.entries);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <arpa/inet.h>
 #include <cerrno>
 #include <csignal>
 #include <fcntl.h>
@@ -22,6 +23,7 @@
 #include "report/json.h"
 #include "report/row.h"
 #include "report/table.h"
+#include "support/guarded.h"
 #include "support/packets.h"
 
 namespace wirelap::test {
@@ -33,11 +35,18 @@ std::string written(const std::function<void(Output&)>& write) {
   return std::string(output.text());
 }
 
+/// What `write` writes into no more than `room` bytes: ASan sees a byte behind them.
+template <class Write>
+std::string written_in(std::size_t room, const Write& write) {
+  const std::unique_ptr<char[]> bytes(new char[room]);
+  return {bytes.get(), write(bytes.get())};
+}
+
 std::string json_of(std::string_view text) {
-  return written([&](Output& output) { put_json_text(output, text); });
+  return written_in(escaped_room(text.size()), [&](char* at) { return write_json_text(at, text); });
 }
 std::string csv_of(std::string_view text) {
-  return written([&](Output& output) { put_csv_text(output, text); });
+  return written_in(escaped_room(text.size()), [&](char* at) { return write_csv_text(at, text); });
 }
 
 /// UTF-8 of a code point by the table of RFC 3629, section 3, surrogates too.
@@ -145,26 +154,24 @@ TEST_CASE("escape: whatever two or three bytes come, no control and no broken UT
     }
     return true;
   };
-  Output json(-1), csv(-1);
+  std::string json, csv;
   const unsigned edges[] = {0x00, 0x1b, 0x22, 0x41, 0x5c, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc2, 0xe0, 0xed, 0xf0, 0xf4, 0xff};
   for (unsigned first = 0; first < 256; ++first) {
     for (unsigned second = 0; second < 256; ++second) {
       const char pair[] = {static_cast<char>(first), static_cast<char>(second)};
-      put_json_text(json, {pair, 2});
-      put_csv_text(csv, {pair, 2});
-      json.put('|');
-      csv.put('|');
+      json += json_of({pair, 2}) + "|";
+      csv += csv_of({pair, 2}) + "|";
     }
     for (const unsigned second : edges) {
       for (const unsigned third : edges) {
         const char triple[] = {static_cast<char>(first), static_cast<char>(second), static_cast<char>(third)};
-        put_json_text(json, {triple, 3});
-        put_csv_text(csv, {triple, 3});
+        json += json_of({triple, 3});
+        csv += csv_of({triple, 3});
       }
     }
   }
-  CHECK(is_safe(json.text()));
-  CHECK(is_safe(csv.text()));
+  CHECK(is_safe(json));
+  CHECK(is_safe(csv));
 }
 
 TEST_CASE("escape: JSON and CSV texts") {
@@ -191,6 +198,30 @@ TEST_CASE("escape: JSON and CSV texts") {
     CHECK(json_of(test.text) == test.json);
     CHECK(csv_of(test.text) == test.csv);
   }
+}
+
+TEST_CASE("escape: a byte that cannot stay is found at every place of every length") {
+  GuardedBuffer guarded;
+  const std::string special[] = {"\"", "\\", ",", "\x1f", std::string(1, '\0'), "\x7f", "\x80", "\xff", "\xc3\xa4", " ", "~", "!"};
+  for (std::size_t length = 0; length <= 34; ++length) {
+    for (std::size_t place = 0; place <= length; ++place) {
+      for (const std::string& found : special) {
+        std::string text = std::string(place, 'a') + found + std::string(length - place, 'z');
+        const std::string json = std::string(place, 'a') + json_of(found) + std::string(length - place, 'z');
+        std::string csv = std::string(place, 'a') + csv_of(found) + std::string(length - place, 'z');
+        // Quotes of CSV stand around all.
+        if (found == "\"" || found == ",") {
+          csv = "\"" + std::string(place, 'a') + (found == "," ? "," : "\"\"") + std::string(length - place, 'z') + "\"";
+        }
+        const Bytes bytes(reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
+        const std::string_view held = as_text(guarded.hold(bytes));
+        if (json_of(held) != json || csv_of(held) != csv) FAIL(text);
+      }
+    }
+  }
+  const std::string controls(100, '\x01');
+  CHECK(json_of(controls) == repeated("\\u0001", 100));
+  CHECK(csv_of(controls + "\"").size() == 100 * 6 + 4);
 }
 
 TEST_CASE("escape: fit_text keeps to its width and to printable ASCII") {
@@ -248,6 +279,31 @@ TEST_CASE("escape: addresses") {
     const Address address = test.version == 4 ? Address{0, kIpv4Mapped | load_be32(&bytes[0])}
                                               : Address{load_be64(&bytes[0]), load_be64(&bytes[8])};
     CHECK(written([&](Output& output) { put_address(output, address, test.version); }) == test.shown);
+  }
+}
+
+TEST_CASE("escape: IPv6 addresses as the system writes them, whichever groups are zero") {
+  std::uint64_t random = 1;
+  const auto next = [&] { return random = random * 6'364'136'223'846'793'005 + 1'442'695'040'888'963'407; };
+  const auto check = [&](const std::uint8_t (&bytes)[16]) {
+    char expected[INET6_ADDRSTRLEN];
+    const Address address{load_be64(bytes), load_be64(bytes + 8)};
+    const std::string shown = written_in(kValueRoom, [&](char* at) { return write_address(at, address, 6); });
+    if (shown != ::inet_ntop(AF_INET6, bytes, expected, sizeof expected)) FAIL(std::string(expected));
+  };
+  for (unsigned zeros = 0; zeros < 256; ++zeros) {
+    for (int round = 0; round < 20; ++round) {
+      std::uint8_t bytes[16] = {};
+      for (unsigned i = 0; i < 8; ++i) {
+        if ((zeros >> i & 1) != 0) continue;
+        const auto group = static_cast<std::uint16_t>((next() >> 40) >> (round % 4 * 4) | 1);
+        bytes[2 * i] = static_cast<std::uint8_t>(group >> 8);
+        bytes[2 * i + 1] = static_cast<std::uint8_t>(group);
+      }
+      check(bytes);
+      bytes[10] = bytes[11] = 0xff;
+      check(bytes);
+    }
   }
 }
 
@@ -537,10 +593,13 @@ class Sample {
     capture_ = target;
   }
 
-  std::string as(Format format, int rows = 1, bool colour = false) {
+  void write_to(Sink& sink) { sink.write({capture_, 6, connection_, exchange, wanted}); }
+
+  std::string as(Format format, int rows = 1, bool colour = false, std::size_t before = 0) {
     Output output(-1);
+    output.put(std::string(before, ' '));
     const std::unique_ptr<Sink> sink = make_sink(format, output, wanted, TableStyle{colour, 100});
-    for (int i = 0; i < rows; ++i) sink->write({capture_, 6, connection_, exchange, wanted});
+    for (int i = 0; i < rows; ++i) write_to(*sink);
     sink->finish();
     return std::string(output.text());
   }
@@ -716,6 +775,36 @@ TEST_CASE("formats: nothing that a peer sends breaks a record") {
   }
 }
 
+TEST_CASE("formats: a record is the same wherever in the buffer it begins") {
+  Sample sample("\"" + std::string(100, 'x'));
+  sample.wanted.headers = {std::string(200, 'h')};
+  sample.wanted.steps = true;
+  for (std::uint64_t i = 0; i < 9; ++i) sample.exchange.steps.push_back({static_cast<Nanos>(i) * kMs, i, i});
+  for (const Format format : {Format::ndjson, Format::csv, Format::json}) {
+    const std::string alone = sample.as(format, 2);
+    for (std::size_t before = 77'000; before < 82'200; before += 7) {
+      if (sample.as(format, 2, false, before) != std::string(before, ' ') + alone) FAIL(before);
+    }
+  }
+}
+
+TEST_CASE("formats: an array goes out in large pieces, too") {
+  const int file = ::memfd_create("output", MFD_CLOEXEC);
+  Output output(file);
+  Sample sample;
+  const std::unique_ptr<Sink> sink = make_sink(Format::json, output, sample.wanted);
+  std::size_t most = 0;
+  for (int i = 0; i < 200; ++i) {
+    sample.write_to(*sink);
+    most = std::max(most, output.text().size());
+  }
+  sink->finish();
+  output.flush();
+  CHECK(most < 70'000);
+  CHECK(::lseek(file, 0, SEEK_END) == static_cast<off_t>(sample.as(Format::json, 200).size()));
+  ::close(file);
+}
+
 TEST_CASE("formats: an output without records is one of its format") {
   Sample sample;
   CHECK(sample.as(Format::ndjson, 0) == "");
@@ -874,6 +963,40 @@ TEST_CASE("output: put_seconds cuts, and keeps the sign") {
     CAPTURE(test.decimals);
     CHECK(written([&](Output& output) { output.put_seconds(test.value, test.decimals); }) == test.shown);
   }
+}
+
+TEST_CASE("digits: seconds at every carry and many others, with each count of decimals") {
+  const auto check = [](Nanos value) {
+    const std::uint64_t magnitude = value < 0 ? 0 - static_cast<std::uint64_t>(value) : static_cast<std::uint64_t>(value);
+    std::string all = std::to_string(magnitude % kNanosPerSecond + kNanosPerSecond);
+    all = (value < 0 ? "-" : "") + std::to_string(magnitude / kNanosPerSecond) + "." + all.substr(1);
+    for (int decimals = 0; decimals <= 9; ++decimals) {
+      const std::size_t length = all.size() - 9 + static_cast<std::size_t>(decimals) - (decimals == 0 ? 1 : 0);
+      const std::string shown = written_in(kSecondsRoom, [&](char* at) { return write_seconds(at, value, decimals); });
+      if (shown != all.substr(0, length)) FAIL(all << " as " << shown);
+    }
+  };
+  for (Nanos unit = 1; unit < std::numeric_limits<Nanos>::max() / 10; unit *= 10) {
+    for (Nanos count = 0; count <= 100; ++count) {
+      if (count * unit / unit != count || unit > std::numeric_limits<Nanos>::max() / 100) break;
+      for (Nanos near = -1; near <= 1; ++near) check(count * unit + near), check(-count * unit + near);
+    }
+  }
+  for (Nanos value = 1; value < 2 * kNanosPerSecond; value += 179'989) check(value);
+  check(std::numeric_limits<Nanos>::max());
+  check(std::numeric_limits<Nanos>::min());
+}
+
+TEST_CASE("digits: integers around each power of ten") {
+  const auto check = [](std::uint64_t value) {
+    const std::string shown = written_in(kIntegerRoom, [&](char* at) { return write_integer(at, value); });
+    if (shown != std::to_string(value)) FAIL(value);
+  };
+  std::uint64_t power = 1;
+  for (int digits = 1; digits <= 19; ++digits, power *= 10) {
+    for (std::uint64_t near = 0; near <= 1000; ++near) check(power + near), check(power - near), check(power * near);
+  }
+  check(std::numeric_limits<std::uint64_t>::max());
 }
 
 TEST_CASE("output: put_integer") {

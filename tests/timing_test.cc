@@ -2,6 +2,10 @@
 // (`make lab-score`): its history, packet identity, and how causes are made to add up.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <random>
+#include <vector>
+
 #include "flow/timing.h"
 #include "report/row.h"
 
@@ -30,6 +34,144 @@ TEST_CASE("a log of offsets: when was this one reached?") {
   open.reach(200, 11 * kMs, 0);
   CHECK(open.reached(50) == OffsetLog::kLongAgo);
   CHECK(open.reached(150) == 11 * kMs);
+}
+
+TEST_CASE("a log of offsets remembers what a list of all its points would") {
+  struct Model {
+    std::vector<OffsetLog::Point> points;
+    bool forgetful;
+  };
+  std::mt19937_64 random(3);
+  for (const bool from_start : {true, false}) {
+    OffsetLog log(from_start);
+    Model model{{}, !from_start};
+    std::uint64_t offset = 0;
+    Nanos time = 0;
+    for (int step = 0; step < 400; ++step) {
+      offset += random() % 50;
+      time += static_cast<Nanos>(random() % 30);
+      const Nanos grain = static_cast<Nanos>(random() % 20);
+      const std::uint64_t reached = offset - std::min<std::uint64_t>(offset, random() % 40);
+      log.reach(reached, time, grain, step);
+      auto& points = model.points;
+      if (points.empty() || reached > points.back().offset) {
+        if (!points.empty() && time - points.back().time < grain)
+          points.back().offset = reached;
+        else
+          points.push_back({reached, time, step});
+      }
+      if (points.size() > 12) {
+        points.erase(points.begin());
+        model.forgetful = true;
+      }
+      for (int question = 0; question < 20; ++question) {
+        const std::uint64_t asked = random() % (offset + 30);
+        const auto found = std::find_if(points.begin(), points.end(), [&](auto& at) { return at.offset >= asked; });
+        const bool known = found != points.end();
+        REQUIRE(log.has(asked) == known);
+        const Nanos expected = found == points.begin() && model.forgetful ? OffsetLog::kLongAgo
+                               : known                                    ? found->time
+                                                                          : 0;
+        REQUIRE(log.reached(asked) == (known ? expected : kUnknownTime));
+        if (known) REQUIRE(log.find(asked)->network == found->network);
+      }
+    }
+  }
+}
+
+/// One connection's segments, told to a Timing by the straight path where that
+/// takes them, or never by it.
+class Told {
+ public:
+  explicit Told(bool straight) : straight_(straight) {}
+
+  void acknowledge(Side side, const Acknowledged& now) {
+    if (straight_ && !now.zero_window && timing.knows(side, now.offset, now.edge)) return;
+    timing.take_acknowledgment(side, now, counts);
+  }
+  void send(Side sender, std::uint64_t begin, std::uint64_t next, const PacketMark& mark, bool pushed) {
+    timing.note_packet(sender, mark);
+    if (straight_ && begin == next && timing.take_next(sender, Side::low, next, mark, pushed)) {
+      straights += 1;
+      return;
+    }
+    timing.take_data(
+        {.sender = sender, .begin = static_cast<std::int64_t>(begin), .next = next, .pushed = pushed, .mark = mark},
+        Side::low, counts);
+  }
+
+  Timing timing;
+  TcpCounts counts;
+  int straights = 0;
+
+ private:
+  bool straight_;
+};
+
+TEST_CASE("the straight path judges as the general one does") {
+  std::mt19937_64 random(7);
+  const auto chance = [&](int percent) { return static_cast<int>(random() % 100) < percent; };
+  int straights = 0, segments = 0;
+  for (int run = 0; run < 300; ++run) {
+    Told straight(true), general(false);
+    Told* const both[] = {&straight, &general};
+    const std::uint32_t full = run % 5 == 0 ? 0 : 1000;
+    const Nanos paths[2] = {static_cast<Nanos>(random() % (20 * kMs)), static_cast<Nanos>(random() % (20 * kMs))};
+    for (Told* const told : both) {
+      if (full != 0) told->timing.note_path(Side::low, paths[0]);
+      if (full != 0) told->timing.note_path(Side::high, paths[1]);
+      for (const Side side : {Side::low, Side::high}) told->timing.set_full_length(side, full);
+    }
+    std::uint64_t next[2] = {0, 0}, acknowledged[2] = {0, 0};
+    std::uint16_t ids[2] = {5, 5};
+    Nanos time = 1000 * kMs;
+    for (int step = 0; step < 400; ++step) {
+      time += static_cast<Nanos>(random() % (chance(80) ? kMs / 5 : chance(80) ? 3 * kMs : 60 * kMs));
+      const Side sender = chance(85) ? Side::high : Side::low;
+      const int at = index(sender);
+      if (chance(25)) {  // the other end acknowledges, with a window that may be small, or none
+        acknowledged[at] += random() % (next[at] - acknowledged[at] + 1);
+        const std::uint64_t window = chance(5) ? 0 : random() % (run % 3 == 0 ? 6000 : 60'000);
+        const Acknowledged now{acknowledged[at], acknowledged[at] + window, window == 0, chance(3), time};
+        for (Told* const told : both) told->acknowledge(other(sender), now);
+      } else {
+        const bool again = next[at] >= 1000 && chance(3);
+        const std::uint32_t length = chance(85)   ? 1000
+                                     : chance(30) ? 2000
+                                                  : 1 + static_cast<std::uint32_t>(random() % 1000);
+        const std::uint64_t begin = again ? next[at] - 1000 : next[at];
+        ids[at] = static_cast<std::uint16_t>(ids[at] + (chance(97) ? 1 : 3));
+        const PacketMark mark{.id = ids[at],
+                              .timestamp = static_cast<std::uint32_t>(time / kMs),
+                              .sequence = static_cast<std::uint32_t>(begin),
+                              .length = length,
+                              .flags = kAck,
+                              .has_id = true,
+                              .time = time};
+        const bool pushed = chance(20);
+        for (Told* const told : both) told->send(sender, begin, next[at], mark, pushed);
+        next[at] = std::max(next[at], begin + length);
+        segments += 1;
+      }
+      if (chance(2)) {
+        const Side awaited = chance(50) ? Side::low : Side::high;
+        for (Told* const told : both) told->timing.wait_for(awaited);
+      }
+      for (int cause = 0; cause < kCauseCount; ++cause) {
+        REQUIRE(straight.timing.spent().by[cause] == general.timing.spent().by[cause]);
+        REQUIRE(straight.timing.spent_until(time + 9 * kMs, Side::low).by[cause] ==
+                general.timing.spent_until(time + 9 * kMs, Side::low).by[cause]);
+      }
+      for (const Side side : {Side::low, Side::high})
+        REQUIRE(straight.timing.path_to(side) == general.timing.path_to(side));
+    }
+    REQUIRE(straight.counts.retransmitted == general.counts.retransmitted);
+    REQUIRE(straight.counts.lost == general.counts.lost);
+    REQUIRE(straight.counts.unneeded == general.counts.unneeded);
+    straights += straight.straights;
+  }
+  CHECK(straights > segments / 5);  // both paths were tried
+  CHECK(straights < segments * 4 / 5);
 }
 
 TEST_CASE("a copy of a packet, and what only looks like one") {

@@ -18,8 +18,10 @@ std::string printable(const std::string& text) {
 
 std::string describe(const Fault& fault) {
   std::string line = printable(fault.capture) + ": ";
-  if (fault.record != 0) line += "record " + std::to_string(fault.record) + " ";
-  if (fault.record != 0 || fault.offset != 0) line += "at byte " + std::to_string(fault.offset) + ": ";
+  const bool placed = fault.block != 0 || fault.record != 0 || fault.offset != 0;
+  if (fault.block != 0) line += "block " + std::to_string(fault.block) + " ";
+  if (fault.block == 0 && fault.record != 0) line += "record " + std::to_string(fault.record) + " ";
+  if (placed) line += "at byte " + std::to_string(fault.offset) + (fault.decompressed ? " decompressed: " : ": ");
   return line + fault.what;
 }
 

@@ -4,26 +4,22 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 
 namespace wirelap {
 
-void Output::put_seconds(Nanos value, int decimals) {
-  std::uint64_t magnitude = static_cast<std::uint64_t>(value);
-  if (value < 0) {
-    put('-');
-    magnitude = 0 - magnitude;
-  }
-  put_integer(magnitude / kNanosPerSecond);
-  if (decimals == 0) return;
-  char digits[10] = {'.'};
-  std::uint64_t rest = magnitude % kNanosPerSecond;
-  for (int i = 9; i > 0; --i, rest /= 10) digits[i] = static_cast<char>('0' + rest % 10);
-  buffer_.append(digits, static_cast<std::size_t>(decimals) + 1);
+void Output::grow(std::size_t count) {
+  const std::string_view before = text();
+  const std::size_t capacity = before.size() + std::max(before.size(), count);
+  std::unique_ptr<char[]> larger(new char[capacity]);
+  end_ = std::copy(before.begin(), before.end(), larger.get());
+  limit_ = larger.get() + capacity;
+  buffer_ = std::move(larger);
 }
 
 void Output::flush() {
   if (fd_ < 0) return;
-  std::string_view rest = buffer_;
+  std::string_view rest = text();
   if (!rest.empty()) before_write_();
   while (!rest.empty() && error_ == 0) {
     const ssize_t written = ::write(fd_, rest.data(), rest.size());
@@ -36,7 +32,7 @@ void Output::flush() {
       error_ = errno;
     }
   }
-  buffer_.clear();
+  end_ = buffer_.get();
 }
 
 }  // namespace wirelap

@@ -1,18 +1,18 @@
 // base: the output buffer.
 //
 // In: text and numbers, appended. Out: bytes written to a file descriptor in
-// large pieces. No stdio and no locale: both cost more than the formatting.
+// large pieces.
 #pragma once
 
-#include <charconv>
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <string>
+#include <memory>
 #include <string_view>
 #include <utility>
 
-#include "base/time.h"
+#include "base/digits.h"
 
 namespace wirelap {
 
@@ -24,25 +24,40 @@ namespace wirelap {
 class Output {
  public:
   /// `fd` stays open and belongs to the caller; -1 keeps all text in `text()`.
-  explicit Output(int fd) : fd_(fd) { buffer_.reserve(kFlushBytes + kFlushBytes / 4); }
+  explicit Output(int fd) : fd_(fd) { grow(kFlushBytes + kFlushBytes / 4); }
+  Output(const Output&) = delete;
+  Output& operator=(const Output&) = delete;
 
-  void put(char c) { buffer_.push_back(c); }
-  void put(std::string_view text) { buffer_.append(text); }
+  /// Room for `count` bytes behind the text; what is written there becomes text with `end_at`.
+  /// Valid until the next call of any other member.
+  char* room(std::size_t count) {
+    if (static_cast<std::size_t>(limit_ - end_) < count) grow(count);
+    return end_;
+  }
+  /// The text ends at `end`, which is inside the room asked for.
+  void end_at(char* end) { end_ = end; }
+  /// Where the room ends that there is without asking; valid as long as `room`.
+  const char* limit() const { return limit_; }
 
-  /// A decimal integer.
-  void put_integer(std::uint64_t value) {
-    char digits[20];
-    const auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
-    buffer_.append(digits, end);
+  void put(char c) {
+    *room(1) = c;
+    ++end_;
+  }
+  void put(std::string_view text) {
+    char* const at = room(text.size());
+    end_ = std::copy(text.begin(), text.end(), at);
   }
 
+  /// A decimal integer.
+  void put_integer(std::uint64_t value) { end_at(write_integer(room(kIntegerRoom), value)); }
+
   /// A time or duration in seconds with exactly `decimals` (0 to 9) decimals; what is below is cut.
-  void put_seconds(Nanos value, int decimals);
+  void put_seconds(Nanos value, int decimals) { end_at(write_seconds(room(kSecondsRoom), value, decimals)); }
 
   /// To be called at the end of every line: writes when much has gathered.
   void end_line() {
-    buffer_.push_back('\n');
-    if (buffer_.size() >= kFlushBytes && fd_ >= 0) flush();
+    put('\n');
+    if (text().size() >= kFlushBytes && fd_ >= 0) flush();
   }
 
   /// `before` is called before bytes are written.
@@ -55,12 +70,17 @@ class Output {
   int error() const { return error_; }
 
   /// What has gathered and is not yet written; valid until the next call.
-  std::string_view text() const { return buffer_; }
+  std::string_view text() const { return {buffer_.get(), end_}; }
 
  private:
   static constexpr std::size_t kFlushBytes = 64 * 1024;
 
-  std::string buffer_;
+  /// Makes room for `count` bytes.
+  void grow(std::size_t count);
+
+  std::unique_ptr<char[]> buffer_;
+  char* end_ = nullptr;    // of the text
+  char* limit_ = nullptr;  // of the buffer
   int fd_;
   int error_ = 0;
   std::function<void()> before_write_ = [] {};

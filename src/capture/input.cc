@@ -28,8 +28,25 @@ int Input::open(const std::string& path) {
   return 0;
 }
 
+int Input::decompress(const std::string& name) {
+  auto decompressor = std::make_unique<Decompressor>();
+  const int error =
+      mapped_ ? decompressor->start_on_file(name, fd_) : decompressor->start_on_pipe(name, fd_, Bytes{cursor_, size()});
+  if (error != 0) return error;
+  if (owns_fd_) ::close(fd_);
+  unmap();
+  decompressor_ = std::move(decompressor);
+  fd_ = decompressor_->output();
+  owns_fd_ = mapped_ = ended_ = false;
+  cursor_ = end_ = nullptr;
+  end_offset_ = 0;
+  error_ = 0;
+  return 0;
+}
+
 bool Input::refill(std::size_t needed) {
   if (ended_ || fd_ < 0) return false;
+  before_move_();
   if (!options_.wanted()) {
     stopped_ = ended_ = true;
     return false;
@@ -112,6 +129,8 @@ bool Input::read_more(std::size_t needed) {
     if (got <= 0) {
       error_ = got < 0 ? errno : 0;
       ended_ = true;
+      // Where the run is being stopped, what feeds the decompressor was stopped too.
+      if (decompressor_ && !stop_deadline_) decompressor_failure_ = decompressor_->finish();
       return false;
     }
     end_ += got;

@@ -1,8 +1,8 @@
 // capture: the bytes of a file, a pipe or the embedding program, through one window.
 //
-// In: a named file (mapped piece by piece), or a descriptor (read). Out: a
-// contiguous run of bytes at a cursor, extended on demand. Formats are not
-// known here.
+// In: a named file (mapped piece by piece), or a descriptor (read), either of
+// them through a decompressor where the reader asks for that. Out: a contiguous
+// run of bytes at a cursor, extended on demand. Formats are not known here.
 #pragma once
 
 #include <chrono>
@@ -14,6 +14,7 @@
 #include <string>
 
 #include "base/bytes.h"
+#include "capture/decompress.h"
 
 namespace wirelap {
 
@@ -36,6 +37,9 @@ class Input {
     std::size_t window_bytes = kWindowBytes;
   };
 
+  /// Called before the bytes at and before the cursor go away, whoever still needs them.
+  void set_before_move(std::function<void()> before_move) { before_move_ = std::move(before_move); }
+
   explicit Input(Options options) : options_(std::move(options)) {}
   ~Input();
   Input(const Input&) = delete;
@@ -48,6 +52,11 @@ class Input {
   /// Reads from a descriptor that stays the caller's.
   void attach(int fd) { fd_ = fd; }
 
+  /// Puts the program `name` between the capture and the window, which begins
+  /// anew with what it decompresses. To be called before anything is consumed.
+  /// Returns 0, ENOENT where no such program is in PATH, or another errno.
+  int decompress(const std::string& name);
+
   /// The bytes at the cursor; valid until the next `ensure`.
   const std::uint8_t* data() const { return cursor_; }
   std::size_t size() const { return static_cast<std::size_t>(end_ - cursor_); }
@@ -57,9 +66,14 @@ class Input {
   bool ensure(std::size_t needed) { return size() >= needed || refill(needed); }
 
   /// Moves the cursor on; `count` is at most size().
-  void consume(std::size_t count) { cursor_ += count; }
+  void consume(std::size_t count) {
+    cursor_ += count;
+    // What comes next is read soon: its headers are on their way meanwhile.
+    __builtin_prefetch(cursor_);
+    __builtin_prefetch(cursor_ + 64);
+  }
 
-  /// Offset of the cursor from the start of the capture, in bytes.
+  /// Offset of the cursor from the start of the capture, in bytes, decompressed.
   std::uint64_t offset() const { return end_offset_ - size(); }
 
   /// True when the run was ended through `stop_fd` or `wanted`.
@@ -67,6 +81,11 @@ class Input {
 
   /// errno of a read that failed, else 0.
   int error() const { return error_; }
+
+  bool is_decompressed() const { return decompressor_ != nullptr; }
+
+  /// At the end of the input: how the decompressor failed, one line, else empty.
+  const std::string& decompressor_failure() const { return decompressor_failure_; }
 
  private:
   static constexpr std::size_t kWindowBytes = std::size_t{8} << 20;
@@ -84,6 +103,7 @@ class Input {
   void unmap();
 
   Options options_;
+  std::function<void()> before_move_ = [] {};
   const std::uint8_t* cursor_ = nullptr;
   const std::uint8_t* end_ = nullptr;
   std::uint64_t end_offset_ = 0;  // offset of end_ in the capture
@@ -100,6 +120,8 @@ class Input {
   std::size_t map_bytes_ = 0;
   std::unique_ptr<std::uint8_t[]> buffer_;  // read
   std::size_t buffer_bytes_ = 0;
+  std::unique_ptr<Decompressor> decompressor_;
+  std::string decompressor_failure_;
 };
 
 }  // namespace wirelap

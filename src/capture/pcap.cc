@@ -1,20 +1,78 @@
 #include "capture/pcap.h"
 
+#include <utility>
+
 namespace wirelap::pcap {
+namespace {
+
+constexpr std::uint32_t kMicroseconds = 0xa1b2c3d4;
+constexpr std::uint32_t kNanoseconds = 0xa1b23c4d;
+constexpr std::uint32_t kModified = 0xa1b2cd34;
+
+/// Fields in the byte order of a file whose magic is native or swapped.
+class Fields {
+ public:
+  Fields(const std::uint8_t* at, bool swapped) : at_(at), swapped_(swapped) {}
+  std::uint32_t load32(std::size_t offset) const {
+    std::uint32_t value;
+    std::memcpy(&value, at_ + offset, sizeof value);
+    return swapped_ ? __builtin_bswap32(value) : value;
+  }
+  std::uint16_t load16(std::size_t offset) const {
+    std::uint16_t value;
+    std::memcpy(&value, at_ + offset, sizeof value);
+    return swapped_ ? __builtin_bswap16(value) : value;
+  }
+
+ private:
+  const std::uint8_t* at_;
+  bool swapped_;
+};
+
+/// AIX writes version 2.2 with an interface's type (RFC 1573) in place of a link
+/// type, nanoseconds, and lengths in today's order. Returns false where it was not AIX.
+bool take_as_aix(FileHeader& header) {
+  switch (header.link_type) {
+    case 6: header.link_type = 1; break;    // ethernetCsmacd
+    case 9: header.link_type = 6; break;    // token ring
+    case 15: header.link_type = 10; break;  // FDDI
+    case 24: header.link_type = 0; break;   // softwareLoopback
+    default: return false;
+  }
+  header.decimals = 9;
+  return true;
+}
+
+/// What version and magic say of the records.
+void take_version(FileHeader& header) {
+  using Lengths = FileHeader::Lengths;
+  const auto [major, minor] = std::pair{header.version_major, header.version_minor};
+  if (major == 2 && minor == 2 && take_as_aix(header)) return;
+  if (major == 543 || (major == 2 && minor < 3)) header.lengths = Lengths::captured_last;
+  if (major == 2 && minor == 3) header.lengths = Lengths::either;
+}
+
+}  // namespace
 
 std::optional<FileHeader> parse_file_header(const std::uint8_t* at) {
-  constexpr std::uint32_t kMicroseconds = 0xa1b2c3d4;
-  constexpr std::uint32_t kNanoseconds = 0xa1b23c4d;
-  const auto load32 = [at](std::size_t offset, bool swapped) {
-    std::uint32_t value;
-    std::memcpy(&value, at + offset, sizeof value);
-    return swapped ? __builtin_bswap32(value) : value;
-  };
   for (const bool swapped : {false, true}) {
-    const std::uint32_t magic = load32(0, swapped);
-    if (magic != kMicroseconds && magic != kNanoseconds) continue;
-    // The upper bits of the link type tell the length of a frame check sequence.
-    return FileHeader{swapped, magic == kNanoseconds ? 9 : 6, load32(16, swapped), load32(20, swapped) & 0xffff};
+    const Fields fields(at, swapped);
+    const std::uint32_t magic = fields.load32(0);
+    if (magic != kMicroseconds && magic != kNanoseconds && magic != kModified) continue;
+    FileHeader header;
+    header.swapped = swapped;
+    header.decimals = magic == kNanoseconds ? 9 : 6;
+    header.version_major = fields.load16(4);
+    header.version_minor = fields.load16(6);
+    header.snap_length = fields.load32(16);
+    // Above the link type: 4 bits with the FCS's length in 16-bit words, one that
+    // is reserved, and one that says whether that length means anything.
+    const std::uint32_t link = fields.load32(20);
+    header.link_type = link & 0xffff;
+    if ((link & 0x0400'0000) != 0) header.fcs_bytes = (link >> 28) * 2;
+    if (magic == kModified) header.record_header_bytes = kModifiedRecordHeaderBytes;
+    take_version(header);
+    return header;
   }
   return std::nullopt;
 }

@@ -1,45 +1,16 @@
 #include "capture/reader.h"
 
+#include <cerrno>
 #include <cstring>
 
 namespace wirelap {
-namespace {
-
-/// What a file's first bytes say it is, for the error of a container that is not read.
-struct Magic {
-  Bytes bytes;
-  const char* what;
-};
-
-template <std::size_t N>
-Bytes literal(const char (&text)[N]) {
-  return {reinterpret_cast<const std::uint8_t*>(text), N - 1};
-}
-
-std::string name_container(Bytes start) {
-  const Magic known[] = {
-      {literal("\x0a\x0d\x0d\x0a"), "a pcapng capture; turn it into pcap with: editcap -F pcap IN OUT"},
-      {literal("\x34\xcd\xb2\xa1"), "a modified (Kuznetzov) pcap capture; editcap -F pcap IN OUT"},
-      {literal("\xa1\xb2\xcd\x34"), "a modified (Kuznetzov) pcap capture; editcap -F pcap IN OUT"},
-      {literal("\x1f\x8b"), "a gzip file; pipe it in: gzip -dc FILE | wirelap"},
-      {literal("\x28\xb5\x2f\xfd"), "a zstd file; pipe it in: zstd -dc FILE | wirelap"},
-      {literal("\3757zXZ"), "an xz file; pipe it in: xz -dc FILE | wirelap"},
-      {literal("\x04\x22\x4d\x18"), "an lz4 file; pipe it in: lz4 -dc FILE | wirelap"},
-      {literal("BZh"), "a bzip2 file; pipe it in: bzip2 -dc FILE | wirelap"},
-      {literal("snoop\0\0\0"), "a snoop capture; turn it into pcap with: editcap -F pcap IN OUT"},
-  };
-  for (const Magic& magic : known) {
-    if (start.size() >= magic.bytes.size() && std::memcmp(start.data(), magic.bytes.data(), magic.bytes.size()) == 0) {
-      return magic.what;
-    }
-  }
-  return "";
-}
-
-}  // namespace
 
 bool Reader::fail(Fault::Kind kind, std::string what) {
-  fault_ = Fault{kind, name_, std::move(what), count_ == 0 && input_.offset() == 0 ? 0 : count_ + 1, input_.offset()};
+  const bool placed = count_ != 0 || input_.offset() != 0;
+  Fault fault{kind, name_, std::move(what), placed ? count_ + 1 : 0, input_.offset()};
+  fault.block = container_ == Container::pcapng ? block_count_ + 1 : 0;
+  fault.decompressed = input_.is_decompressed();
+  fault_ = std::move(fault);
   return false;
 }
 
@@ -47,43 +18,147 @@ bool Reader::fail_read() {
   return fail(Fault::Kind::unreadable, std::string("cannot be read on: ") + std::strerror(input_.error()));
 }
 
-bool Reader::start() {
-  const bool whole = input_.ensure(pcap::kFileHeaderBytes);
-  if (input_.stopped()) return false;
+/// Where the input gave less than was asked for: false where that is a fault
+/// which has nothing to do with what was being read.
+bool Reader::is_plain_end() {
   if (input_.error() != 0) return fail_read();
-  const Bytes start{input_.data(), std::min(input_.size(), pcap::kFileHeaderBytes)};
-  if (const std::string container = name_container(start); !container.empty()) {
-    return fail(Fault::Kind::not_capture, container);
+  if (!input_.decompressor_failure().empty()) {
+    return fail(Fault::Kind::damaged, "damaged: " + input_.decompressor_failure());
   }
-  if (start.empty()) return fail(Fault::Kind::not_capture, "empty: a capture begins with a 24-byte header");
+  return !input_.stopped();
+}
+
+bool Reader::start() {
+  if (!open_container()) return false;
+  if (const Compression* const found = find_compression({input_.data(), input_.size()})) {
+    if (!decompress(*found) || !open_container()) return false;
+  }
+  const Bytes start{input_.data(), input_.size()};
+  if (const Compression* const inner = find_compression(start)) {
+    return fail(Fault::Kind::not_capture, std::string("compressed twice: there is ") + inner->article + " " +
+                                              inner->program + " file in it; unpack one level first");
+  }
+  return is_pcapng(start) ? start_pcapng() : start_pcap(start);
+}
+
+/// Waits for the bytes that tell the container. False where they cannot be had.
+bool Reader::open_container() {
+  const bool whole = input_.ensure(kMagicBytes);
+  if (!whole && !is_plain_end()) return false;
+  if (input_.size() != 0) return true;
+  return fail(Fault::Kind::not_capture, "empty: a capture begins with a 24-byte header");
+}
+
+bool Reader::decompress(const Compression& compression) {
+  const std::string program = compression.program;
+  const int error = input_.decompress(program);
+  if (error == 0) return true;
+  const std::string file = std::string(compression.article) + " " + program + " file";
+  if (error == ENOENT) {
+    return fail(Fault::Kind::unreadable, file + ", and no " + program + " in PATH to open it: apt-get install " +
+                                             compression.package + ", or where it is: " + program +
+                                             " -dc FILE | wirelap");
+  }
+  return fail(Fault::Kind::unreadable, file + ", and " + program + " does not start: " + std::strerror(error));
+}
+
+bool Reader::start_pcap(Bytes start) {
+  const bool whole = start.size() >= pcap::kFileHeaderBytes;
   const auto header = whole ? pcap::parse_file_header(start.data()) : std::nullopt;
   if (!header) {
-    return fail(Fault::Kind::not_capture, whole ? "not a pcap capture: its magic number is unknown"
-                                                : "not a pcap capture: its header needs 24 bytes, " +
+    input_.ensure(kForeignBytes);
+    if (const Foreign* const found = find_foreign({input_.data(), input_.size()})) {
+      return fail(Fault::Kind::not_capture, std::string(found->what) + "; " + found->advice);
+    }
+    return fail(Fault::Kind::not_capture, whole ? "not a pcap or pcapng capture: its magic number is unknown"
+                                                : "not a pcap or pcapng capture: its header needs 24 bytes, " +
                                                       std::to_string(start.size()) + " are there");
   }
+  if (!header->is_known_version()) {
+    return fail(Fault::Kind::not_capture, "a pcap capture of version " + std::to_string(header->version_major) + "." +
+                                              std::to_string(header->version_minor) + ": wirelap reads 2.0 to 2.4");
+  }
   header_ = *header;
+  container_ = header_.is_plain() ? Container::pcap : Container::pcap_variant;
   input_.consume(pcap::kFileHeaderBytes);
   return true;
 }
 
+/// Takes the section header that a pcapng capture begins with.
+bool Reader::start_pcapng() {
+  container_ = Container::pcapng;
+  Record none;
+  if (next_block(none)) return true;
+  if (fault_ && fault_->kind == Fault::Kind::cut) fault_->kind = Fault::Kind::not_capture;
+  return false;
+}
+
+bool Reader::next_other(Record& record) {
+  switch (container_) {
+    case Container::pcap: return next_pcap<true>(record);
+    case Container::pcap_variant: return next_pcap<false>(record);
+    case Container::pcapng: return next_pcapng(record);
+  }
+  return false;
+}
+
+bool Reader::next_pcapng(Record& record) {
+  using Found = pcapng::Decoder::Found;
+  while (const auto found = next_block(record)) {
+    if (*found == Found::other) continue;
+    ++count_;
+    if (*found == Found::event) continue;
+    record.number = count_;
+    return true;
+  }
+  return false;
+}
+
+/// Takes the next block; nothing at the end.
+std::optional<pcapng::Decoder::Found> Reader::next_block(Record& record) {
+  using Found = pcapng::Decoder::Found;
+  const auto damage = [this] {
+    fail(Fault::Kind::damaged, "damaged: " + blocks_.problem());
+    return std::nullopt;
+  };
+  if (!input_.ensure(pcapng::kMinBlockBytes)) {
+    end_in_block(pcapng::kMinBlockBytes, "a block needs ");
+    return std::nullopt;
+  }
+  pcapng::BlockHead head;
+  if (!blocks_.begin(input_.data(), head)) return damage();
+  if (!input_.ensure(head.length)) {
+    end_in_block(head.length, "the block holds ");
+    return std::nullopt;
+  }
+  const Found found = blocks_.take(head, {input_.data(), head.length}, record);
+  if (found == Found::damage) return damage();
+  input_.consume(head.length);
+  ++block_count_;
+  return found;
+}
+
 bool Reader::end_in_header() {
-  if (input_.error() != 0) return fail_read();
-  if (input_.stopped() || input_.size() == 0) return false;
-  return fail(Fault::Kind::cut,
-              "cut short: a record header needs 16 bytes, " + std::to_string(input_.size()) + " are there");
+  if (!is_plain_end() || input_.size() == 0) return false;
+  return fail(Fault::Kind::cut, "cut short: a record header needs " + std::to_string(header_.record_header_bytes) +
+                                    " bytes, " + std::to_string(input_.size()) + " are there");
 }
 
 bool Reader::end_in_record(const pcap::RecordHeader& header) {
-  if (input_.error() != 0) return fail_read();
-  if (input_.stopped()) return false;
+  if (!is_plain_end()) return false;
   return fail(Fault::Kind::cut, "cut short: the record holds " + std::to_string(header.captured) + " bytes, " +
-                                    std::to_string(input_.size() - pcap::kRecordHeaderBytes) + " are there");
+                                    std::to_string(input_.size() - header_.record_header_bytes) + " are there");
 }
 
 bool Reader::end_damaged(const pcap::RecordHeader& header) {
   return fail(Fault::Kind::damaged, "damaged: the record says that it holds " + std::to_string(header.captured) +
                                         " bytes, the most is " + std::to_string(pcap::kMaxCapturedBytes));
+}
+
+bool Reader::end_in_block(std::size_t needed, const char* what) {
+  if (!is_plain_end() || input_.size() == 0) return false;
+  return fail(Fault::Kind::cut, std::string("cut short: ") + what + std::to_string(needed) + " bytes, " +
+                                    std::to_string(input_.size()) + " are there");
 }
 
 }  // namespace wirelap

@@ -61,22 +61,19 @@ struct Attachment {
   ~Attachment() = default;
 };
 
-/// One connection, from its first packet on.
-struct Connection {
+/// One connection, from its first packet on. What each packet needs stands first.
+struct alignas(64) Connection {
   FlowKey key;
-  std::uint64_t number = 0;  ///< in the run, from 1, in the order of first packets
-  Stream streams[2];         ///< by the Side that sends
-  Offer offers[2];           ///< by the Side that made them
-  Handshake handshake;
-  TcpCounts counts;
-  std::uint64_t packets[2] = {0, 0};  ///< by the Side that sent them; late ones after its end, too
-  Nanos first_time = 0;               ///< of its first packet
-  std::uint64_t first_frame = 0;
-  Nanos last_time = 0;  ///< of its latest packet
-  std::uint64_t last_frame = 0;
-  PacketMark last_packets[2];      ///< by the Side that sent them
   std::unique_ptr<Timing> timing;  ///< from the first payload on
   Attachment* attachment = nullptr;
+  Stream streams[2];           ///< by the Side that sends
+  PacketMark last_packets[2];  ///< by the Side that sent them
+  Nanos last_time = 0;         ///< of its latest packet
+  std::uint64_t last_frame = 0;
+  std::uint64_t packets[2] = {0, 0};    ///< by the Side that sent them; late ones after its end, too
+  bool flows = false;                   ///< both streams have begun, data went before, and no FIN was seen
+  bool opening = false;                 ///< a SYN was seen, and the handshake's `ack` not yet
+  std::int8_t scales[2] = {-1, -1};     ///< of windows, by the Side that says them; -1: not known
   Side client = Side::low;              ///< has a meaning only with client_known
   bool client_known = false;            ///< by SYN or SYN-ACK, or by what the consumer saw
   bool closed = false;                  ///< both FINs or a reset: what still comes is not its data
@@ -86,8 +83,15 @@ struct Connection {
   bool has_ender = false;               ///< FIN or RST was seen
   Side ender = Side::low;               ///< who sent the first FIN, or the RST where that ended it
   Ending ending = Ending::capture_end;  ///< has a meaning only with `closed`
-  std::uint32_t exchanges = 0;          ///< that the consumer has reported; its own to set
-  std::string_view protocol;            ///< of them, a name that outlives all; the consumer's own to set
+  TcpCounts counts;
+  static constexpr int kHotBytes = 320;  ///< most of the above
+  std::uint64_t number = 0;              ///< in the run, from 1, in the order of first packets
+  Nanos first_time = 0;                  ///< of its first packet
+  std::uint64_t first_frame = 0;
+  Handshake handshake;
+  Offer offers[2];              ///< by the Side that made them
+  std::uint32_t exchanges = 0;  ///< that the consumer has reported; its own to set
+  std::string_view protocol;    ///< of them, a name that outlives all; the consumer's own to set
 
   void set_client(Side side) {
     client = side;

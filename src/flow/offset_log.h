@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "base/time.h"
 
@@ -9,6 +10,9 @@ namespace wirelap {
 
 /// The latest history of an offset that only grows: bytes sent, acknowledged,
 /// or allowed by a window. Points nearer to each other than a grain are one.
+///
+/// The two latest points stand in the log itself, which is all that a short
+/// connection needs; older ones in a ring, allocated with the third point.
 class OffsetLog {
  public:
   struct Point {
@@ -25,47 +29,55 @@ class OffsetLog {
 
   /// The offset is `offset` at `time`; what is no growth changes nothing.
   void reach(std::uint64_t offset, Nanos time, Nanos grain, Nanos network = 0) {
-    if (count_ > 0) {
-      Point& last = points_[count_ - 1];
-      if (offset <= last.offset) return;
-      if (time - last.time < grain) {
-        last.offset = offset;
-        return;
-      }
-    }
-    if (count_ == kPoints) {
-      forgetful_ = true;
-      for (int i = 1; i < kPoints; ++i) points_[i - 1] = points_[i];
-      --count_;
-    }
-    points_[count_++] = {offset, time, network};
+    if (has(offset)) return;
+    if (count_ > 0 && time - latest_.time < grain)
+      latest_.offset = offset;
+    else
+      add({offset, time, network});
   }
 
   /// When `offset` was reached, to a grain; kUnknownTime where it has not been,
   /// kLongAgo where that was before the points kept.
   Nanos reached(std::uint64_t offset) const {
-    const Point* const point = find(offset);
-    if (point == nullptr) return kUnknownTime;
-    return point == points_ && forgetful_ ? kLongAgo : point->time;
+    if (!has(offset)) return kUnknownTime;
+    return count_ > 1 && offset > before_.offset ? latest_.time : reached_before(offset);
   }
+
+  /// Whether the offset is at `offset` or past it.
+  bool has(std::uint64_t offset) const { return count_ > 0 && offset <= latest_.offset; }
 
   /// The offset as it is now; 0 before the first point.
-  std::uint64_t now() const { return count_ == 0 ? 0 : points_[count_ - 1].offset; }
+  std::uint64_t now() const { return latest_.offset; }
 
   /// The first point kept at or past `offset`; null where it has not been reached.
-  const Point* find(std::uint64_t offset) const {
-    for (int i = 0; i < count_; ++i) {
-      if (points_[i].offset >= offset) return &points_[i];
-    }
-    return nullptr;
-  }
+  const Point* find(std::uint64_t offset) const;
 
  private:
   static constexpr int kPoints = 12;
 
-  Point points_[kPoints];
-  int count_ = 0;
-  bool forgetful_;  // the first point is not where its offset was first reached
+  /// The points before `before_`; `next` is where the next goes.
+  struct Ring {
+    static constexpr int kSize = kPoints - 2;
+    Point points[kSize];
+    int next = 0;
+  };
+
+  /// The `age`th of the ring, from 1 for its latest.
+  const Point& older(int age) const {
+    const int at = older_->next - age;
+    return older_->points[at < 0 ? at + Ring::kSize : at];
+  }
+
+  const Point* oldest() const { return count_ == 1 ? &latest_ : count_ == 2 ? &before_ : &older(count_ - 2); }
+
+  void add(const Point& point);
+  Nanos reached_before(std::uint64_t offset) const;
+
+  Point latest_{};
+  Point before_{};
+  std::unique_ptr<Ring> older_;
+  std::uint8_t count_ = 0;  // of points kept
+  bool forgetful_;          // the first point is not where its offset was first reached
 };
 
 }  // namespace wirelap

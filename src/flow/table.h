@@ -17,8 +17,10 @@ class FlowTable {
 
   /// The connection with `key`, added where there is none (then `added` is true
   /// and all but its key is as new).
-  Connection& find_or_add(const FlowKey& key, bool& added) {
-    const std::uint32_t hash = hash_flow_key(key, secret_);
+  Connection& find_or_add(const FlowKey& key, bool& added) { return find_or_add(key, hash(key), added); }
+
+  /// The same, with the key's `hash`.
+  Connection& find_or_add(const FlowKey& key, std::uint32_t hash, bool& added) {
     for (std::size_t at = hash & mask_;; at = (at + 1) & mask_) {
       const Slot slot = slots_[at];
       if (slot.place == 0) break;
@@ -36,6 +38,23 @@ class FlowTable {
 
   std::size_t size() const { return size_; }
 
+  /// What finds a key.
+  std::uint32_t hash(const FlowKey& key) const { return hash_flow_key(key, secret_); }
+
+  /// Whether it holds more connections than a processor's own cache.
+  bool is_large() const { return size_ > kLarge; }
+
+  /// Begins to bring from memory what `likely` reads.
+  void prefetch_slot(std::uint32_t hash) const { __builtin_prefetch(&slots_[hash & mask_]); }
+
+  /// Nearly always the connection whose key has `hash`, where there is one. Its own memory is not read.
+  const Connection* likely(std::uint32_t hash) const {
+    for (std::size_t at = hash & mask_; slots_[at].place != 0; at = (at + 1) & mask_) {
+      if (slots_[at].hash == hash) return &pool(slots_[at].place);
+    }
+    return nullptr;
+  }
+
   /// Calls `visit` with each connection, in the order of the pool.
   template <class Visit>
   void for_each(Visit visit) {
@@ -50,7 +69,9 @@ class FlowTable {
     std::uint32_t place;  // in the pool, from 1; 0 for an empty slot
   };
   static constexpr std::uint32_t kBlock = 512;
+  static constexpr std::size_t kLarge = 8192;
 
+  const Connection& pool(std::uint32_t place) const { return blocks_[(place - 1) / kBlock][(place - 1) % kBlock]; }
   Connection& pool(std::uint32_t place) { return blocks_[(place - 1) / kBlock][(place - 1) % kBlock]; }
   Connection& add(const FlowKey& key, std::uint32_t hash);
   void insert(Slot slot);

@@ -5,16 +5,12 @@
 namespace wirelap {
 namespace {
 
-constexpr Nanos kMillisecond = 1'000'000;
-
 // The least that a receiver is taken to hold an acknowledgment back on purpose:
 // Linux waits 40 ms, others 25 to 200 (RFC 9293, 3.8.6.3 allows 500).
-constexpr Nanos kLeastAckDelay = 15 * kMillisecond;
+constexpr Nanos kLeastAckDelay = 15'000'000;
 
-// Points of history an eighth of a round trip apart reach back over one.
-constexpr int kGrainsPerRoundTrip = 8;
-
-Nanos or_zero(Nanos time) { return time == kUnknownTime ? 0 : time; }
+// Nobody sends again sooner.
+constexpr Nanos kLeastResendDelay = 1'000'000;
 
 /// How far `later` is ahead of `earlier` on a 16-bit or 32-bit circle.
 int id_distance(std::uint16_t earlier, std::uint16_t later) { return static_cast<std::int16_t>(later - earlier); }
@@ -24,14 +20,13 @@ std::int32_t clock_distance(std::uint32_t earlier, std::uint32_t later) {
 
 }  // namespace
 
-Nanos Timing::round_trip() const { return or_zero(streams_[0].path) + or_zero(streams_[1].path); }
-Nanos Timing::tolerance() const { return std::max(round_trip() / kGrainsPerRoundTrip, kMillisecond / 2); }
-
 void Timing::note_path(Side side, Nanos measured) {
   Nanos& path = direction(side).path;
   constexpr Nanos kLongest = 3600 * kNanosPerSecond;  // longer ones are clocks that stepped
-  if (measured != kUnknownTime && measured < kLongest && (path == kUnknownTime || measured < path))
-    path = std::max<Nanos>(measured, 0);
+  if (measured == kUnknownTime || measured >= kLongest || (path != kUnknownTime && measured >= path)) return;
+  path = std::max<Nanos>(measured, 0);
+  round_trip_ = or_zero(streams_[0].path) + or_zero(streams_[1].path);
+  grain_ = round_trip_ / kGrainsPerRoundTrip;
 }
 
 bool Timing::may_get_lost(Side sender) const {
@@ -45,52 +40,36 @@ bool is_copy(const PacketMark& mark, const PacketMark& last) {
                     last.flags == mark.flags && last.acknowledgment == mark.acknowledgment;
   if (!same || mark.time - last.time > kNanosPerSecond) return false;
   if (mark.has_id && (mark.id != 0 || last.id != 0)) return mark.id == last.id;
-  // Without an ID: nobody sends again what he sent a moment ago, but empty
+  // Without an ID: what comes again at once was not sent again, but empty
   // segments may well repeat.
   const bool repeats = mark.length == 0 && (mark.flags & (kSyn | kFin)) == 0;
-  return !repeats && last.timestamp == mark.timestamp && mark.time - last.time < kMillisecond;
+  return !repeats && last.timestamp == mark.timestamp && mark.time - last.time < kLeastResendDelay;
 }
 
-void Timing::note_packet(Side sender, const PacketMark& mark) {
-  Direction& from = direction(sender);
-  from.id_jump = 0;
-  from.id_late = false;
-  if (!mark.has_id) return;
-  const int step = from.has_newest_id ? id_distance(from.newest_id, mark.id) : 0;
+/// The packet's IP ID is not the one after the highest before it.
+void Timing::note_id(Direction& from, std::uint16_t id) {
+  const int step = from.has_newest_id ? id_distance(from.newest_id, id) : 0;
   // A few left out are packets that the capture point never saw, where the
   // sender counts this connection's alone; a few back is one that comes late.
   constexpr int kMostLost = 64;
   const bool steady = has_steady_ids(from);
   from.id_late = steady && step < 0 && step >= -kMostLost;
   if (from.id_late) return;
-  from.newest_id = mark.id;
+  from.newest_id = id;
   from.has_newest_id = true;
   if (step > 1 && step <= kMostLost && counts_own_ids(from)) {
     from.id_jump = static_cast<std::uint16_t>(step - 1);
     from.unseen = static_cast<std::uint16_t>(from.unseen + from.id_jump);
   }
-  if (step == 1) {
-    from.id_steps = static_cast<std::uint8_t>(std::min(from.id_steps + 1, 255));
-  } else if (step > kMostLost || step < 0 || !steady) {
-    from.id_steps = 0;
-  }
+  if (step > kMostLost || step < 0 || !steady) from.id_steps = 0;
 }
 
 bool Timing::take_acknowledgment(Side side, const Acknowledged& now, TcpCounts& counts) {
   Direction& data = direction(other(side));
-  const Nanos grain = round_trip() / kGrainsPerRoundTrip;
-  const bool unneeded = resent_.time != kUnknownTime && resent_.sender == other(side) && was_unneeded(now);
-  if (unneeded) {
-    counts.unneeded += 1;
-    give_back_loss();
-  }
-  if (data.acknowledged.reached(now.offset) == kUnknownTime) {
-    // The quickest answer to data tells the way to its receiver.
-    const Nanos sent = data.sent.reached(now.offset);
-    if (sent > OffsetLog::kLongAgo) {
-      note_path(side, now.time - sent);
-      if (now.offset < data.sent.now()) direction(side).queued = now.time - sent;
-    }
+  const Nanos grain = grain_;  // as it was before the answer
+  const bool unneeded = resent_ != nullptr && give_back_if_unneeded(other(side), now, counts);
+  if (!data.acknowledged.has(now.offset)) {
+    note_answer(data, side, now);
     data.acknowledged.reach(now.offset, now.time, grain);
   }
   data.allowed.reach(now.edge, now.time, grain);
@@ -99,25 +78,36 @@ bool Timing::take_acknowledgment(Side side, const Acknowledged& now, TcpCounts& 
   return unneeded;
 }
 
-/// Undoes the loss of what was sent again for nothing. Where nothing has been
-/// judged since, the wait goes on as it was before.
-void Timing::give_back_loss() {
-  if (ledger_.until == resent_.time) {
-    ledger_ = resent_.ledger;
-    mover_ = resent_.mover;
+/// The quickest answer to data tells the way to its receiver.
+void Timing::note_answer(const Direction& data, Side side, const Acknowledged& now) {
+  const Nanos sent = data.sent.reached(now.offset);
+  if (sent <= OffsetLog::kLongAgo) return;
+  note_path(side, now.time - sent);
+  if (now.offset < data.sent.now()) direction(side).queued = now.time - sent;
+}
+
+/// Where what `resent_` says was sent again for nothing, its loss is undone. Where nothing
+/// has been judged since, the wait goes on as it was before.
+bool Timing::give_back_if_unneeded(Side sender, const Acknowledged& now, TcpCounts& counts) {
+  if (resent_->sender != sender || !was_unneeded(now)) return false;
+  counts.unneeded += 1;
+  if (ledger_.until == resent_->time) {
+    ledger_ = resent_->ledger;
+    mover_ = resent_->mover;
   } else {
-    ledger_.spent.by[kLoss] -= resent_.charged;
-    ledger_.spent.by[kNetwork] += resent_.charged;
+    ledger_.spent.by[kLoss] -= resent_->charged;
+    ledger_.spent.by[kNetwork] += resent_->charged;
   }
-  resent_.time = kUnknownTime;
+  resent_.reset();
+  return true;
 }
 
 /// Whether the receiver had what `resent_` sent again: it says so, or
 /// acknowledged it sooner than an answer to the second one can come.
 bool Timing::was_unneeded(const Acknowledged& now) const {
   if (now.duplicate_sack) return true;
-  const Nanos beyond = or_zero(path_to(other(resent_.sender)));
-  return now.offset >= resent_.end && now.time - resent_.time < beyond * 9 / 10;
+  const Nanos beyond = or_zero(path_to(other(resent_->sender)));
+  return now.offset >= resent_->end && now.time - resent_->time < beyond * 9 / 10;
 }
 
 bool Timing::take_data(const Placed& placed, Side client, TcpCounts& counts) {
@@ -127,8 +117,8 @@ bool Timing::take_data(const Placed& placed, Side client, TcpCounts& counts) {
     if (!placed.hole) note_hole(from, placed);
   } else if (placed.hole) {
     fill_hole(from, placed, client, counts);
-  } else if (has_awaited_ && placed.sender == client && awaited_ != client && mover_ == client) {
-    from.unseen = 0;  // one more request while the server is at work
+  } else if (is_while_waited_for(placed.sender, client)) {
+    from.unseen = 0;
   } else {
     const bool resent = looks_resent(placed);
     advance(placed, client, resent);
@@ -138,17 +128,13 @@ bool Timing::take_data(const Placed& placed, Side client, TcpCounts& counts) {
     }
     from.unseen = 0;
   }
-  from.sent.reach(static_cast<std::uint64_t>(placed.end()), placed.mark.time, round_trip() / kGrainsPerRoundTrip,
-                  ledger_.spent.by[kNetwork]);
-  from.latest_new = placed.mark;
-  from.last_length = placed.mark.length;
-  from.last_pushed = placed.pushed;
+  note_new(from, static_cast<std::uint64_t>(placed.end()), placed.mark, placed.pushed);
   return false;
 }
 
 /// A segment came that others should have come before.
 void Timing::note_hole(Direction& from, const Placed& placed) {
-  from.behind_hole = placed.mark;
+  from.behind_hole = {placed.mark.id, placed.mark.timestamp, placed.mark.time};
   // One that is itself sent again, as a probe for a lost tail is, shows a hole
   // that was there since what came before it.
   from.hole_since = looks_resent(placed) ? ledger_.until : placed.mark.time;
@@ -194,7 +180,8 @@ bool Timing::take_seen_before(const Placed& placed, Side client, TcpCounts& coun
   counts.retransmitted += 1;
   if (static_cast<std::int64_t>(placed.acknowledged) >= placed.end()) return false;
   counts.lost += 1;
-  resent_ = {placed.sender, static_cast<std::uint64_t>(placed.end()), placed.mark.time, ledger_, mover_, 0};
+  resent_ = std::make_unique<Resent>(
+      Resent{placed.sender, static_cast<std::uint64_t>(placed.end()), placed.mark.time, ledger_, mover_, 0});
   const OffsetLog::Point* const first =
       from.sent.find(static_cast<std::uint64_t>(std::max<std::int64_t>(placed.begin, 0)) + 1);
   if (first != nullptr) {
@@ -205,7 +192,7 @@ bool Timing::take_seen_before(const Placed& placed, Side client, TcpCounts& coun
     ledger_.spent.by[kLoss] += meanwhile;
   }
   ledger_.spend(kLoss, placed.mark.time);
-  resent_.charged = ledger_.spent.by[kLoss] - resent_.ledger.spent.by[kLoss];
+  resent_->charged = ledger_.spent.by[kLoss] - resent_->ledger.spent.by[kLoss];
   mover_ = placed.sender;
   return true;
 }
@@ -213,10 +200,10 @@ bool Timing::take_seen_before(const Placed& placed, Side client, TcpCounts& coun
 /// Whether a segment that fills a hole is the original, overtaken on the way by
 /// those behind the hole, or was sent again.
 bool Timing::was_overtaken(const Direction& from, const PacketMark& mark) const {
-  const PacketMark& behind = from.behind_hole;
+  const Clocks& behind = from.behind_hole;
   if (has_steady_ids(from) && mark.has_id) return id_distance(behind.id, mark.id) < 0;
   if (mark.timestamp != behind.timestamp) return clock_distance(behind.timestamp, mark.timestamp) < 0;
-  const Nanos least = round_trip() == 0 ? 3 * kMillisecond : round_trip() * 3 / 4;
+  const Nanos least = round_trip_ == 0 ? 3 * kMillisecond : round_trip_ * 3 / 4;
   return mark.time - behind.time < least;
 }
 
@@ -227,7 +214,7 @@ bool Timing::looks_resent(const Placed& placed) const {
   if (ledger_.until == kUnknownTime) return false;
   const Nanos waited = placed.mark.time - ledger_.until - (mover_ == placed.sender ? 0 : or_zero(from.path));
   // A probe or timeout comes no sooner than two round trips (RFC 8985, 7.2).
-  if (waited < std::max(round_trip() * 3 / 2, 2 * kMillisecond)) return false;
+  if (waited < std::max(round_trip_ * 3 / 2, kSoonestResent)) return false;
   if (from.announced > placed.next) return true;
   return from.id_jump != 0;
 }
@@ -236,9 +223,9 @@ bool Timing::looks_resent(const Placed& placed) const {
 /// segments sent together that arrive apart were spread by a queue.
 Nanos Timing::spread(const Placed& placed, Nanos pause) const {
   const Direction& from = streams_[index(placed.sender)];
-  if (placed.mark.timestamp == 0 || from.latest_new.timestamp == 0) return 0;
+  if (placed.mark.timestamp == 0 || from.latest_timestamp == 0) return 0;
   // Linux, macOS and Windows tick in milliseconds; a slower clock leaves less to see.
-  const Nanos sent_apart = (clock_distance(from.latest_new.timestamp, placed.mark.timestamp) + Nanos{1}) * kMillisecond;
+  const Nanos sent_apart = (clock_distance(from.latest_timestamp, placed.mark.timestamp) + Nanos{1}) * kMillisecond;
   return sent_apart < pause / 2 ? pause - std::max<Nanos>(sent_apart, 0) : 0;
 }
 
@@ -299,7 +286,7 @@ void Timing::judge_pause(const Placed& placed, Side client, Nanos until, bool re
   const Nanos path = or_zero(from.path);
   const Nanos beyond = or_zero(path_to(other(placed.sender)));
   const std::uint32_t full = from.full_length;
-  const bool short_before = full != 0 && from.last_length % full != 0;
+  const bool short_before = from.last_short;
   const Nanos acknowledged = from.acknowledged.reached(placed.next);
   const Nanos free = acknowledged == kUnknownTime ? kUnknownTime : acknowledged + path;
   const bool on_acknowledgment = free != kUnknownTime && until - free <= tolerance() && free - until <= tolerance();

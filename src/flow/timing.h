@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "base/time.h"
 #include "flow/causes.h"
@@ -22,14 +23,15 @@
 namespace wirelap {
 
 /// Counts that only grow; an exchange's own are the difference between two states.
+/// Those of 32 bits are of what is rare: each takes 2^32 packets of one connection to overflow.
 struct TcpCounts {
   std::uint64_t packets = 0;
-  std::uint64_t zero_windows = 0;
-  std::uint64_t retransmitted = 0;  ///< segments sent again, needed or not
-  std::uint64_t lost = 0;           ///< segments that had to be sent again; `unneeded` ones among them
-  std::uint64_t unneeded = 0;       ///< segments taken for lost that had arrived after all
-  std::uint64_t out_of_order = 0;   ///< segments overtaken on the way
-  std::uint64_t duplicate = 0;      ///< copies of one packet, made on the way or by the capture
+  std::uint32_t zero_windows = 0;
+  std::uint32_t retransmitted = 0;  ///< segments sent again, needed or not
+  std::uint32_t lost = 0;           ///< segments that had to be sent again; `unneeded` ones among them
+  std::uint32_t unneeded = 0;       ///< segments taken for lost that had arrived after all
+  std::uint32_t out_of_order = 0;   ///< segments overtaken on the way
+  std::uint32_t duplicate = 0;      ///< copies of one packet, made on the way or by the capture
 
   TcpCounts operator-(const TcpCounts& then) const {
     return {packets - then.packets,    zero_windows - then.zero_windows, retransmitted - then.retransmitted,
@@ -37,7 +39,7 @@ struct TcpCounts {
             duplicate - then.duplicate};
   }
   /// Segments that never arrived.
-  std::uint64_t truly_lost() const { return lost > unneeded ? lost - unneeded : 0; }
+  std::uint32_t truly_lost() const { return lost > unneeded ? lost - unneeded : 0; }
 };
 
 /// What tells a packet from a retransmission of it: the sender's clocks, so to say.
@@ -112,7 +114,18 @@ class Timing {
   }
 
   /// A packet of `sender`, with or without payload, that is no copy.
-  void note_packet(Side sender, const PacketMark& mark);
+  void note_packet(Side sender, const PacketMark& mark) {
+    Direction& from = direction(sender);
+    from.id_jump = 0;
+    from.id_late = false;
+    if (!mark.has_id) return;
+    if (from.has_newest_id && mark.id == static_cast<std::uint16_t>(from.newest_id + 1)) [[likely]] {
+      from.newest_id = mark.id;
+      if (from.id_steps < kMostSteps) from.id_steps += 1;
+    } else {
+      note_id(from, mark.id);
+    }
+  }
 
   /// Who is to send next, as the consumer knows from the messages: while the
   /// server is, what the client sends meanwhile ends no wait.
@@ -131,6 +144,28 @@ class Timing {
   /// last taken for lost and sent again had arrived at first: its time is given back.
   bool take_acknowledgment(Side side, const Acknowledged& now, TcpCounts& counts);
 
+  /// Whether an acknowledgment of `side` up to `offset` with a window up to `edge`, which is open,
+  /// says nothing new: then take_acknowledgment would do nothing.
+  bool knows(Side side, std::uint64_t offset, std::uint64_t edge) const {
+    const Direction& data = streams_[index(other(side))];
+    return data.acknowledged.has(offset) && data.allowed.has(edge) && !data.window_closed && resent_ == nullptr;
+  }
+
+  /// A segment with payload that stands next in its stream, with nothing behind it,
+  /// and whose sender only the network has kept from sending it sooner: most are
+  /// such. The same as take_data, on a short path; false where nothing is done,
+  /// since it may not be one.
+  bool take_next(Side sender, Side client, std::uint64_t begin, const PacketMark& mark, bool pushed) {
+    Direction& from = direction(sender);
+    const std::uint64_t end = begin + mark.length;
+    if (mover_ != sender || is_while_waited_for(sender, client) || !is_paced_by_network(from, begin, end, mark))
+      return false;
+    ledger_.spend(kNetwork, mark.time);
+    from.unseen = 0;
+    note_new(from, end, mark, pushed);
+    return true;
+  }
+
   /// A segment with payload, before its bytes are delivered. True where it was
   /// seen before and got lost beyond the capture point: its receiver has it only now.
   bool take_data(const Placed& placed, Side client, TcpCounts& counts);
@@ -144,6 +179,13 @@ class Timing {
   }
 
  private:
+  /// What tells whether of two segments the one that came later was sent earlier.
+  struct Clocks {
+    std::uint16_t id = 0;
+    std::uint32_t timestamp = 0;
+    Nanos time = kUnknownTime;
+  };
+
   /// One direction, as the judge sees it.
   struct Direction {
     OffsetLog sent{true};           // bytes seen
@@ -154,31 +196,41 @@ class Timing {
     Nanos reopened = kUnknownTime;  // when the receiver's zero window last ended
     bool window_closed = false;
     bool last_pushed = false;  // the latest new segment ended what its sender had
-    std::uint32_t last_length = 0;
+    bool last_short = false;   // and was not made of full ones
     std::uint32_t full_length = 0;
     std::uint8_t id_steps = 0;    // packets in a row whose IP ID was one more
     std::uint16_t id_jump = 0;    // IDs left out just before the latest packet
     std::uint16_t newest_id = 0;  // the highest IP ID so far, where has_newest_id
     bool has_newest_id = false;
-    bool id_late = false;    // the latest packet's ID was below it
-    PacketMark latest_new;   // the latest segment with new bytes
-    PacketMark behind_hole;  // the first segment that came too early
+    bool id_late = false;                // the latest packet's ID was below it
+    std::uint32_t latest_timestamp = 0;  // of the latest segment with new bytes
+    Clocks behind_hole;                  // of the first segment that came too early
     Nanos hole_since = kUnknownTime;
     std::uint64_t announced = 0;  // its sender had sent all before this offset
     bool own_ids = false;         // its IP IDs are known to count this connection's packets alone
     std::uint16_t unseen = 0;     // IDs left out that no retransmission explains yet
     bool recovered = false;       // a part of the present hole was sent again
+    // The receiver's window was open so far since then, as was_open found last.
+    std::uint64_t open_offset = 0;
+    Nanos open_since = OffsetLog::kLongAgo;
   };
 
   /// The state before a segment was taken for lost and sent again.
   struct Resent {
     Side sender;
-    std::uint64_t end = 0;  // offset of its end
-    Nanos time = kUnknownTime;
+    std::uint64_t end;  // offset of its end
+    Nanos time;
     Ledger ledger;
     Side mover;
     Nanos charged;  // to kLoss, for it
   };
+
+  // Points of history an eighth of a round trip apart reach back over one.
+  static constexpr int kGrainsPerRoundTrip = 8;
+  static constexpr Nanos kMillisecond = 1'000'000;
+  // What follows sooner was not sent again.
+  static constexpr Nanos kSoonestResent = 2 * kMillisecond;
+  static constexpr std::uint8_t kMostSteps = 255;  // of IP IDs, that are counted
 
   Direction& direction(Side side) { return streams_[index(side)]; }
   /// Its IP IDs count up, over this connection or over all that its sender sends.
@@ -186,7 +238,48 @@ class Timing {
   static bool counts_own_ids(const Direction& from) { return from.own_ids && from.id_steps > 0; }
   static Cause application(Side sender, Side client) { return sender == client ? kClient : kServer; }
 
-  void give_back_loss();
+  static Nanos or_zero(Nanos time) { return time == kUnknownTime ? 0 : time; }
+
+  /// Whether `sender` is the client and sends more while the server is at work, which ends no wait.
+  bool is_while_waited_for(Side sender, Side client) const {
+    return has_awaited_ && sender == client && awaited_ != client && mover_ == client;
+  }
+
+  /// Whether `judge` spends all before `mark`, a segment of who has sent last, on
+  /// kNetwork. Only what takes few comparisons is found: true is certain, false is not.
+  bool is_paced_by_network(Direction& from, std::uint64_t begin, std::uint64_t end, const PacketMark& mark) const {
+    if (ledger_.until == kUnknownTime || mark.time - ledger_.until >= kSoonestResent || from.last_short) return false;
+    const std::uint64_t edge = from.allowed.now();
+    if (end == edge && mark.length < from.full_length) return false;  // cut to what is left of the window
+    const Nanos path = or_zero(from.path);
+    const Nanos known = ledger_.until - path;
+    if (from.reopened > known || (end <= edge && !was_open(from, end, known))) return false;
+    const Nanos acknowledged = from.acknowledged.reached(begin);
+    return acknowledged == kUnknownTime || mark.time - acknowledged - path <= tolerance();
+  }
+
+  /// Whether the receiver's window had room up to `end` at `time`; true is certain, false is not.
+  static bool was_open(Direction& from, std::uint64_t end, Nanos time) {
+    if (end > from.open_offset) {
+      const OffsetLog::Point* const point = from.allowed.find(end);
+      if (point == nullptr) return false;
+      from.open_offset = point->offset;
+      from.open_since = from.allowed.reached(end);
+    }
+    return from.open_since <= time;
+  }
+
+  /// `mark` brought new bytes, up to offset `end`.
+  void note_new(Direction& from, std::uint64_t end, const PacketMark& mark, bool pushed) {
+    from.sent.reach(end, mark.time, grain_, ledger_.spent.by[kNetwork]);
+    from.latest_timestamp = mark.timestamp;
+    from.last_short = mark.length != from.full_length && from.full_length != 0 && mark.length % from.full_length != 0;
+    from.last_pushed = pushed;
+  }
+
+  static void note_id(Direction& from, std::uint16_t id);
+  void note_answer(const Direction& data, Side side, const Acknowledged& now);
+  bool give_back_if_unneeded(Side sender, const Acknowledged& now, TcpCounts& counts);
   bool was_unneeded(const Acknowledged& now) const;
   bool take_seen_before(const Placed& placed, Side client, TcpCounts& counts);
   void note_hole(Direction& from, const Placed& placed);
@@ -200,14 +293,16 @@ class Timing {
   bool spend_window(const Placed& placed, Nanos until);
   bool looks_resent(const Placed& placed) const;
   Nanos spread(const Placed& placed, Nanos pause) const;
-  Nanos round_trip() const;
-  Nanos tolerance() const;
+  /// Times nearer than this are one.
+  Nanos tolerance() const { return grain_ > kMillisecond / 2 ? grain_ : kMillisecond / 2; }
 
   Direction streams_[2];  // by the Side that sends
   Ledger ledger_;
-  Resent resent_;             // the latest
-  Side mover_ = Side::low;    // who sent the bytes that advanced it last
-  Side awaited_ = Side::low;  // who is to send next, where has_awaited_
+  Nanos round_trip_ = 0;            // as far as it is known
+  Nanos grain_ = 0;                 // of the logs
+  std::unique_ptr<Resent> resent_;  // the latest that may turn out unneeded
+  Side mover_ = Side::low;          // who sent the bytes that advanced it last
+  Side awaited_ = Side::low;        // who is to send next, where has_awaited_
   bool has_awaited_ = false;
 };
 

@@ -44,19 +44,25 @@ class Tracker {
   /// The number given last.
   std::uint64_t connections() const { return connections_; }
 
+  const FlowTable& table() const { return table_; }
+
   /// Takes the next segment of the capture.
   void take(const Segment& segment) {
-    if (segment.time >= gone_due_) [[unlikely]]
-      tell_gone(segment.time);
     Side sender;
     const FlowKey key = make_flow_key(segment, sender);
+    take(segment, key, sender, table_.hash(key));
+  }
+
+  /// The same, with what was found before: its connection's key, the key's hash in `table`, and who sent it.
+  void take(const Segment& segment, const FlowKey& key, Side sender, std::uint32_t hash) {
+    if (segment.time >= gone_due_) [[unlikely]]
+      tell_gone(segment.time);
     bool added;
-    Connection& connection = table_.find_or_add(key, added);
+    Connection& connection = table_.find_or_add(key, hash, added);
     if (added) number(connection, segment);
-    const PacketMark mark = mark_of(segment);
     PacketMark& last = connection.last_packets[index(sender)];
-    const bool copy = is_copy(mark, last);
-    last = mark;
+    const bool copy = looks_the_same(segment, last) && is_copy(mark_of(segment), last);
+    last = mark_of(segment);
     if ((segment.tcp.flags & kSyn) != 0 && !copy) [[unlikely]]
       take_syn(connection, sender, segment);
     connection.counts.packets += 1;
@@ -64,10 +70,14 @@ class Tracker {
     connection.counts.duplicate += copy ? 1 : 0;
     count_window(connection, segment);
     consumer_.on_packet(connection, sender, segment);
-    if (!connection.closed && !copy) [[likely]]
-      take_open(connection, sender, segment);
-    else if (!copy)
-      count_late(connection, sender, segment);
+    if (!copy) [[likely]] {
+      if (connection.flows && is_next(connection, sender, segment.tcp)) [[likely]]
+        take_next(connection, sender, segment);
+      else if (!connection.closed)
+        take_open(connection, sender, segment);
+      else
+        count_late(connection, sender, segment);
+    }
     connection.last_time = segment.time;
     connection.last_frame = segment.frame;
   }
@@ -107,13 +117,43 @@ class Tracker {
     if (segment.tcp.window == 0 && (segment.tcp.flags & (kSyn | kRst)) == 0) ++connection.counts.zero_windows;
   }
 
+  /// Whether a segment of a connection that flows is what most are: no SYN, FIN or RST,
+  /// next in its stream, and nothing of either waits behind a hole.
+  static bool is_next(const Connection& connection, Side sender, const TcpHeader& tcp) {
+    const Stream& stream = connection.stream(sender);
+    const Stream& reverse = connection.stream(other(sender));
+    return (tcp.flags & (kSyn | kFin | kRst | kAck)) == kAck && tcp.sequence == stream.next_sequence &&
+           !stream.has_ahead() && !stream.finished && reverse.acknowledged <= reverse.next;
+  }
+
+  /// The straight path for these: the same as take_open, without all that cannot be.
+  void take_next(Connection& connection, Side sender, const Segment& segment) {
+    const PacketMark& mark = connection.last_packets[index(sender)];
+    const TcpHeader& tcp = segment.tcp;
+    Timing& timing = *connection.timing;
+    Stream& stream = connection.stream(sender);
+    Stream& reverse = connection.stream(other(sender));
+    timing.note_packet(sender, mark);
+    const Arrival arrival{segment.time, segment.frame, note_acknowledgment(reverse, tcp.acknowledgment, false)};
+    const std::uint64_t edge = window_edge(connection, sender, arrival.acknowledged, tcp);
+    reverse.allowed = std::max(reverse.allowed, edge);
+    if (tcp.window == 0 || !timing.knows(sender, arrival.acknowledged, edge)) {
+      time_acknowledgment(connection, sender, arrival, edge, tcp);
+    }
+    consumer_.on_acknowledged(connection, other(sender));
+    if (segment.data_length == 0) return timing.note_position(sender, stream.next);
+    if (!timing.take_next(sender, connection.client, stream.next, mark, (tcp.flags & kPsh) != 0)) {
+      time_data(connection, sender, segment, static_cast<std::int64_t>(stream.next), arrival);
+    }
+    deliver(connection, sender, {segment.data, segment.data_length}, arrival);
+  }
+
   void take_open(Connection& connection, Side sender, const Segment& segment) {
     if (connection.timing != nullptr) connection.timing->note_packet(sender, connection.last_packets[index(sender)]);
-    if (connection.client_known && connection.handshake.ack == kUnknownTime) {
-      note_handshake_packet(connection, sender, segment);
-    }
+    if (connection.opening) note_handshake_packet(connection, sender, segment);
     take_payload(connection, sender, segment);
-    if ((segment.tcp.flags & kRst) == 0) [[likely]]
+    connection.flows = is_flowing(connection);
+    if ((segment.tcp.flags & kRst) == 0 || is_stray_reset(connection.stream(sender), segment)) [[likely]]
       return;
     for (const Side side : {Side::low, Side::high}) {
       give_up_holes(connection, side, connection.stream(side).acknowledged, last_arrival(connection));
@@ -121,6 +161,13 @@ class Tracker {
     if (connection.closed) return;
     connection.set_ender(sender);
     close(connection, is_refusal(connection, sender) ? Ending::refused : Ending::reset, segment.time);
+  }
+
+  static bool is_flowing(const Connection& connection) {
+    const Stream(&streams)[2] = connection.streams;
+    const bool begun = streams[0].started && streams[1].started && connection.timing != nullptr && !connection.opening;
+    const bool ends = streams[0].fin != Stream::kNever || streams[1].fin != Stream::kNever || connection.closed;
+    return begun && !ends;
   }
 
   /// Whether a RST of `sender` answers the other's SYN.
@@ -144,6 +191,16 @@ class Tracker {
            end == static_cast<std::int64_t>(stream.fin);
   }
 
+  /// Whether a reset is none for its receiver, since its sequence number is outside
+  /// the window (RFC 9293, 3.10.7.4): injected, or old.
+  static bool is_stray_reset(const Stream& stream, const Segment& segment) {
+    if (!stream.started || stream.allowed == 0) return false;
+    const std::int64_t offset = stream.offset_of(segment.tcp.sequence);
+    const std::uint64_t left = std::min(stream.acknowledged, stream.next);
+    const std::uint64_t right = std::max(stream.allowed, stream.next) + 1;  // its FIN counts, too
+    return offset < static_cast<std::int64_t>(left) || offset > static_cast<std::int64_t>(right);
+  }
+
   void take_syn(Connection& connection, Side sender, const Segment& segment) {
     Stream& stream = connection.stream(sender);
     const std::uint32_t first = segment.tcp.sequence + 1;
@@ -154,6 +211,7 @@ class Tracker {
     if (stream.offset_of(first) == 0) stream.from_syn = true;
     connection.set_client(answer ? other(sender) : sender);
     note_offer(connection.offers[index(sender)], segment);
+    if (connection.agreed()) agree_on_scales(connection);
     note_handshake_start(connection, answer, segment.time);
   }
 
@@ -165,6 +223,13 @@ class Tracker {
              options.has_timestamps,
              options.sack_permitted,
              segment.ip.version == 4 && has_own_ids(segment)};
+  }
+
+  /// Windows are scaled where both said so (RFC 7323, 2.2).
+  static void agree_on_scales(Connection& connection) {
+    const Offer* const offers = connection.offers;
+    const bool scaled = offers[0].window_shift >= 0 && offers[1].window_shift >= 0;
+    for (const int side : {0, 1}) connection.scales[side] = scaled ? offers[side].window_shift : std::int8_t{0};
   }
 
   /// Linux counts IP IDs by connection. It is told by its SYN's options (MSS,
@@ -180,6 +245,7 @@ class Tracker {
   static void note_handshake_start(Connection& connection, bool answer, Nanos time) {
     Handshake& handshake = connection.handshake;
     if (handshake.ack != kUnknownTime) return;
+    connection.opening = true;
     const bool answered = handshake.first_syn_ack != kUnknownTime;
     const bool again = answer ? answered : handshake.first_syn != kUnknownTime;
     if (again) connection.counts.retransmitted += 1;
@@ -200,7 +266,9 @@ class Tracker {
       handshake.max_gap = std::max(handshake.max_gap, segment.time - connection.last_time);
     }
     if (handshake.syn_ack == kUnknownTime || sender != connection.client) return;
-    if ((segment.tcp.flags & (kAck | kSyn | kRst)) == kAck) handshake.ack = segment.time;
+    if ((segment.tcp.flags & (kAck | kSyn | kRst)) != kAck) return;
+    handshake.ack = segment.time;
+    connection.opening = false;
   }
 
   /// The ports of an ended connection are used again.
@@ -232,7 +300,11 @@ class Tracker {
     Arrival arrival{segment.time, segment.frame, 0};
     if ((tcp.flags & kAck) != 0) {
       arrival.acknowledged = note_acknowledgment(reverse, tcp.acknowledgment, syn);
-      time_acknowledgment(connection, sender, arrival, tcp);
+      const std::uint64_t edge = window_edge(connection, sender, arrival.acknowledged, tcp);
+      reverse.allowed = std::max(reverse.allowed, edge);
+      if (connection.timing != nullptr && (tcp.flags & (kSyn | kRst)) == 0) {
+        time_acknowledgment(connection, sender, arrival, edge, tcp);
+      }
       consumer_.on_acknowledged(connection, other(sender));
     }
     if (connection.closed) return;
@@ -256,6 +328,12 @@ class Tracker {
             segment.tcp.sequence,    segment.tcp.acknowledgment,
             segment.data_length,     segment.tcp.flags,
             segment.ip.version == 4, segment.time};
+  }
+
+  /// The least that a copy of `last` has in common with it.
+  static bool looks_the_same(const Segment& segment, const PacketMark& last) {
+    return segment.tcp.sequence == last.sequence && segment.tcp.acknowledgment == last.acknowledgment &&
+           segment.data_length == last.length;
   }
 
   static Timing& timing_of(Connection& connection, Side sender) {
@@ -296,11 +374,10 @@ class Tracker {
   static std::uint64_t window_edge(const Connection& connection, Side side, std::uint64_t offset,
                                    const TcpHeader& tcp) {
     constexpr std::uint64_t kLargestWindow = std::uint64_t{1} << 30;  // RFC 7323, 2.3
-    const Offer* const offers = connection.offers;
-    if ((tcp.flags & kSyn) != 0) return offset + tcp.window;  // never scaled
-    if (!connection.agreed()) return tcp.window == 0 ? offset : offset + kLargestWindow;
-    const bool scaled = offers[0].window_shift >= 0 && offers[1].window_shift >= 0;
-    return offset + (std::uint64_t{tcp.window} << (scaled ? offers[index(side)].window_shift : 0));
+    if ((tcp.flags & kSyn) != 0) return offset + tcp.window;          // never scaled
+    const std::int8_t scale = connection.scales[index(side)];
+    if (scale < 0) return tcp.window == 0 ? offset : offset + kLargestWindow;
+    return offset + (std::uint64_t{tcp.window} << scale);
   }
 
   /// A first SACK block below the acknowledgment number (RFC 2883, section 4).
@@ -312,11 +389,9 @@ class Tracker {
     return options.sack_blocks > 0 && static_cast<std::int32_t>(options.sack[0].right - tcp.acknowledgment) <= 0;
   }
 
-  void time_acknowledgment(Connection& connection, Side sender, const Arrival& arrival, const TcpHeader& tcp) {
-    Stream& stream = connection.stream(other(sender));
-    const std::uint64_t edge = window_edge(connection, sender, arrival.acknowledged, tcp);
-    stream.allowed = std::max(stream.allowed, edge);
-    if (connection.timing == nullptr || (tcp.flags & (kSyn | kRst)) != 0) return;
+  /// `edge` is the right edge of the window that the segment allows.
+  void time_acknowledgment(Connection& connection, Side sender, const Arrival& arrival, std::uint64_t edge,
+                           const TcpHeader& tcp) {
     const Acknowledged now{arrival.acknowledged, edge, tcp.window == 0, reports_duplicate(tcp), arrival.time};
     if (connection.timing->take_acknowledgment(sender, now, connection.counts)) {
       consumer_.on_unneeded(connection, other(sender));
@@ -354,6 +429,9 @@ class Tracker {
     }
     const std::int64_t offset = reverse.offset_of(sequence);
     if (offset <= 0) return 0;
+    // Nobody acknowledges what it did not let the other end send (RFC 9293, 3.10.7.4).
+    if (reverse.allowed != 0 && static_cast<std::uint64_t>(offset) > std::max(reverse.allowed, reverse.next) + 1)
+      return 0;
     // The FIN takes a sequence number, but is no byte of the stream.
     const std::uint64_t bytes = std::min(static_cast<std::uint64_t>(offset), reverse.fin);
     if (bytes > reverse.acknowledged) reverse.acknowledged = bytes;
@@ -460,6 +538,7 @@ class Tracker {
 
   void close(Connection& connection, Ending ending, Nanos time) {
     connection.closed = true;
+    connection.flows = false;
     connection.ending = ending;
     consumer_.on_ending(connection, ending, time);
     for (Stream& stream : connection.streams) count_rest(stream);

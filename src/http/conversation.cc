@@ -8,12 +8,6 @@ namespace {
 
 constexpr int index(Role role) { return static_cast<int>(role); }
 
-bool is_websocket(std::string_view upgrade) {
-  constexpr std::string_view kName = "websocket";  // RFC 6455, section 4.2.2; in any case
-  return std::equal(upgrade.begin(), upgrade.end(), kName.begin(), kName.end(),
-                    [](char a, char b) { return (a | 0x20) == b; });
-}
-
 Parser make_parser(Role role, const Stream& stream) { return {role, stream.next, stream.at_start()}; }
 
 }  // namespace
@@ -21,11 +15,17 @@ Parser make_parser(Role role, const Stream& stream) { return {role, stream.next,
 bool Conversation::may_begin(Connection& connection, Side sender, Bytes bytes) {
   if (connection.client_known) {
     const Role role = sender == connection.client ? Role::request : Role::response;
-    if (connection.stream(sender).at_start()) {
+    const Stream& stream = connection.stream(sender);
+    if (stream.at_start()) {
       const bool simple = role == Role::request && is_simple_request(as_text(bytes));
       return simple || is_start_line(as_text(bytes), role) != Likeness::no;
     }
-    return Parser::begins_message(bytes, role);
+    if (Parser::begins_message(bytes, role)) return true;
+    // The beginning of the first requests was not captured.
+    Likeness likeness = Likeness::no;
+    const bool near_start = stream.from_syn && stream.next <= Parser::kMaxHeadBytes;
+    if (role == Role::request && near_start) find_start_line(as_text(bytes), role, true, likeness);
+    return likeness == Likeness::yes;
   }
   const bool request = Parser::begins_message(bytes, Role::request);
   if (!request && !Parser::begins_message(bytes, Role::response)) return false;
@@ -40,7 +40,8 @@ Conversation::Conversation(const Connection& connection, ExchangePool& pool)
       requests_(make_parser(Role::request, connection.stream(connection.client))),
       responses_(make_parser(Role::response, connection.stream(other(connection.client)))) {
   // Before the capture there may have been others.
-  if (requests_.lost()) pairing_.lose_requests(0);
+  if (requests_.lost() && connection.stream(connection.client).from_syn) pairing_.lose_requests(0, Stream::kNever);
+  if (requests_.lost() && !connection.stream(connection.client).from_syn) pairing_.begin_inside();
   if (responses_.lost()) pairing_.lose_responses(false);
 }
 
@@ -48,7 +49,9 @@ void Conversation::feed(Role role, const Chunk& chunk, const Arrival& arrival) {
   arrival_ = arrival;
   parser(role).feed(chunk.bytes, *this);
   const std::uint64_t uncaptured = chunk.length - chunk.bytes.size();
-  if (uncaptured != 0) parser(role).skip(uncaptured, true, *this);
+  snapped_ = uncaptured != 0;
+  if (snapped_) parser(role).skip(uncaptured, true, *this);
+  snapped_ = false;
   if (role == Role::request) pass_requests(connection_.stream(connection_.client).next + chunk.length);
   tell_whom_to_wait_for();
 }
@@ -72,7 +75,7 @@ void Conversation::finish(Role role, const Arrival& arrival) {
   // Without the server there is no response to come; a client may close its
   // half and still be answered.
   if (role == Role::response) return end_open(Outcome::closed, arrival.time);
-  const bool has_all = arrival.acknowledged >= connection_.stream(other(connection_.client)).next;
+  const bool has_all = arrival.acknowledged == connection_.stream(other(connection_.client)).next;
   if (has_all && !responding_) pairing_.settle_at_end();
   finish_settled();
 }
@@ -195,6 +198,9 @@ Framing Conversation::on_head(Role role, const Head& head) {
   on_start_line(role, head);
   if (role == Role::request) return request_framing(head);
   if (head.is_interim()) return {Framing::Kind::length, 0};
+  // A client that has its answer may leave out the body that it announced (RFC 9110, 10.1.1).
+  if (requesting_ != nullptr && requesting_ == responding_ && requesting_->request.body_bytes == 0)
+    requests_.doubt_body();
   const Exchange* const exchange = current(role);  // null where it has been given up
   if (switches_to_h2(head)) {
     responding_->status = Exchange::kNoStatus;  // it is an interim one
@@ -211,7 +217,7 @@ void Conversation::begin_tunnel(const Head& head) {
   requests_.begin_tunnel();
   make_room();
   tunnel_ = &exchanges_.open(arrival_);
-  tunnel_->protocol = is_websocket(head.upgrade) ? Protocol::websocket : Protocol::tunnel;
+  tunnel_->protocol = equal_ignoring_case(head.upgrade, "websocket") ? Protocol::websocket : Protocol::tunnel;
   if (responding_ == nullptr) return;
   tunnel_->host = responding_->host;
   tunnel_->target = responding_->target;
@@ -240,7 +246,7 @@ void Conversation::on_tunnel(Role role, std::uint64_t count, bool missing) {
 /// Whether from this response's end on the connection is HTTP/2, as its request asked for.
 bool Conversation::switches_to_h2(const Head& head) const {
   if (head.status != 101 || responding_ == nullptr || responding_ != exchanges_.newest()) return false;
-  return head.upgrade == "h2c";
+  return equal_ignoring_case(head.upgrade, "h2c");
 }
 
 void Conversation::on_bytes(Role role, std::uint64_t count, std::uint64_t body) {
@@ -319,7 +325,8 @@ void Conversation::on_lost(Role role) {
 void Conversation::note_loss(Role role, const Exchange* exchange) {
   if (role == Role::response) return pairing_.lose_responses(exchange == nullptr);
   const std::uint64_t offset = connection_.stream(connection_.client).next;
-  pairing_.lose_requests(exchange == nullptr ? offset : std::max(offset, exchange->request.begin + 1));
+  pairing_.lose_requests(exchange == nullptr ? offset : std::max(offset, exchange->request.begin + 1),
+                         snapped_ ? arrival_.acknowledged : Stream::kNever);
 }
 
 /// Until another message begins, what comes belongs to the one whose end is hidden.

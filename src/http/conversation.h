@@ -115,6 +115,7 @@ class Conversation : public Attachment {
   Exchange* adrift_[2] = {nullptr, nullptr};  // whose message, by Role, has an end that is not known
   Exchange* tunnel_ = nullptr;                // what the connection has become
   bool tunnel_turn_ = false;                  // there the server has spoken last
+  bool snapped_ = false;                      // what is passed over was cut off the segment by a snaplen
   Arrival arrival_;                           // of the bytes being fed
   Arrival held_[2];                           // of the bytes that a parser keeps back, by Role
   std::optional<std::uint64_t> left_for_h2_;

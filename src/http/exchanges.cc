@@ -22,7 +22,8 @@ void Exchanges::restart(Exchange& exchange, const Arrival& arrival) const {
 
 Exchange& Exchanges::open(const Arrival& arrival) {
   Exchange& exchange = add(arrival);
-  exchange.number = ++count_;
+  const std::uint64_t spare = std::exchange(spare_number_, 0);
+  exchange.number = spare != 0 ? spare : ++count_;
   if (exchange.number == 1 && connection_.handshake.ack != kUnknownTime) {
     exchange.tcp_before = {};
     exchange.gap_alone = connection_.handshake.max_gap;
@@ -38,6 +39,11 @@ Exchange& Exchanges::open_response(const Arrival& arrival) {
 
 void Exchanges::join(Exchange& request, Exchange& response) {
   request.pair = Pair::joined;
+  if (response.number != 0) {
+    // Two numbers for one exchange: the next one has the other.
+    spare_number_ = std::max(request.number, response.number);
+    request.number = std::min(request.number, response.number);
+  }
   request.response = response.response;
   request.status = response.status;
   request.acknowledged = response.acknowledged;
@@ -89,7 +95,10 @@ void Exchanges::sum_up(Exchange& exchange, Nanos time) const {
 
 void Exchanges::close(Exchange& exchange, Outcome outcome) {
   exchange.outcome = outcome;
-  if (exchange.number == 0) exchange.number = ++count_;
+  if (exchange.number == 0) {
+    const std::uint64_t spare = std::exchange(spare_number_, 0);
+    exchange.number = spare != 0 ? spare : ++count_;
+  }
   previous_end_ = exchange.ended;
   take_out(exchange);
   const Side server = other(connection_.client);
@@ -107,7 +116,11 @@ void Exchanges::close(Exchange& exchange, Outcome outcome) {
 
 void Exchanges::discard(Exchange& exchange) {
   open_.remove(exchange);
-  --count_;
+  if (exchange.number == count_) {
+    --count_;
+  } else {
+    spare_number_ = exchange.number;
+  }
   pool_.give_back(exchange);
 }
 

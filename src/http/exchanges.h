@@ -32,6 +32,7 @@ class Exchanges {
   /// protocol has changed; what it has finished is handed over.
   void go_on(Exchanges& before) {
     count_ = before.count_;
+    spare_number_ = before.spare_number_;
     previous_end_ = before.previous_end_;
     finished_ = std::exchange(before.finished_, {});
   }
@@ -104,8 +105,9 @@ class Exchanges {
   ExchangeQueue unconfirmed_;  // over, but the client may still lack a part
   ExchangeQueue finished_;
   std::uint64_t count_ = 0;
-  Nanos most_gap_ = 0;  // of any note_gap while exchanges were open
-  Nanos previous_end_;  // of the exchange before, or of the handshake
+  std::uint64_t spare_number_ = 0;  // given to an exchange that turned out to be none; 0: none
+  Nanos most_gap_ = 0;              // of any note_gap while exchanges were open
+  Nanos previous_end_;              // of the exchange before, or of the handshake
 };
 
 }  // namespace wirelap::http

@@ -20,11 +20,6 @@ bool is_token_char(char c) {
   return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z') || kMarks.find(c) != std::string_view::npos;
 }
 
-bool equal_ignoring_case(std::string_view text, std::string_view lower_case) {
-  return std::equal(text.begin(), text.end(), lower_case.begin(), lower_case.end(),
-                    [](char a, char b) { return lower(a) == b; });
-}
-
 std::string_view trim(std::string_view text) {
   constexpr std::string_view kBlank = " \t\r\n";
   const std::size_t first = text.find_first_not_of(kBlank);
@@ -42,15 +37,18 @@ std::string_view take_line(std::string_view& text) {
 }
 
 /// "HTTP/", digits, a dot, digits. Only HTTP/1.0 and 1.1 were ever given out,
-/// but peers send and take other numbers; all are read as HTTP/1.
+/// but peers send and take other numbers, even 1.0.8; all are read as HTTP/1.
 bool parse_version(std::string_view text, Head& head) {
   if (!text.starts_with(kVersion)) return false;
   text.remove_prefix(kVersion.size());
   const std::size_t dot = text.find('.');
   if (dot == 0 || dot == std::string_view::npos || dot + 1 == text.size()) return false;
   const auto all_digits = [](std::string_view part) { return std::all_of(part.begin(), part.end(), is_digit); };
-  if (!all_digits(text.substr(0, dot)) || !all_digits(text.substr(dot + 1))) return false;
-  head.minor_version = text == "1.0" ? 0 : 1;
+  const std::string_view minor = text.substr(dot + 1, text.find('.', dot + 1) - (dot + 1));
+  if (!all_digits(text.substr(0, dot)) || minor.empty() || !all_digits(minor)) return false;
+  const std::string_view more = text.substr(dot + 1 + minor.size());
+  if (!std::all_of(more.begin(), more.end(), [](char c) { return is_digit(c) || c == '.'; })) return false;
+  head.minor_version = text.starts_with("1.0") && minor.size() == 1 ? 0 : 1;
   return true;
 }
 
@@ -66,14 +64,14 @@ bool parse_request_line(std::string_view line, Head& head) {
   return is_token(head.method) && parse_version(line.substr(last + 1), head);
 }
 
-/// version SP status [SP reason] (RFC 9112, section 4).
+/// version SP status [SP reason]; a tab may stand for the space (RFC 9112, section 4).
 bool parse_status_line(std::string_view line, Head& head) {
-  const std::size_t space = line.find(' ');
+  const std::size_t space = line.find_first_of(" \t");
   if (space == std::string_view::npos || !parse_version(line.substr(0, space), head)) return false;
   const std::string_view rest = trim(line.substr(space));
   const std::string_view status = rest.substr(0, 3);
   if (status.size() != 3 || !std::all_of(status.begin(), status.end(), is_digit)) return false;
-  if (rest.size() > 3 && rest[3] != ' ') return false;
+  if (rest.size() > 3 && rest[3] != ' ' && rest[3] != '\t') return false;
   head.status = (status[0] - '0') * 100 + (status[1] - '0') * 10 + (status[2] - '0');
   return true;
 }
@@ -96,9 +94,14 @@ void take_content_length(std::string_view value, Head& head) {
   } while (!value.empty());
 }
 
+/// The last of the codings; empty elements do not count (RFC 9110, 5.6.1.2), nor does "identity" (RFC 2616).
 void take_transfer_encoding(std::string_view value, Head& head) {
+  while (!value.empty() && (value.back() == ',' || trim(value).size() != value.size())) {
+    value = trim(value.back() == ',' ? value.substr(0, value.size() - 1) : value);
+  }
   const std::size_t comma = value.rfind(',');
   const std::string_view last = comma == std::string_view::npos ? value : trim(value.substr(comma + 1));
+  if (last.empty() || equal_ignoring_case(last, "identity")) return;
   head.transfer_encoding = true;
   head.chunked = equal_ignoring_case(last, "chunked");
 }
@@ -137,6 +140,11 @@ void take_field(std::string_view line, Head& head) {
 }
 
 }  // namespace
+
+bool equal_ignoring_case(std::string_view text, std::string_view lower_case) {
+  return std::equal(text.begin(), text.end(), lower_case.begin(), lower_case.end(),
+                    [](char a, char b) { return lower(a) == b; });
+}
 
 bool is_token(std::string_view text) { return !text.empty() && std::all_of(text.begin(), text.end(), is_token_char); }
 

@@ -52,6 +52,9 @@ struct Framing {
 /// Whether `text` is a token (RFC 9110, 5.6.2), as methods and field names are.
 bool is_token(std::string_view text);
 
+/// Whether `text` is `lower_case`, which is that, in whatever case.
+bool equal_ignoring_case(std::string_view text, std::string_view lower_case);
+
 /// How much of a prefix `looks_like_start` could judge.
 enum class Likeness : std::uint8_t { no, maybe, yes };
 

@@ -19,8 +19,9 @@ void Habit::note_pair(const Exchange& request, std::uint64_t offset) {
 
 void Pairing::note_request(std::uint64_t seen, std::uint64_t next) {
   // Of what was lost before it nothing is known.
-  const bool known = !responses_lost_ && hole_ == Stream::kNever && seen <= next;
+  const bool known = !responses_lost_ && !hole_.exists() && seen <= next;
   const Exchange* const latest = exchanges_.newest();
+  if (latest != nullptr && latest->request.begun && latest->seen == seen) habit_.note_burst();
   habit_.note_request(seen, known && (seen < next || (latest != nullptr && !latest->response.complete)));
 }
 
@@ -34,14 +35,16 @@ void Pairing::lose_responses(bool whole) {
   responses_lost_ = true;
 }
 
-void Pairing::lose_requests(std::uint64_t offset) {
-  hole_ = offset;
+void Pairing::lose_requests(std::uint64_t offset, std::uint64_t seen) {
+  earlier_ = hole_;
+  hole_ = {offset, seen};
   waits_ = 0;
   // Those that came while their request was awaited may answer one of the lost.
   for (Exchange* exchange = exchanges_.oldest(); exchange != nullptr; exchange = exchange->next) {
     const bool unasked = !exchange->request.begun && exchange->response.begun && exchange->pair == Pair::open;
     if (!unasked || exchange->acknowledged <= offset) continue;
     exchange->pair = Pair::kept;
+    hole_.unasked = std::min(hole_.unasked, exchange->response.begin);
     kept_.push_back(exchange);
   }
 }
@@ -67,18 +70,38 @@ Exchange* Pairing::asked_at(std::uint64_t offset, std::uint64_t acknowledged) co
   return exchange != nullptr && exchange->request.begin < acknowledged ? exchange : nullptr;
 }
 
+/// Whether a lost request may have been sent at once with `request`, just before
+/// it: unless the client had answers to the lost ones when it sent that.
+bool Pairing::may_follow_lost(const Exchange& request) const {
+  const Hole& hole = request.request.begin >= hole_.offset ? hole_ : earlier_;
+  if (request.request.begin < hole.offset || hole.seen < request.seen) return false;
+  for (const Exchange* exchange = exchanges_.oldest(); exchange != &request; exchange = exchange->next) {
+    if (exchange->request.begun && exchange->request.begin >= hole.offset && exchange->seen < request.seen)
+      return false;
+  }
+  // Before the capture's beginning it is taken to have waited, if it sent no other with this one.
+  const Exchange* const next = request.next;
+  const bool alone = next == nullptr || !next->request.begun || next->seen != request.seen;
+  if (hole.before_capture && alone) return false;
+  return hole.unasked >= request.seen;
+}
+
 Exchange* Pairing::answered(std::uint64_t offset, std::uint64_t acknowledged, std::uint64_t requests_known) {
   keeps_ = false;
   Exchange* const first = first_unanswered();
-  const bool before_hole = first == nullptr || first->request.begin < hole_;
+  const bool before_hole = first == nullptr || first->request.begin < hole_.offset;
   if (!responses_lost_ && before_hole) {
-    if (first == nullptr || first->request.begin >= acknowledged) return nullptr;
+    if (first == nullptr || first->request.begin >= acknowledged) {
+      hole_.unasked = std::min(hole_.unasked, offset);
+      return nullptr;
+    }
     habit_.note_pair(*first, offset);
     return first;
   }
   if (Exchange* const request = asked_at(offset, acknowledged)) {
-    const bool alone = hole_ == Stream::kNever && request == first && kept_.empty();
-    if (alone || habit_.waits(++waits_)) {
+    const bool alone = !hole_.exists() && request == first && kept_.empty();
+    const bool both = responses_lost_ && hole_.exists() && habit_.pipelines();
+    if (!both && !may_follow_lost(*request) && (alone || habit_.waits(++waits_))) {
       settle(request, true);
       habit_.note_pair(*request, offset);
       return request;
@@ -86,9 +109,10 @@ Exchange* Pairing::answered(std::uint64_t offset, std::uint64_t acknowledged, st
   }
   for (; hidden_ != 0 && before_hole && first_unanswered() != nullptr; --hidden_) give_up(*first_unanswered());
   const std::size_t asked = count_asked(acknowledged);
+  hole_.unasked = std::min(hole_.unasked, offset);
   if (asked == 0 && kept_.empty()) return nullptr;
   keeps_ = true;
-  if (hole_ != Stream::kNever || acknowledged > requests_known) return nullptr;
+  if (hole_.exists() || acknowledged > requests_known) return nullptr;
   const std::size_t answers = kept_.size() + 1;
   most_hidden_ = std::min(most_hidden_, asked - std::min(asked, answers));
   if (most_hidden_ != 0) return nullptr;
@@ -107,7 +131,7 @@ void Pairing::give_up(Exchange& exchange) {
 }
 
 void Pairing::settle_at_end() {
-  const bool lost = responses_lost_ || hole_ != Stream::kNever;
+  const bool lost = responses_lost_ || hole_.exists();
   if (lost && habit_.waits(Habit::kEnough)) settle(nullptr, true);
 }
 
@@ -129,7 +153,7 @@ void Pairing::settle(const Exchange* until, bool from_back) {
   std::vector<Exchange*> requests;
   for (Exchange* exchange = exchanges_.oldest(); exchange != until; exchange = exchange->next) {
     if (!is_unanswered(*exchange)) continue;
-    const bool before_hole = hole_ != Stream::kNever && exchange->request.begin < hole_;
+    const bool before_hole = hole_.exists() && exchange->request.begin < hole_.offset;
     if (before_hole) {
       give_up(*exchange);
     } else {
@@ -150,7 +174,7 @@ void Pairing::settle(const Exchange* until, bool from_back) {
 
 void Pairing::end_doubt() {
   kept_.clear();
-  hole_ = Stream::kNever;
+  hole_ = earlier_ = {};
   hidden_ = 0;
   most_hidden_ = kUnbounded;
   waits_ = 0;

@@ -34,6 +34,10 @@ class Habit {
   /// As often must it seem to have waited since a loss, when it has not shown that before.
   static constexpr unsigned kEnough = 2;
 
+  /// It asks with what the request before it was sent with: it does not wait for each answer.
+  void note_burst() { pipelines_ = true; }
+  bool pipelines() const { return pipelines_; }
+
   /// Whether it can be taken to wait, having seemed to `times` times since the loss.
   bool waits(unsigned times) const { return !slides_ && (!pipelines_ || waited_ || times >= kEnough); }
 
@@ -57,8 +61,15 @@ class Pairing {
   /// those before `next` were captured.
   void note_request(std::uint64_t seen, std::uint64_t next);
 
-  /// Requests may have been lost at `offset` of their stream.
-  void lose_requests(std::uint64_t offset);
+  /// Requests may have been lost at `offset` of their stream, when their sender
+  /// had had the responses before `seen` (kNever: not known).
+  void lose_requests(std::uint64_t offset, std::uint64_t seen);
+
+  /// The capture began inside the connection: there may have been others.
+  void begin_inside() {
+    lose_requests(0, Stream::kNever);
+    hole_.before_capture = true;
+  }
 
   /// The request that is answered by the response that begins at `offset` and
   /// acknowledges the requests up to `acknowledged`, of which those before
@@ -92,14 +103,25 @@ class Pairing {
   Exchange* first_unanswered() const;
   Exchange* asked_at(std::uint64_t offset, std::uint64_t acknowledged) const;
   void give_up(Exchange& exchange);
+  bool may_follow_lost(const Exchange& request) const;
   void settle(const Exchange* until, bool from_back);
   void end_doubt();
 
+  /// In the requests: behind it some may be missing.
+  struct Hole {
+    std::uint64_t offset = Stream::kNever;
+    std::uint64_t seen = Stream::kNever;     // of the responses, by who sent what it hides
+    std::uint64_t unasked = Stream::kNever;  // offset of the first response after it whose request is not known
+    bool before_capture = false;             // it is what was sent before the capture began
+
+    bool exists() const { return offset != Stream::kNever; }
+  };
+
   Exchanges& exchanges_;
   Habit habit_;
+  Hole hole_, earlier_;                   // the latest, and the one before it
   std::vector<Exchange*> kept_;           // responses without a request, in order
   std::vector<Exchange*> settled_;        // to be taken out, in order
-  std::uint64_t hole_ = Stream::kNever;   // in the requests, the latest: behind it some may be missing
   std::size_t hidden_ = 0;                // the oldest requests that have surely been answered by lost responses
   std::size_t most_hidden_ = kUnbounded;  // beyond these, at most
   unsigned waits_ = 0;                    // since the loss, when the client may have waited

@@ -48,7 +48,7 @@ class Parser {
   template <class Handler>
   void feed(Bytes bytes, Handler& handler) {
     offset_ += bytes.size();
-    if (std::exchange(doubtful_, false) && begins_message(bytes, role_)) end_message(handler);
+    if (std::exchange(doubtful_, false) && is_start(bytes)) end_message(handler);
     while (!bytes.empty() && state_ != State::stopped) {
       switch (state_) {
         case State::lost: find_start(bytes, handler); break;
@@ -100,6 +100,9 @@ class Parser {
     remaining_ = kEndless;
   }
 
+  /// Whether the present message, of which no content has come, has any is not known.
+  void doubt_body() { doubtful_ = in_body() || state_ == State::chunk_size; }
+
   /// What comes from here on is none of this parser's.
   void stop() { state_ = State::stopped; }
 
@@ -143,6 +146,12 @@ class Parser {
   bool in_body() const {
     return state_ == State::body || state_ == State::chunk_data || state_ == State::until_close ||
            state_ == State::tunnel;
+  }
+
+  /// Whether a message begins with `bytes`, where others may come as well.
+  bool is_start(Bytes bytes) const {
+    Likeness likeness;
+    return find_start_line(as_text(bytes), role_, false, likeness) == 0 && likeness == Likeness::yes;
   }
 
   template <class Handler>
@@ -233,7 +242,7 @@ class Parser {
     head_.clear();
     begin_body(framing, handler);
     // More of this piece tells that, too.
-    if (!bytes.empty() && std::exchange(doubtful_, false) && begins_message(bytes, role_)) end_message(handler);
+    if (!bytes.empty() && std::exchange(doubtful_, false) && is_start(bytes)) end_message(handler);
   }
 
   /// A head that is too long to be kept: its fields are not known, nor its end.

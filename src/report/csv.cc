@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "report/cursor.h"
 #include "report/escape.h"
 
 namespace wirelap {
@@ -13,55 +14,59 @@ class CsvColumns {
  public:
   /// With `names` a column goes under the one of its name, and those left out are empty.
   CsvColumns(Output& output, int decimals, const std::vector<std::string>* names = nullptr)
-      : output_(output), decimals_(decimals), names_(names) {}
+      : cursor_(output), decimals_(decimals), names_(names) {}
+  /// Ends the line, after `more` empty fields.
+  WIRELAP_INLINE void finish(std::size_t more) {
+    while (more-- > 0) end(cursor_.room(1));
+    cursor_.finish("\r");
+  }
 
-  void text(std::string_view name, std::string_view value, bool known = true) {
-    begin(name);
-    if (known) put_csv_text(output_, value);
+  WIRELAP_INLINE void text(std::string_view name, std::string_view value, bool known = true) {
+    char* const at = begin(name, escaped_room(value.size()));
+    end(known ? write_csv_text(at, value) : at);
   }
-  void integer(std::string_view name, std::uint64_t value, bool known = true) {
-    begin(name);
-    if (known) output_.put_integer(value);
+  WIRELAP_INLINE void word(std::string_view name, std::string_view value, bool known = true) {
+    char* const at = begin(name);
+    end(known ? Cursor::write(at, value) : at);
   }
-  void flag(std::string_view name, bool value, bool known) {
-    begin(name);
-    if (known) output_.put(value ? "true" : "false");
+  WIRELAP_INLINE void integer(std::string_view name, std::uint64_t value, bool known = true) {
+    char* const at = begin(name);
+    end(known ? write_integer(at, value) : at);
   }
-  void seconds(std::string_view name, Nanos value) {
-    begin(name);
-    if (value != kUnknownTime) output_.put_seconds(value, decimals_);
+  WIRELAP_INLINE void flag(std::string_view name, bool value, bool known) {
+    end(Cursor::write(begin(name), !known ? "" : value ? "true" : "false"));
   }
-  void address(std::string_view name, const Address& value, int ip_version) {
-    begin(name);
-    put_address(output_, value, ip_version);
+  WIRELAP_INLINE void seconds(std::string_view name, Nanos value) {
+    char* const at = begin(name);
+    end(value == kUnknownTime ? at : write_seconds(at, value, decimals_));
   }
-  void vlan(std::string_view name, std::uint32_t tag) {
-    begin(name);
-    put_vlan(output_, tag);
+  WIRELAP_INLINE void address(std::string_view name, const Address& value, int ip_version) {
+    end(write_address(begin(name), value, ip_version));
   }
+  WIRELAP_INLINE void vlan(std::string_view name, std::uint32_t tag) { end(write_vlan(begin(name), tag)); }
   /// Each as seconds:bytes, with a space between two.
-  void steps(std::string_view name, const std::vector<http::Step>& all) {
-    begin(name);
+  WIRELAP_INLINE void steps(std::string_view name, const std::vector<http::Step>& all) {
+    cursor_.move_to(begin(name));
     for (std::size_t i = 0; i < all.size(); ++i) {
-      if (i != 0) output_.put(' ');
-      output_.put_seconds(i == 0 ? 0 : std::max<Nanos>(0, all[i].time - all[i - 1].time), decimals_);
-      output_.put(':');
-      output_.put_integer(all[i].reached);
+      char* at = Cursor::write(cursor_.room(kValueRoom), i == 0 ? "" : " ");
+      at = write_seconds(at, i == 0 ? 0 : std::max<Nanos>(0, all[i].time - all[i - 1].time), decimals_);
+      cursor_.move_to(write_integer(Cursor::write(at, ":"), all[i].reached));
     }
+    end(cursor_.room(1));
   }
 
  private:
-  void begin(std::string_view name) {
+  /// Returns where the value goes: there is kValueRoom, and room for `more`.
+  WIRELAP_INLINE char* begin(std::string_view name, std::size_t more = 0) {
     if (names_ != nullptr) {
-      while (column_ + 1 < names_->size() && (*names_)[column_] != name) separate();
+      for (; column_ + 1 < names_->size() && (*names_)[column_] != name; ++column_) end(cursor_.room(1));
+      ++column_;
     }
-    separate();
+    return cursor_.room(kValueRoom + more);
   }
-  void separate() {
-    if (column_++ != 0) output_.put(',');
-  }
+  WIRELAP_INLINE void end(char* at) { cursor_.move_to(Cursor::write(at, ",")); }
 
-  Output& output_;
+  Cursor cursor_;
   int decimals_;
   const std::vector<std::string>* names_;
   std::size_t column_ = 0;  // the next
@@ -72,6 +77,7 @@ class CsvNames {
  public:
   explicit CsvNames(std::vector<std::string>& names) : names_(names) {}
   void text(std::string_view name, std::string_view, bool = true) { names_.emplace_back(name); }
+  void word(std::string_view name, std::string_view, bool = true) { names_.emplace_back(name); }
   void integer(std::string_view name, std::uint64_t, bool = true) { names_.emplace_back(name); }
   void flag(std::string_view name, bool, bool) { names_.emplace_back(name); }
   void seconds(std::string_view name, Nanos) { names_.emplace_back(name); }
@@ -87,35 +93,35 @@ std::vector<std::string> names_of_exchange(const http::Wanted& wanted) {
   const Connection connection;
   const http::Exchange exchange;
   std::vector<std::string> names;
-  visit_columns(Row{{}, 0, connection, exchange, wanted}, CsvNames(names));
+  CsvNames columns(names);
+  visit_columns(Row{{}, 0, connection, exchange, wanted}, columns);
   return names;
 }
 
 std::vector<std::string> names_of_connection() {
   const Connection connection;
   std::vector<std::string> names;
-  visit_columns(ConnectionRow{{}, 0, connection, Side::low}, CsvNames(names));
+  CsvNames columns(names);
+  visit_columns(ConnectionRow{{}, 0, connection, Side::low}, columns);
   return names;
-}
-
-void put_line_end(Output& output) {
-  output.put('\r');
-  output.end_line();
 }
 
 }  // namespace
 
 void CsvSink::write(const Row& row) {
   put_header();
-  visit_columns(row, CsvColumns(output_, row.decimals));
-  for (std::size_t i = exchange_columns_; i < names_.size(); ++i) output_.put(',');
-  put_line_end(output_);
+  CsvColumns columns(output_, row.decimals);
+  visit_columns(row, columns);
+  columns.finish(names_.size() - exchange_columns_);
+  output_.end_line();
 }
 
 void CsvSink::write_connection(const ConnectionRow& row) {
   put_header();
-  visit_columns(row, CsvColumns(output_, row.decimals, &names_));
-  put_line_end(output_);
+  CsvColumns columns(output_, row.decimals, &names_);
+  visit_columns(row, columns);
+  columns.finish(0);
+  output_.end_line();
 }
 
 void CsvSink::finish() { put_header(); }
@@ -135,7 +141,8 @@ void CsvSink::put_header() {
     if (i != 0) output_.put(',');
     output_.put(names_[i]);
   }
-  put_line_end(output_);
+  output_.put('\r');
+  output_.end_line();
   // A column of a header may be named as one of a connection's own, and is none.
   for (std::size_t i = static_cast<std::size_t>(usual); i < exchange_columns_; ++i) names_[i].clear();
 }

@@ -1,6 +1,7 @@
 #include "report/escape.h"
 
-#include <arpa/inet.h>
+#include <algorithm>
+#include <cstring>
 
 #include "base/error.h"
 
@@ -10,28 +11,63 @@ namespace {
 constexpr char kHex[] = "0123456789abcdef";
 constexpr std::string_view kReplacement = "\xef\xbf\xbd";
 
-/// Characters that stand for themselves in a JSON string.
-bool is_plain(char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; }
-
-void put_unicode_escape(Output& output, unsigned code) {
-  const char escape[] = {'\\', 'u', '0', '0', kHex[code >> 4 & 15], kHex[code & 15]};
-  output.put(std::string_view(escape, sizeof escape));
+/// Characters that stand for themselves where quotes and `kSpecial` do not: all other printable ASCII.
+template <char kSpecial>
+bool is_plain(char c) {
+  return c >= 0x20 && c < 0x7f && c != '"' && c != kSpecial;
 }
 
-/// Appends the character at the front of `text`, with control characters as
-/// \u00XX, and takes it off.
-void put_character(Output& output, std::string_view& text) {
+/// Whether eight characters are plain. Each term has a byte's top bit where that
+/// byte is ruled out; a carry may add others, never take one away.
+template <char kSpecial>
+bool is_plain(std::uint64_t word) {
+  constexpr std::uint64_t kOnes = 0x0101'0101'0101'0101;
+  const std::uint64_t not_ascii = word, control = word - kOnes * 0x20, del = word + kOnes,
+                      quote = (word ^ kOnes * '"') - kOnes, special = (word ^ kOnes * kSpecial) - kOnes;
+  return ((not_ascii | control | del | quote | special) & kOnes * 0x80) == 0;
+}
+
+/// Writes the plain characters at the front of `text`, and takes them off. Returns where they end.
+template <char kSpecial>
+char* write_plain(char* at, std::string_view& text) {
+  const std::size_t size = text.size();
+  const char* const from = text.data();
+  std::size_t done = 0;
+  const auto write_word = [&](std::size_t begin) {
+    std::uint64_t word;
+    std::memcpy(&word, from + begin, sizeof word);
+    if (!is_plain<kSpecial>(word)) return false;
+    std::memcpy(at + begin, &word, sizeof word);
+    done = begin + sizeof word;
+    return true;
+  };
+  while (size - done >= 8 && write_word(done)) {
+  }
+  // The last word overlaps the one before it.
+  if (done == 0 || size - done >= 8 || !write_word(size - 8)) {
+    for (; done < size && is_plain<kSpecial>(from[done]); ++done) at[done] = from[done];
+  }
+  text.remove_prefix(done);
+  return at + done;
+}
+
+char* write_unicode_escape(char* at, unsigned code) {
+  const char escape[] = {'\\', 'u', '0', '0', kHex[code >> 4 & 15], kHex[code & 15]};
+  return std::copy_n(escape, sizeof escape, at);
+}
+
+/// Writes the character at the front of `text`, control characters as \u00XX,
+/// and takes it off. Returns where it ends.
+char* write_character(char* at, std::string_view& text) {
   const auto lead = static_cast<unsigned char>(text.front());
   const std::size_t length = utf8_length(text);
+  const std::string_view character = text.substr(0, length);
   const bool c1 = length == 2 && lead == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0;
-  if (length == 0) {
-    output.put(kReplacement);
-  } else if (lead < 0x20 || lead == 0x7f || c1) {
-    put_unicode_escape(output, c1 ? static_cast<unsigned char>(text[1]) : lead);
-  } else {
-    output.put(text.substr(0, length));
-  }
+  const unsigned code = c1 ? static_cast<unsigned char>(text[1]) : lead;
   text.remove_prefix(length == 0 ? 1 : length);
+  if (length == 0) return std::copy(kReplacement.begin(), kReplacement.end(), at);
+  if (lead < 0x20 || lead == 0x7f || c1) return write_unicode_escape(at, code);
+  return std::copy(character.begin(), character.end(), at);
 }
 
 }  // namespace
@@ -54,31 +90,45 @@ std::size_t utf8_length(std::string_view text) {
   return 0;
 }
 
-void put_json_text(Output& output, std::string_view text) {
+namespace {
+
+/// Apart, as what follows for CSV, so that plain texts need not save registers.
+[[gnu::noinline]] char* write_escaped_json(char* at, std::string_view text) {
   while (!text.empty()) {
-    std::size_t plain = 0;
-    while (plain < text.size() && is_plain(text[plain])) ++plain;
-    output.put(text.substr(0, plain));
-    text.remove_prefix(plain);
-    if (text.empty()) return;
     if (text.front() == '"' || text.front() == '\\') {
-      output.put('\\');
-      output.put(text.front());
+      *at++ = '\\';
+      *at++ = text.front();
       text.remove_prefix(1);
     } else {
-      put_character(output, text);
+      at = write_character(at, text);
     }
+    at = write_plain<'\\'>(at, text);
   }
+  return at;
 }
 
-void put_csv_text(Output& output, std::string_view text) {
+[[gnu::noinline]] char* write_escaped_csv(char* at, std::string_view text) {
   const bool quoted = text.find_first_of("\",") != std::string_view::npos;
-  if (quoted) output.put('"');
+  if (quoted) *at++ = '"';
   while (!text.empty()) {
-    if (text.front() == '"') output.put('"');
-    put_character(output, text);
+    if (text.front() == '"') *at++ = '"';
+    at = write_character(at, text);
   }
-  if (quoted) output.put('"');
+  if (quoted) *at++ = '"';
+  return at;
+}
+
+}  // namespace
+
+char* write_json_text(char* at, std::string_view text) {
+  at = write_plain<'\\'>(at, text);
+  return text.empty() ? at : write_escaped_json(at, text);
+}
+
+char* write_csv_text(char* at, std::string_view text) {
+  std::string_view rest = text;
+  char* const end = write_plain<','>(at, rest);
+  return rest.empty() ? end : write_escaped_csv(at, text);
 }
 
 std::string fit_text(std::string_view text, std::size_t width) {
@@ -88,28 +138,61 @@ std::string fit_text(std::string_view text, std::size_t width) {
   return shown + "..";
 }
 
-void put_address(Output& output, const Address& address, int ip_version) {
-  if (ip_version == 4) {
-    for (int shift = 24; shift >= 0; shift -= 8) {
-      output.put_integer(address.low >> shift & 0xff);
-      if (shift != 0) output.put('.');
-    }
-    return;
+namespace {
+
+char* write_ipv4(char* at, std::uint64_t address) {
+  for (int shift = 24; shift >= 0; shift -= 8) {
+    at = write_integer(at, address >> shift & 0xff);
+    *at++ = '.';
   }
-  std::uint8_t bytes[16];
-  for (std::size_t i = 0; i < 8; ++i) {
-    bytes[i] = static_cast<std::uint8_t>(address.high >> (56 - 8 * i));
-    bytes[8 + i] = static_cast<std::uint8_t>(address.low >> (56 - 8 * i));
-  }
-  char shown[INET6_ADDRSTRLEN];
-  output.put(::inet_ntop(AF_INET6, bytes, shown, sizeof shown));
+  return at - 1;
 }
 
-void put_vlan(Output& output, std::uint32_t tag) {
+/// A hexadecimal number without leading zeros.
+char* write_group(char* at, unsigned group) {
+  for (int shift = group >= 0x1000 ? 12 : group >= 0x100 ? 8 : group >= 0x10 ? 4 : 0; shift >= 0; shift -= 4) {
+    *at++ = kHex[group >> shift & 15];
+  }
+  return at;
+}
+
+/// RFC 5952, section 4: "::" for the first of the longest runs of zero groups,
+/// if of two or more. Section 5: an IPv4 address at the end is dotted.
+char* write_ipv6(char* at, const Address& address) {
+  const auto group = [&](int i) {
+    return static_cast<unsigned>((i < 4 ? address.high : address.low) >> (48 - 16 * (i & 3)) & 0xffff);
+  };
+  int zeros = 8, length = 1;  // where the run begins, and its groups
+  for (int i = 0, run = 0; i < 8; ++i) {
+    run = group(i) == 0 ? run + 1 : 0;
+    if (run > length) length = run, zeros = i + 1 - run;
+  }
+  const bool has_ipv4 = zeros == 0 && (length == 6 || (length == 5 && group(5) == 0xffff));
+  for (int i = 0; i < (has_ipv4 ? 6 : 8);) {
+    if (i == zeros) {
+      *at++ = ':';
+      if (i == 0) *at++ = ':';
+      i += length;
+    } else {
+      at = write_group(at, group(i));
+      if (++i < 8) *at++ = ':';
+    }
+  }
+  return has_ipv4 ? write_ipv4(at, address.low) : at;
+}
+
+}  // namespace
+
+char* write_address(char* at, const Address& address, int ip_version) {
+  return ip_version == 4 ? write_ipv4(at, address.low) : write_ipv6(at, address);
+}
+
+char* write_vlan(char* at, std::uint32_t tag) {
   const std::uint32_t count = tag >> 24 & 3;
-  if (count >= 1) output.put_integer(tag & 0xfff);
-  if (count >= 2) output.put('.');
-  if (count >= 2) output.put_integer(tag >> 12 & 0xfff);
+  if (count >= 1) at = write_integer(at, tag & 0xfff);
+  if (count >= 2) *at++ = '.';
+  if (count >= 2) at = write_integer(at, tag >> 12 & 0xfff);
+  return at;
 }
 
 }  // namespace wirelap

@@ -16,24 +16,37 @@ namespace wirelap {
 /// Length of the well-formed UTF-8 sequence (RFC 3629) at the start of `text`, 0 where there is none.
 std::size_t utf8_length(std::string_view text);
 
-/// Appends `text` as the inside of a JSON string (RFC 8259): quotes, backslashes
-/// and control characters (C0, DEL and C1) escaped, bytes that are not UTF-8
-/// replaced by U+FFFD, one each.
-void put_json_text(Output& output, std::string_view text);
+/// Bytes of room that a text of `size` needs, escaped.
+constexpr std::size_t escaped_room(std::size_t size) { return 6 * size + 2; }
 
-/// Appends `text` as a CSV field (RFC 4180), quoted where it must be; control
-/// characters and broken UTF-8 as in JSON.
-void put_csv_text(Output& output, std::string_view text);
+/// Writes `text` as the inside of a JSON string (RFC 8259): quotes, backslashes
+/// and control characters (C0, DEL and C1) escaped, bytes that are not UTF-8
+/// replaced by U+FFFD, one each. `at` has escaped_room. Returns where it ends.
+char* write_json_text(char* at, std::string_view text);
+
+/// Writes `text` as a CSV field (RFC 4180), quoted where it must be; control
+/// characters and broken UTF-8 as in JSON. `at` has escaped_room. Returns where it ends.
+char* write_csv_text(char* at, std::string_view text);
 
 /// `text` with all but printable ASCII as \xNN, cut to `width` columns, at least
 /// 2, with an ellipsis of dots.
 std::string fit_text(std::string_view text, std::size_t width);
 
-/// Appends an address as text: dotted decimal, or RFC 5952.
-void put_address(Output& output, const Address& address, int ip_version);
+/// Bytes of room that any value but text needs, with what stands around it.
+inline constexpr std::size_t kValueRoom = 64;
 
-/// Appends VLAN identifiers, packed as in FlowKey::tag, outermost first with a
-/// dot between two; nothing where there are none.
-void put_vlan(Output& output, std::uint32_t tag);
+/// Writes an address as text, dotted decimal or RFC 5952, into kValueRoom bytes.
+/// Returns where it ends.
+char* write_address(char* at, const Address& address, int ip_version);
+
+/// Appends the same.
+inline void put_address(Output& output, const Address& address, int ip_version) {
+  output.end_at(write_address(output.room(kValueRoom), address, ip_version));
+}
+
+/// Writes VLAN identifiers, packed as in FlowKey::tag, into kValueRoom bytes,
+/// outermost first with a dot between two; nothing where there are none.
+/// Returns where they end.
+char* write_vlan(char* at, std::uint32_t tag);
 
 }  // namespace wirelap

@@ -1,5 +1,8 @@
 #include "report/json.h"
 
+#include <algorithm>
+
+#include "report/cursor.h"
 #include "report/escape.h"
 
 namespace wirelap {
@@ -8,76 +11,70 @@ namespace {
 /// Writes columns as the members of one JSON object.
 class JsonColumns {
  public:
-  JsonColumns(Output& output, int decimals) : output_(output), decimals_(decimals) {}
+  JsonColumns(Output& output, int decimals) : cursor_(output), decimals_(decimals) {
+    cursor_.move_to(write(cursor_.room(1), "{"));
+  }
+  WIRELAP_INLINE void finish() { cursor_.finish("}"); }
 
-  void text(std::string_view name, std::string_view value, bool known = true) {
-    begin(name);
-    if (!known) return null();
-    output_.put('"');
-    put_json_text(output_, value);
-    output_.put('"');
+  WIRELAP_INLINE void text(std::string_view name, std::string_view value, bool known = true) {
+    char* const at = begin(name, escaped_room(value.size()));
+    end(known ? write(write_json_text(write(at, "\""), value), "\"") : write(at, "null"));
   }
-  void integer(std::string_view name, std::uint64_t value, bool known = true) {
-    begin(name);
-    if (!known) return null();
-    output_.put_integer(value);
+  WIRELAP_INLINE void word(std::string_view name, std::string_view value, bool known = true) {
+    char* const at = begin(name);
+    end(known ? write(write(write(at, "\""), value), "\"") : write(at, "null"));
   }
-  void flag(std::string_view name, bool value, bool known) {
-    begin(name);
-    output_.put(!known ? "null" : value ? "true" : "false");
+  WIRELAP_INLINE void integer(std::string_view name, std::uint64_t value, bool known = true) {
+    char* const at = begin(name);
+    end(known ? write_integer(at, value) : write(at, "null"));
   }
-  void seconds(std::string_view name, Nanos value) {
-    begin(name);
-    if (value == kUnknownTime) return null();
-    output_.put_seconds(value, decimals_);
+  WIRELAP_INLINE void flag(std::string_view name, bool value, bool known) {
+    end(write(begin(name), !known ? "null" : value ? "true" : "false"));
   }
-  void address(std::string_view name, const Address& value, int ip_version) {
-    begin(name);
-    output_.put('"');
-    put_address(output_, value, ip_version);
-    output_.put('"');
+  WIRELAP_INLINE void seconds(std::string_view name, Nanos value) {
+    char* const at = begin(name);
+    end(value == kUnknownTime ? write(at, "null") : write_seconds(at, value, decimals_));
+  }
+  WIRELAP_INLINE void address(std::string_view name, const Address& value, int ip_version) {
+    end(write(write_address(write(begin(name), "\""), value, ip_version), "\""));
   }
   /// One tag as a number; two, outermost first, as "100.200".
-  void vlan(std::string_view name, std::uint32_t tag) {
-    begin(name);
+  WIRELAP_INLINE void vlan(std::string_view name, std::uint32_t tag) {
+    char* const at = begin(name);
     const std::uint32_t count = tag >> 24 & 3;
-    if (count == 0) return null();
-    if (count == 2) output_.put('"');
-    put_vlan(output_, tag);
-    if (count == 2) output_.put('"');
+    if (count == 0) return end(write(at, "null"));
+    const std::string_view quote = count == 2 ? "\"" : "";
+    end(write(write_vlan(write(at, quote), tag), quote));
   }
   /// Each as [seconds since the one before, bytes so far].
-  void steps(std::string_view name, const std::vector<http::Step>& all) {
-    begin(name);
-    output_.put('[');
+  WIRELAP_INLINE void steps(std::string_view name, const std::vector<http::Step>& all) {
+    cursor_.move_to(write(begin(name), "["));
     for (std::size_t i = 0; i < all.size(); ++i) {
-      output_.put(i == 0 ? "[" : ",[");
-      output_.put_seconds(i == 0 ? 0 : std::max<Nanos>(0, all[i].time - all[i - 1].time), decimals_);
-      output_.put(',');
-      output_.put_integer(all[i].reached);
-      output_.put(']');
+      char* at = write(cursor_.room(kValueRoom), i == 0 ? "[" : ",[");
+      at = write_seconds(at, i == 0 ? 0 : std::max<Nanos>(0, all[i].time - all[i - 1].time), decimals_);
+      cursor_.move_to(write(write_integer(write(at, ","), all[i].reached), "]"));
     }
-    output_.put(']');
+    end(write(cursor_.room(kValueRoom), "]"));
   }
 
  private:
-  void begin(std::string_view name) {
-    output_.put(first_ ? "{\"" : ",\"");
-    output_.put(name);
-    output_.put("\":");
-    first_ = false;
+  WIRELAP_INLINE static char* write(char* at, std::string_view text) { return Cursor::write(at, text); }
+  /// Returns where the value goes: there is kValueRoom, and room for `more`.
+  WIRELAP_INLINE char* begin(std::string_view name, std::size_t more = 0) {
+    char* const at = cursor_.room(name.size() + 3 + kValueRoom + more);
+    return write(write(write(at, "\""), name), "\":");
   }
-  void null() { output_.put("null"); }
+  WIRELAP_INLINE void end(char* at) { cursor_.move_to(write(at, ",")); }
 
-  Output& output_;
+  Cursor cursor_;
   int decimals_;
-  bool first_ = true;
 };
 
 template <class AnyRow>
 void put_object(Output& output, const AnyRow& row) {
-  visit_columns(row, JsonColumns(output, row.decimals));
-  output.put('}');
+  JsonColumns columns(output, row.decimals);
+  visit_columns(row, columns);
+  columns.finish();
 }
 
 }  // namespace
@@ -94,7 +91,8 @@ void NdjsonSink::write_connection(const ConnectionRow& row) {
 
 template <class AnyRow>
 void JsonSink::put_element(const AnyRow& row) {
-  output_.put(empty_ ? "[\n" : ",\n");
+  output_.put(empty_ ? '[' : ',');
+  output_.end_line();
   empty_ = false;
   put_object(output_, row);
 }

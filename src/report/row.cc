@@ -54,9 +54,9 @@ std::string_view name_of_tls_version(std::uint16_t version) {
 }
 
 std::string_view name_of(Cause cause) {
-  std::string_view column = kCauseColumns[cause];
-  column.remove_suffix(2);
-  return column;
+  static constexpr std::string_view kNames[kCauseCount] = {"network", "loss",   "server",
+                                                           "client",  "window", "ack_delay"};
+  return kNames[cause];
 }
 
 Cause largest_cause(const Spent& spent) {

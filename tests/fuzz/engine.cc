@@ -69,6 +69,7 @@ void check_joined(Bytes input, EngineOptions options) {
 }  // namespace
 
 void run_engine(Bytes input) {
+  if (is_compressed(input)) return;
   const EngineOptions options = options_of(input);
   constexpr Format kFormats[] = {Format::json, Format::csv, Format::table};
   const Ran whole = run(options, {input}, kFormats[choice(input, 3) % 3]);

@@ -47,6 +47,13 @@ const Target& target() {
   return found;
 }
 
+/// What the mutator can do with `input`: of containers it knows pcap alone.
+Shape shape_of(Bytes input) {
+  const std::uint32_t magic = input.size() >= kCaptureLayout.head_bytes ? load_le32(input.data()) : 0;
+  const bool is_pcap = magic == 0xa1b2c3d4 || magic == 0xa1b23c4d;
+  return target().shape != Shape::capture || is_pcap ? target().shape : Shape::bytes;
+}
+
 /// The result is what goes back to libFuzzer; its own mutation where there is none.
 std::size_t hand_back(const Buffer& result, std::uint8_t* data, std::size_t size, std::size_t most) {
   if (result.empty() || result.size() > most) return LLVMFuzzerMutate(data, size, most);
@@ -74,9 +81,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
 extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::size_t most, unsigned seed) {
   Random random(seed);
-  const bool as_bytes = target().shape == Shape::bytes || random() % 16 == 0;
-  if (as_bytes) return LLVMFuzzerMutate(data, size, most);
-  return hand_back(mutate(target().shape, {data, size}, most, random, LLVMFuzzerMutate), data, size, most);
+  const Shape shape = shape_of({data, size});
+  if (shape == Shape::bytes || random() % 16 == 0) return LLVMFuzzerMutate(data, size, most);
+  return hand_back(mutate(shape, {data, size}, most, random, LLVMFuzzerMutate), data, size, most);
 }
 
 extern "C" std::size_t LLVMFuzzerCustomCrossOver(const std::uint8_t* a, std::size_t a_size, const std::uint8_t* b,
@@ -84,12 +91,13 @@ extern "C" std::size_t LLVMFuzzerCustomCrossOver(const std::uint8_t* a, std::siz
                                                  unsigned seed) {
   Random random(seed);
   Buffer both;
-  if (target().shape == Shape::bytes) {
+  const Shape shape = shape_of({a, a_size});
+  if (shape == Shape::bytes || shape_of({b, b_size}) != shape) {
     const std::size_t cut = a_size == 0 ? 0 : random() % a_size;
     both.assign(a, a + cut);
     test::append(both, {b + b_size / 2, b_size - b_size / 2});
   } else {
-    both = splice(target().shape, {a, a_size}, {b, b_size}, most, random);
+    both = splice(shape, {a, a_size}, {b, b_size}, most, random);
   }
   both.resize(std::min(both.size(), most));
   std::copy(both.begin(), both.end(), output);

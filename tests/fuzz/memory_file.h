@@ -4,13 +4,20 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <string>
 
 #include "base/bytes.h"
+#include "capture/container.h"
 #include "capture/input.h"
 
 namespace wirelap::fuzz {
+
+/// Whether a reader would start another program for it, which is not what is fuzzed.
+inline bool is_compressed(Bytes file) {
+  return find_compression(file.first(std::min(file.size(), kMagicBytes))) != nullptr;
+}
 
 class MemoryFile {
  public:

@@ -45,6 +45,7 @@ std::string read_all(Input& input, std::size_t file_bytes) {
 }  // namespace
 
 void run_reader(Bytes input) {
+  if (is_compressed(input)) return;
   const MemoryFile file(input);
   Input whole({});
   file.map(whole);

@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""Counts the TCP packets of a folder of real captures and compares with tshark's count.
+"""Counts the packets of a folder of real captures, and those of TCP, and compares
+with what capinfos and tshark count.
 
     packets.py COUNT_PACKETS CAPTURES_DIR [--known FILE]
 
-CAPTURES_DIR/INDEX.tsv has tshark's count for each capture (its filter `tcp`). A
-difference was looked up in the packets, or is to be: FILE has a line for each
-that is explained: path, tab, wirelap's count, tab, reason. pcapng is converted
-by editcap, which keeps one link type alone: a capture with several is passed over.
+CAPTURES_DIR/INDEX.tsv has both counts for each capture (tshark's with its filter
+`tcp`). A difference in TCP was looked up in the packets, or is to be: FILE has a
+line for each that is explained: path, tab, wirelap's count, tab, reason.
 
-Exit: 1 where a difference is not explained, or an explained count is another
-than before; else 0, also where the folder is absent. 2 is bad usage.
+Exit: 1 where the packets are not as many, a difference is not explained, or an
+explained count is another than before; else 0, also where the folder is absent. 2 is bad usage.
 """
 
 import argparse
@@ -17,21 +17,6 @@ import csv
 import os
 import subprocess
 import sys
-import tempfile
-
-PCAP_MAGICS = {b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\xc3\xd4", b"\x4d\x3c\xb2\xa1", b"\xa1\xb2\x3c\x4d"}
-
-
-def as_pcap(path, number, folder):
-    """Returns the path of a plain pcap of the capture; None where there is no way to one."""
-    with open(path, "rb") as file:
-        if file.read(4) in PCAP_MAGICS:
-            return path
-    converted = os.path.join(folder, f"{number}.pcap")
-    done = subprocess.run(["editcap", "-F", "nsecpcap", path, converted],
-                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return converted if done.returncode == 0 else None
-
 
 def count_all(tool, paths):
     """Returns (records, segments, reasons) by path; None for what is no capture."""
@@ -67,27 +52,23 @@ def main():
     known = read_known(arguments.known) if arguments.known else {}
     with open(index, encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
-    equal = explained = wrong = skipped = 0
-    with tempfile.TemporaryDirectory() as folder:
-        converted = {row["path"]: as_pcap(os.path.join(arguments.folder, row["path"]), number, folder)
-                     for number, row in enumerate(rows)}
-        counts = count_all(arguments.tool, [path for path in converted.values() if path])
-        for row in rows:
-            path, theirs = row["path"], int(row["tcp_packets"] or 0)
-            result = counts.get(converted[path])
-            if result is None:
-                skipped += 1
-                continue
-            records, ours, reasons = result
-            if ours == theirs and path not in known:
-                equal += 1
-            elif path in known and known[path][0] == ours:
-                explained += 1
-            else:
-                wrong += 1
-                print(f"  {path}: {ours} TCP packets of {records}, tshark {theirs}; " + "; ".join(reasons))
-    print(f"TCP packets: {equal} captures equal to tshark, {explained} explained, {wrong} not; "
-          f"{skipped} are no pcap of one link type")
+    equal = explained = wrong = 0
+    paths = {row["path"]: os.path.join(arguments.folder, row["path"]) for row in rows}
+    counts = count_all(arguments.tool, list(paths.values()))
+    for row in rows:
+        path, theirs = row["path"], int(row["tcp_packets"] or 0)
+        records, ours, reasons = counts[paths[path]] or (0, 0, ["not read"])
+        if records != int(row["packets"]):
+            wrong += 1
+            print(f"  {path}: {records} packets, capinfos {row['packets']}")
+        elif ours == theirs and path not in known:
+            equal += 1
+        elif path in known and known[path][0] == ours:
+            explained += 1
+        else:
+            wrong += 1
+            print(f"  {path}: {ours} TCP packets of {records}, tshark {theirs}; " + "; ".join(reasons))
+    print(f"packets: {equal} captures equal to tshark, {explained} explained, {wrong} not")
     return 1 if wrong else 0
 
 

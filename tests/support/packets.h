@@ -173,12 +173,17 @@ class PcapWriter {
     std::uint32_t link_type = kLinkEthernet;
     std::uint32_t fcs_bits = 0;     ///< what stands above the link type
     std::uint32_t snap_length = 262144;
+    unsigned version_major = 2;
+    unsigned version_minor = 4;
+    bool modified = false;          ///< Kuznetzov's patch: 8 bytes more in a record's header
+    bool captured_last = false;     ///< of a record's two lengths
   };
 
   PcapWriter() : PcapWriter(Options{}) {}
   explicit PcapWriter(Options options) : options_(options) {
-    put(options.decimals == 9 ? 0xa1b23c4d : 0xa1b2c3d4);
-    put(options.big_endian ? 0x00020004 : 0x00040002);  // version 2.4
+    put(options.modified ? 0xa1b2cd34 : options.decimals == 9 ? 0xa1b23c4d : 0xa1b2c3d4);
+    put(options.big_endian ? options.version_major << 16 | options.version_minor
+                           : options.version_minor << 16 | options.version_major);
     put(0);
     put(0);
     put(options.snap_length);
@@ -191,8 +196,12 @@ class PcapWriter {
     const Bytes captured = frame.first(std::min<std::size_t>(frame.size(), options_.snap_length));
     put(static_cast<std::uint32_t>(time / kNanosPerSecond));
     put(static_cast<std::uint32_t>(time % kNanosPerSecond / (options_.decimals == 9 ? 1 : kNanosPerMicro)));
-    put(static_cast<std::uint32_t>(captured.size()));
-    put(static_cast<std::uint32_t>(wire_length == 0 ? frame.size() : wire_length));
+    std::uint32_t lengths[] = {static_cast<std::uint32_t>(captured.size()),
+                               static_cast<std::uint32_t>(wire_length == 0 ? frame.size() : wire_length)};
+    if (options_.captured_last) std::swap(lengths[0], lengths[1]);
+    put(lengths[0]);
+    put(lengths[1]);
+    if (options_.modified) append(bytes_, Buffer(8, 0xee));  // interface, protocol, packet type
     append(bytes_, captured);
   }
 

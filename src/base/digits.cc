@@ -1,0 +1,56 @@
+#include "base/digits.h"
+
+namespace wirelap {
+namespace {
+
+/// Writes the point and `decimals` decimals of `nanos`, below a second; no
+/// decimals, no point. Returns where they end.
+inline char* write_fraction(char* at, std::uint64_t nanos, int decimals) {
+  if (decimals == 0) return at;
+  char* const end = at + 1 + decimals;
+  if (nanos == 0) {
+    std::memcpy(at, ".000000000", 10);
+    return end;
+  }
+  // In units of 2^-64 s: times 100, the next two digits come out at the top.
+  // Rounded up by less than 10^-10 s in all, so that no digit differs.
+  constexpr std::uint64_t kNano = ~std::uint64_t{0} / kNanosPerSecond + 1;
+  std::uint64_t rest = nanos * kNano;
+  *at++ = '.';
+  for (; at < end; at += 2) {
+    const auto shifted = static_cast<unsigned __int128>(rest) * 100;
+    write_pair(at, static_cast<std::uint32_t>(shifted >> 64));
+    rest = static_cast<std::uint64_t>(shifted);
+  }
+  return end;
+}
+
+/// Apart, so that short times need not save its registers.
+[[gnu::noinline]] char* write_long_seconds(char* at, Nanos value, int decimals) {
+  auto magnitude = static_cast<std::uint64_t>(value);
+  if (value < 0) {
+    *at++ = '-';
+    magnitude = 0 - magnitude;
+  }
+  at = write_integer(at, magnitude / kNanosPerSecond);
+  return write_fraction(at, magnitude % kNanosPerSecond, decimals);
+}
+
+}  // namespace
+
+[[gnu::noinline]] char* write_long_integer(char* at, std::uint64_t value) {
+  at = write_integer(at, value / 10'000);  // at most four levels: each takes four digits
+  const auto last = static_cast<std::uint32_t>(value % 10'000);
+  write_pair(at, last / 100);
+  write_pair(at + 2, last % 100);
+  return at + 4;
+}
+
+char* write_seconds(char* at, Nanos value, int decimals) {
+  const auto nanos = static_cast<std::uint64_t>(value);
+  if (nanos >= kNanosPerSecond) return write_long_seconds(at, value, decimals);
+  *at = '0';
+  return write_fraction(at + 1, nanos, decimals);
+}
+
+}  // namespace wirelap

@@ -1,0 +1,93 @@
+// flow: a few segments between decoding and tracking.
+//
+// In: decoded segments. Out: the same to the tracker, in order, a few later: by
+// then what is known of their connections is on its way from memory. Where
+// connections are few, a cache holds them all, and segments pass at once.
+#pragma once
+
+#include <cstdint>
+
+#include "flow/tracker.h"
+
+namespace wirelap {
+
+template <class Consumer>
+class Lookahead {
+ public:
+  /// `tracker` outlives it.
+  explicit Lookahead(Tracker<Consumer>& tracker) : tracker_(tracker) {}
+
+  /// Where the next segment is to be decoded.
+  Segment& next() { return place(waiting_).segment; }
+
+  /// Takes the segment in next(). `lasting`: its bytes stay until drain().
+  void take(bool lasting) {
+    Waiting& newest = place(waiting_);
+    if (!lasting || !tracker_.table().is_large()) {
+      drain();
+      tracker_.take(newest.segment);
+      return;
+    }
+    newest.key = make_flow_key(newest.segment, newest.sender);
+    newest.hash = tracker_.table().hash(newest.key);
+    tracker_.table().prefetch_slot(newest.hash);
+    waiting_ += 1;
+    if (waiting_ > kToConnection) prefetch_connection(place(waiting_ - 1 - kToConnection));
+    if (waiting_ > kToTiming) prefetch_parts(place(waiting_ - 1 - kToTiming));
+    if (waiting_ == kMost) take_first();
+  }
+
+  /// Hands on all that waits.
+  void drain() {
+    while (waiting_ != 0) take_first();
+  }
+
+ private:
+  // Each way to memory takes about as long as a packet of a connection that is
+  // there: one or two packets are enough, more do no harm.
+  static constexpr unsigned kToConnection = 4;  // from the slot
+  static constexpr unsigned kToTiming = 8;      // from the slot, by the connection
+  static constexpr unsigned kMost = 12;
+  static constexpr unsigned kPlaces = 16;
+  static constexpr int kLineBytes = 64;  // of the cache
+
+  struct Waiting {
+    Segment segment;
+    FlowKey key;
+    Side sender;
+    std::uint32_t hash;
+  };
+
+  Waiting& place(unsigned behind_first) { return places_[(first_ + behind_first) % kPlaces]; }
+
+  void take_first() {
+    Waiting& first = place(0);
+    first_ += 1;
+    waiting_ -= 1;
+    tracker_.take(first.segment, first.key, first.sender, first.hash);
+  }
+
+  static void prefetch(const void* object, int bytes) {
+    for (int at = 0; at < bytes; at += kLineBytes) __builtin_prefetch(static_cast<const char*>(object) + at);
+    asm volatile("");  // g++ takes a function that only prefetches for one that does nothing
+  }
+
+  void prefetch_connection(const Waiting& waiting) {
+    if (const Connection* const likely = tracker_.table().likely(waiting.hash)) prefetch(likely, Connection::kHotBytes);
+  }
+
+  void prefetch_parts(const Waiting& waiting) {
+    const Connection* const likely = tracker_.table().likely(waiting.hash);
+    if (likely == nullptr) return;
+    if (likely->timing != nullptr) prefetch(likely->timing.get(), sizeof(Timing));
+    if (likely->attachment != nullptr) prefetch(likely->attachment, kAttachmentBytes);
+  }
+  static constexpr int kAttachmentBytes = 256;  // of an HTTP conversation
+
+  Tracker<Consumer>& tracker_;
+  Waiting places_[kPlaces];
+  unsigned first_ = 0;
+  unsigned waiting_ = 0;
+};
+
+}  // namespace wirelap

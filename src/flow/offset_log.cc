@@ -1,0 +1,30 @@
+#include "flow/offset_log.h"
+
+namespace wirelap {
+
+void OffsetLog::add(const Point& point) {
+  if (count_ > 1) {
+    if (older_ == nullptr) older_ = std::make_unique_for_overwrite<Ring>();
+    if (count_ == kPoints) forgetful_ = true;  // the oldest is overwritten
+    older_->points[older_->next] = before_;
+    older_->next = older_->next + 1 == Ring::kSize ? 0 : older_->next + 1;
+  }
+  before_ = latest_;
+  latest_ = point;
+  if (count_ < kPoints) ++count_;
+}
+
+const OffsetLog::Point* OffsetLog::find(std::uint64_t offset) const {
+  if (!has(offset)) return nullptr;
+  if (count_ == 1 || offset > before_.offset) return &latest_;
+  const Point* first = &before_;
+  for (int age = 1; age <= count_ - 2 && older(age).offset >= offset; ++age) first = &older(age);
+  return first;
+}
+
+Nanos OffsetLog::reached_before(std::uint64_t offset) const {
+  const Point* const point = find(offset);
+  return forgetful_ && point == oldest() ? kLongAgo : point->time;
+}
+
+}  // namespace wirelap

@@ -1,0 +1,434 @@
+// capture/: what is told by magic numbers: compressed captures, and those of other programs.
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <set>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <vector>
+
+#include "support/pcapng.h"
+#include "support/read.h"
+#include "support/run.h"
+
+namespace wirelap::test {
+namespace {
+
+namespace fs = std::filesystem;
+using Kind = Fault::Kind;
+
+std::string slurp(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::string program() {
+  const char* const path = std::getenv("WIRELAP");
+  return fs::absolute(path != nullptr ? path : "build/wirelap").string();
+}
+
+/// A folder that is gone with its guard.
+class Folder {
+ public:
+  Folder() {
+    char name[] = "/tmp/wirelap-test-XXXXXX";
+    REQUIRE(::mkdtemp(name) != nullptr);
+    path_ = name;
+  }
+  ~Folder() { fs::remove_all(path_); }
+  Folder(const Folder&) = delete;
+  std::string add(const std::string& name, std::string_view content, int mode = 0600) const {
+    const std::string path = path_ + "/" + name;
+    std::ofstream(path, std::ios::binary) << content;
+    ::chmod(path.c_str(), static_cast<mode_t>(mode));
+    return path;
+  }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+bool has_program(const std::string& name) {
+  for (const char* const folder : {"/usr/local/bin/", "/usr/bin/", "/bin/"}) {
+    if (::access((folder + name).c_str(), X_OK) == 0) return true;
+  }
+  return false;
+}
+
+/// Runs wirelap with a PATH whose first folder is `programs`.
+RunResult run_with(const Folder& programs, std::vector<std::string> arguments, std::string_view input = {}) {
+  std::vector<std::string> command = {"/usr/bin/env", "PATH=" + programs.path() + ":/usr/bin:/bin", program(), "-q", "-f", "ndjson"};
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  return run(command, input);
+}
+
+/// `line` of ndjson without the columns `names`.
+std::string without(std::string line, std::initializer_list<const char*> names) {
+  for (const char* const name : names) {
+    const std::size_t begin = line.find("\"" + std::string(name) + "\":");
+    if (begin != std::string::npos) line.erase(begin, line.find(",\"", begin) + 1 - begin);
+  }
+  return line;
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::string line;
+  for (std::istringstream rest(text); std::getline(rest, line);) lines.push_back(line);
+  return lines;
+}
+
+/// The records without the capture's name.
+std::vector<std::string> without_name(const std::string& ndjson) {
+  std::vector<std::string> records;
+  for (const std::string& line : lines_of(ndjson)) records.push_back(without(line, {"capture"}));
+  return records;
+}
+
+/// The same as a set, without the columns that tell a record's place in the capture.
+std::multiset<std::string> without_place(const std::string& ndjson) {
+  std::multiset<std::string> records;
+  for (const std::string& line : lines_of(ndjson)) {
+    records.insert(without(line, {"capture", "connection", "exchange", "first_frame", "last_frame"}));
+  }
+  return records;
+}
+
+/// `ndjson` with the zeros cut off that nanoseconds have where microseconds were captured.
+std::string in_microseconds(std::string ndjson) {
+  for (std::size_t at = 0; (at = ndjson.find('.', at)) != std::string::npos; ++at) {
+    const auto end = ndjson.find_first_not_of("0123456789", at + 1);
+    if (end == at + 10 && ndjson.compare(at + 7, 3, "000") == 0) ndjson.erase(at + 7, 3);
+  }
+  return ndjson;
+}
+
+std::string text_of_capture(const std::string& name) { return slurp("fixtures/dress/" + name); }
+
+TEST_CASE("container: one capture in every dress has the same exchanges, as a file and through a pipe") {
+  struct Case {
+    std::string dressed, plain;
+  };
+  const Case cases[] = {{"ipv6.pcapng", "ipv6"},
+                        {"ipv6-modpcap.pcap", "ipv6"},
+                        {"ipv6-nsecpcap.pcap", "ipv6"},
+                        {"nanoseconds.pcapng", "nanoseconds"}};
+  for (const Case& test : cases) {
+    CAPTURE(test.dressed);
+    const std::string path = "fixtures/dress/" + test.dressed;
+    const std::vector<std::string> expected = without_name(slurp("fixtures/golden/" + test.plain + ".ndjson"));
+    for (const RunResult& result : {run({program(), "-q", "-f", "ndjson", path}), run({program(), "-q", "-f", "ndjson"}, slurp(path))}) {
+      CHECK(result.exit_code == 0);
+      CHECK(result.errors == "");
+      const bool nanoseconds = test.dressed == "ipv6-nsecpcap.pcap";
+      CHECK(without_name(nanoseconds ? in_microseconds(result.output) : result.output) == expected);
+    }
+  }
+}
+
+TEST_CASE("container: compressed by each program; where that is not there, what to run") {
+  struct Case {
+    std::string ending, program, package;
+  };
+  const std::vector<std::string> expected = without_name(slurp("fixtures/golden/nanoseconds.ndjson"));
+  REQUIRE(expected.size() == 3);
+  const Folder nothing;
+  for (const Case& test : {Case{"gz", "a gzip", "gzip"}, Case{"zst", "a zstd", "zstd"}, Case{"xz", "an xz", "xz-utils"},
+                           Case{"lz4", "an lz4", "lz4"}, Case{"bz2", "a bzip2", "bzip2"}}) {
+    const std::string name = test.program.substr(test.program.find(' ') + 1);
+    const std::string without = test.program + " file, and no " + name + " in PATH to open it: apt-get install " +
+                                test.package + ", or where it is: " + name + " -dc FILE | wirelap\n";
+    for (const std::string inner : {"nanoseconds.pcap", "nanoseconds.pcapng"}) {
+      const std::string path = "fixtures/dress/" + inner + "." + test.ending;
+      CAPTURE(path);
+      for (const RunResult& result : {run_with(nothing, {path}), run_with(nothing, {}, slurp(path))}) {
+        // Both ways are tests: a machine without the program is told what to do.
+        const bool there = has_program(name);
+        CHECK(result.exit_code == (there ? 0 : 1));
+        CHECK(without_name(result.output) == (there ? expected : std::vector<std::string>{}));
+        if (there) CHECK(result.errors == "");
+        else CHECK(result.errors.ends_with(": " + without));
+      }
+      const RunResult nowhere = run({"/usr/bin/env", "PATH=" + nothing.path(), program(), path});
+      CHECK(nowhere.exit_code == 1);
+      CHECK(nowhere.output == "");
+      CHECK(nowhere.errors == "wirelap: " + path + ": " + without);
+    }
+  }
+}
+
+TEST_CASE("container: two captures of different link types merged are both read") {
+  std::multiset<std::string> expected = without_place(slurp("fixtures/golden/any-sll2.ndjson"));
+  expected.merge(without_place(slurp("fixtures/golden/vlan.ndjson")));
+  CHECK(expected.size() == 8);
+  const RunResult merged = run({program(), "-f", "ndjson", "fixtures/dress/merged.pcapng"});
+  CHECK(merged.exit_code == 0);
+  CHECK(without_place(merged.output) == expected);
+}
+
+// On lo the kernel stamps a packet for each capturing socket anew, elsewhere once.
+TEST_CASE("container: dumpcap's capture of two interfaces has what tcpdump captured on each") {
+  const auto records_of = [](const std::string& name, bool with_times) {
+    std::multiset<std::string> records;
+    for (std::string line : without_place(run({program(), "-f", "ndjson", "fixtures/dress/" + name}).output)) {
+      if (!with_times) {
+        line = without(line, {"start", "connect_s", "wait_s", "total_s", "idle_s", "ttfb_s", "network_s", "server_s", "rtt_s",
+                              "server_rtt_s", "client_rtt_s", "max_gap_s"});
+      }
+      records.insert(line);
+    }
+    return records;
+  };
+  std::multiset<std::string> expected = records_of("dumpcap-eth0.pcap", false);
+  expected.merge(records_of("dumpcap-lo.pcap", false));
+  CHECK(expected.size() == 5);
+  CHECK(records_of("dumpcap.pcapng", false) == expected);
+  const std::multiset<std::string> both = records_of("dumpcap.pcapng", true), one = records_of("dumpcap-eth0.pcap", true);
+  CHECK(one.size() == 3);
+  CHECK(std::includes(both.begin(), both.end(), one.begin(), one.end()));
+}
+
+TEST_CASE("container: a pcapng fixture through a pipe in pieces of any size") {
+  const std::string capture = text_of_capture("nanoseconds.pcapng");
+  const Bytes bytes{reinterpret_cast<const std::uint8_t*>(capture.data()), capture.size()};
+  const ReadResult whole = read_file(bytes);
+  CHECK(whole.records.size() == 14);
+  CHECK_FALSE(whole.fault);
+  for (const std::size_t piece : {1, 2, 3, 7, 4096}) CHECK(read_pipe_by(bytes, piece).records == whole.records);
+}
+
+/// A program that stands in for gzip: it says what its shell script says.
+struct Stub {
+  explicit Stub(const std::string& script) { programs.add("gzip", "#!/bin/sh\n" + script + "\n", 0700); }
+  Folder programs;
+};
+
+const std::string kGzipMagic = std::string("\x1f\x8b\x08", 3) + std::string(40, '\0');
+
+TEST_CASE("container: how a decompressor ends is told, after all it gave is reported") {
+  const std::string capture = fs::absolute("fixtures/ipv6.pcap").string();
+  struct Case {
+    std::string name, script;
+    int exit_code;
+    std::ptrdiff_t records;
+    std::string said;
+  };
+  const std::string place = "record 36 at byte 25531 decompressed: damaged: gzip -dc ended ";
+  const Case cases[] = {
+      {"well", "exec cat " + capture, 0, 4, ""},
+      {"with a status", "cat " + capture + "; exit 3", 1, 4, place + "with status 3"},
+      {"with a status and words", "cat " + capture + "; echo 'gzip: is broken' >&2; echo more >&2; exit 3", 1, 4,
+       place + "with status 3: gzip: is broken"},
+      {"with words that a terminal would obey", "cat " + capture + "; printf '\\033[2Jx\\n' >&2; exit 1", 1, 4,
+       place + "with status 1: \\x1b[2Jx"},
+      {"by a signal", "cat " + capture + "; kill -9 $$", 1, 4, place + "by signal 9"},
+      {"well, but it complains", "cat " + capture + "; echo careful >&2", 0, 4, ""},
+      {"with too many words", "cat " + capture + "; head -c 300000 /dev/zero | tr '\\0' y >&2; exit 1", 1, 4,
+       place + "with status 1: " + std::string(200, 'y')},
+      {"in a record", "head -c 25000 " + capture + "; exit 1", 1, 4,
+       "record 31 at byte 24728 decompressed: damaged: gzip -dc ended with status 1"},
+      {"well, in a record", "head -c 25000 " + capture, 0, 4,
+       "record 31 at byte 24728 decompressed: cut short: the record holds 379 bytes, 256 are there"},
+      {"before anything", "exit 1", 1, 0, "damaged: gzip -dc ended with status 1"},
+      {"well, with nothing", "exit 0", 1, 0, "empty: a capture begins with a 24-byte header"},
+      {"with no capture", "echo hello, this is no capture at all", 1, 0,
+       "not a pcap or pcapng capture: its magic number is unknown"},
+      {"never, with no capture", "echo hello, this is no capture at all but long enough for every magic number that there is in this world, and then some; exec sleep 1000", 1, 0,
+       "not a pcap or pcapng capture: its magic number is unknown"},
+      {"with another compressed file", "printf '\\037\\213\\010abcdefghijklmnopqrstuvwxyz'; exec sleep 1000", 1, 0,
+       "compressed twice: there is a gzip file in it; unpack one level first"},
+      {"without reading, for ever", "printf 'BZh9abcdefghijklmnopqrstuvwxyz'; exec sleep 1000", 1, 0,
+       "compressed twice: there is a bzip2 file in it; unpack one level first"},
+  };
+  for (const Case& test : cases) {
+    INFO(test.name);
+    const Stub stub(test.script);
+    const std::string path = stub.programs.add("x.gz", kGzipMagic);
+    for (const bool piped : {false, true}) {
+      CAPTURE(piped);
+      const std::string long_input = kGzipMagic + std::string(1 << 20, 'z');  // more than pipes hold
+      const RunResult result = piped ? run_with(stub.programs, {}, long_input) : run_with(stub.programs, {path});
+      CHECK(result.exit_code == test.exit_code);
+      CHECK(std::count(result.output.begin(), result.output.end(), '\n') == test.records);
+      CHECK(result.errors == (test.said.empty() ? "" : "wirelap: " + (piped ? "-" : path) + ": " + test.said + "\n"));
+    }
+  }
+}
+
+TEST_CASE("container: the decompressor gets every byte of a file or pipe, -dc, and none of the user's settings") {
+  const Folder results;
+  const std::string got = results.path() + "/input", told = results.path() + "/told";
+  const Stub stub("cat > " + got + "; { echo \"$@\"; echo \"$GZIP$XZ_OPT$LC_ALL\"; } > " + told + "; cat " +
+                  fs::absolute("fixtures/nanoseconds.pcap").string());
+  std::string content = kGzipMagic;
+  for (unsigned i = 0; content.size() < 700'000; ++i) content += std::to_string(i);
+  const std::string path = stub.programs.add("x.gz", content);
+  ::setenv("GZIP", "-9", 1);
+  for (const bool piped : {false, true}) {
+    CAPTURE(piped);
+    fs::remove(got);
+    const RunResult result = piped ? run_with(stub.programs, {"-"}, content) : run_with(stub.programs, {path});
+    CHECK(result.exit_code == 0);
+    CHECK((slurp(got) == content));
+    CHECK(slurp(told) == "-dc\nC\n");
+  }
+  ::unsetenv("GZIP");
+}
+
+/// Processes whose parent is this one, ended ones included.
+std::size_t count_children() {
+  std::size_t count = 0;
+  for (const auto& entry : fs::directory_iterator("/proc")) {
+    if (std::atoi(entry.path().filename().c_str()) == 0) continue;  // not a process
+    const std::string status = slurp(entry.path() / "stat");
+    const std::size_t name_end = status.rfind(')');
+    if (name_end == std::string::npos || name_end + 4 >= status.size()) continue;
+    count += std::atoi(status.c_str() + name_end + 4) == ::getpid() ? 1 : 0;
+  }
+  return count;
+}
+
+int open_descriptors() {
+  return static_cast<int>(std::distance(fs::directory_iterator("/proc/self/fd"), fs::directory_iterator()));
+}
+
+/// Puts a folder in front of PATH while it lives.
+class PathGuard {
+ public:
+  explicit PathGuard(const Folder& folder) : before_(std::getenv("PATH")) {
+    ::setenv("PATH", (folder.path() + ":" + before_).c_str(), 1);
+  }
+  ~PathGuard() { ::setenv("PATH", before_.c_str(), 1); }
+  PathGuard(const PathGuard&) = delete;
+
+ private:
+  std::string before_;
+};
+
+TEST_CASE("container: an input that is let go of leaves no process and no descriptor behind") {
+  const std::size_t children = count_children();
+  const int descriptors = open_descriptors();
+  struct Case {
+    const char* script;
+    int records;  // read before it is let go of
+    bool ends;    // the decompressor, and what feeds it
+  };
+  const Case cases[] = {{"cat fixtures/dress/nanoseconds.pcapng; exec sleep 1000", 0, false},
+                        {"cat fixtures/dress/nanoseconds.pcapng; exec sleep 1000", 5, false},
+                        {"cat fixtures/dress/nanoseconds.pcapng; exec cat > /dev/null", 14, false},
+                        {"cat fixtures/dress/nanoseconds.pcapng; exec cat > /dev/null", 14, true},
+                        {"cat fixtures/dress/nanoseconds.pcapng", 14, true}};
+  for (const Case& test : cases) {
+    for (const bool piped : {false, true}) {
+      CAPTURE(test.script);
+      CAPTURE(test.records);
+      CAPTURE(piped);
+      {
+        const Stub stub(test.script);
+        const PathGuard path(stub.programs);
+        const File file(bytes_of(kGzipMagic));
+        Pipe pipe;
+        pipe.write(bytes_of(kGzipMagic));
+        if (test.ends) pipe.close_end(1);
+        Input input({});
+        if (piped) input.attach(pipe.fds[0]);
+        else REQUIRE(input.open(file.path()) == 0);
+        Reader reader(input, "x");
+        REQUIRE(reader.start());
+        Record record;
+        for (int i = 0; i < test.records; ++i) REQUIRE(reader.next(record));
+        if (test.ends) CHECK_FALSE(reader.next(record));
+        CHECK_FALSE(reader.fault());
+      }
+      CHECK(count_children() == children);
+      CHECK(open_descriptors() == descriptors);
+    }
+  }
+}
+
+TEST_CASE("container: a stop ends a decompressor that gives nothing") {
+  const std::size_t children = count_children();
+  const Folder marks;
+  const std::string given = marks.path() + "/given";
+  const Stub stub("cat fixtures/dress/nanoseconds.pcapng; touch " + given + "; exec sleep 1000");
+  const PathGuard path(stub.programs);
+  Pipe pipe, stop;
+  pipe.write(bytes_of(kGzipMagic + std::string(100, 'z')));
+  bool stopped = false;
+  Input::Options options;
+  options.stop_fd = stop.fds[0];
+  options.before_wait = [&] {
+    while (::access(given.c_str(), F_OK) != 0) ::usleep(1000);
+    if (!std::exchange(stopped, true)) stop.write(Buffer{0});
+  };
+  {
+    Input input(options);
+    input.attach(pipe.fds[0]);
+    const ReadResult result = read_all(input);
+    CHECK(result.stopped);
+    CHECK(result.records.size() == 14);
+    CHECK_FALSE(result.fault);
+  }
+  CHECK(count_children() == children);
+}
+
+TEST_CASE("container: other programs' captures are named, with the way out") {
+  struct Case {
+    std::string name;
+    std::string start;
+    std::string said;
+  };
+  const std::string editcap = "; turn it into pcap with: editcap -F pcap IN OUT";
+  const auto text = [](const char* bytes, std::size_t count) { return std::string(bytes, count); };
+  std::string etl(0x50, '\0'), erf(24, '\0');
+  etl.replace(0, 12, text("\0\0\1\0\x98\5\0\0\x98\5\0\0", 12));
+  etl.replace(0x48, 4, text("\2\0\2\xc0", 4));
+  erf.replace(0, 16, text("\0\0\0\x80\0\0\x54\x65\2\4\0\x5c\0\0\0\x4a", 16));
+  const Case cases[] = {
+      // The first bytes as editcap 4.0 writes them, where it does.
+      {"snoop", text("snoop\0\0\0\0\0\0\2\0\0\0\4", 16), "a snoop capture" + editcap},
+      {"netmon1", text("RTSS\1\1\1\0", 8), "a Network Monitor 1 capture" + editcap},
+      {"netmon2", text("GMBU\0\2\1\0", 8), "a Network Monitor 2 capture" + editcap},
+      {"lanalyzer", text("\1\x10\x4c\0\1\5Trace", 11), "a LANalyzer capture" + editcap},
+      {"ngsniffer", text("TRSNIFF data    \x1a\1\0\x12", 20), "a Sniffer capture" + editcap},
+      {"ngwsniffer", text("XCP\0" "002.001\0", 12), "a NetXRay or Sniffer capture" + editcap},
+      {"visual", text("\5VNF#\0\0\0", 8), "a Visual Networks capture" + editcap},
+      {"5views", text("\xaa\xaa\xaa\xaa\x20\0\0\0", 8), "a 5View capture" + editcap},
+      {"nettl", text("TR\0d\0\0\0\0", 8), "an HP-UX nettl capture" + editcap},
+      {"observer", "ObserverPktBufferVersion=15.00", "an Observer capture" + editcap},
+      {"k12text", "+---------+---------------+----------+\r\n", "a K12 text" + editcap},
+      {"iptrace", "iptrace 2.0", "an iptrace capture" + editcap},
+      {"TCPIPtrace", "TCPIPtrace TCP", "a TCPIPtrace text of VMS" + editcap},
+      {"btsnoop", text("btsnoop\0\0\0\0\1", 12), "a Bluetooth capture (btsnoop); which holds no TCP over IP"},
+      {"ETL", etl, "an event trace of Windows (ETL); turn it into pcapng with: etl2pcapng IN OUT, or on Windows: pktmon etl2pcap IN"},
+      {"ERF", erf, "perhaps an ERF capture" + editcap},
+      {"zip", text("PK\3\4\x14\0", 6), "a zip archive; unpack it: unzip -p FILE | wirelap"},
+      {"text", "GET / HTTP/1.1\r\nHost: a", "not a pcap or pcapng capture: its magic number is unknown"},
+      {"zeros", "", "not a pcap or pcapng capture: its magic number is unknown"},
+      {"the text of tcpdump", "12:00:00.000000 IP 10.0.0.1.1 > 10.0.0.2.80: Flags [S]",
+       "not a pcap or pcapng capture: its magic number is unknown"},
+  };
+  for (const Case& test : cases) {
+    INFO(test.name);
+    const Buffer content = bytes_of(test.start + std::string(60, '\0'));
+    CHECK(complaint(content) == "x.pcap: " + test.said);
+    const auto fault = read_file(content).fault;
+    REQUIRE(fault);
+    CHECK(fault->kind == Kind::not_capture);
+    CHECK(fault->record == 0);
+    CHECK(fault->offset == 0);
+  }
+  CHECK(complaint(bytes_of("short")) == "x.pcap: not a pcap or pcapng capture: its header needs 24 bytes, 5 are there");
+}
+
+}  // namespace
+}  // namespace wirelap::test
