@@ -98,43 +98,47 @@ Buffer pcap_of(const Pieces& script, bool in_two) {
 }
 
 /// What no split may change of a conversation of which nothing was in doubt.
-class Messages : public Sink {
- public:
-  explicit Messages(const http::Wanted& wanted) : rows_(wanted, Format::csv) {}
-
-  void write(const Row& row) override {
-    rows_.write(row);
-    const http::Exchange& exchange = row.exchange;
-    protocols |= 1u << static_cast<unsigned>(exchange.protocol);
-    certain = certain && exchange.outcome == http::Outcome::complete && exchange.missing_bytes == 0;
-    for (const http::Message* message : {&exchange.request, &exchange.response}) {
-      for (const std::uint64_t part :
-           {message->bytes, message->body_bytes, message->begin, static_cast<std::uint64_t>(message->first),
-            static_cast<std::uint64_t>(message->last)}) {
-        text += std::to_string(part) + ' ';
-      }
-    }
-    counted[0] += exchange.request.bytes;
-    counted[1] += exchange.response.bytes;
-    text += exchange.method + ' ' + exchange.host + ' ' + exchange.target + ' ' + std::to_string(exchange.status) +
-            ' ' + std::to_string(static_cast<int>(exchange.protocol)) + '\n';
-  }
-
+struct Messages {
   bool certain = true;
   unsigned protocols = 0;  // bits, by http::Protocol
   std::uint64_t counted[2] = {0, 0};
   std::string text;
+};
+
+class MessageSink : public Sink {
+ public:
+  MessageSink(const http::Wanted& wanted, Messages& messages) : rows_(wanted, Format::csv), all_(messages) {}
+
+  void write(const Row& row) override {
+    rows_.write(row);
+    const http::Exchange& exchange = row.exchange;
+    all_.protocols |= 1u << static_cast<unsigned>(exchange.protocol);
+    all_.certain = all_.certain && exchange.outcome == http::Outcome::complete && exchange.missing_bytes == 0;
+    for (const http::Message* message : {&exchange.request, &exchange.response}) {
+      for (const std::uint64_t part :
+           {message->bytes, message->body_bytes, message->begin, static_cast<std::uint64_t>(message->first),
+            static_cast<std::uint64_t>(message->last)}) {
+        all_.text += std::to_string(part) + ' ';
+      }
+    }
+    all_.counted[0] += exchange.request.bytes;
+    all_.counted[1] += exchange.response.bytes;
+    all_.text += exchange.method + ' ' + exchange.host + ' ' + exchange.target + ' ' + std::to_string(exchange.status) +
+                 ' ' + std::to_string(static_cast<int>(exchange.protocol)) + '\n';
+  }
 
  private:
   Rows rows_;
+  Messages& all_;
 };
 
 Messages run(const Buffer& pcap, const EngineOptions& options) {
-  Messages messages(options.wanted);
+  Messages messages;
+  MessageSink sink(options.wanted, messages);
   const MemoryFile file(pcap);
   Input input({});
   file.map(input);
-  require(!Engine(options, messages).run(input, "script"));
+  require(!Engine(options, sink).run(input, "script"));
   return messages;
 }
 
