@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "capture/pcapng.h"
 #include "fuzz/mutate.h"
 #include "fuzz/target.h"
 
@@ -30,9 +31,10 @@ void count_gone(const volatile void* at) {
 namespace wirelap::fuzz {
 namespace {
 
-// What an engine has before its first packet, and what a byte of a capture may
-// cost: records of 20 bytes make connections, and short steps rows of text.
-constexpr std::size_t kBaseBytes = std::size_t{4} << 20;
+// What an engine has before its first packet, with the longest block that
+// pcapng may announce; and what a byte of a capture may cost: records of 20
+// bytes make connections, and short steps rows of text.
+constexpr std::size_t kBaseBytes = (std::size_t{4} << 20) + pcapng::kMaxBlockBytes;
 constexpr std::size_t kBytesPerByte = 256;
 
 const Target& target() {
