@@ -14,11 +14,14 @@ PRODUCT  := $(STRICT) -fno-exceptions
 SANITIZE := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 RELEASE  := -DNDEBUG $(if $(findstring clang,$(CXX)),,-flto=auto)
 
+# What is fuzzed; tests replay it without libFuzzer.
+FUZZED   := $(filter-out %/fuzzer.cc %/seeds.cc,$(wildcard tests/fuzz/*.cc))
 LIBRARY  := $(filter-out src/main.cc,$(wildcard src/*.cc src/*/*.cc))
-TESTS    := $(wildcard tests/*.cc)
+TESTS    := $(wildcard tests/*.cc) $(FUZZED)
 
 .PHONY: all demo test lint static install lab lab-score golden captures clean help
 .PHONY: bench bench-peers bench-scale bench-accept bench-guard bench-allocations
+.PHONY: fuzz fuzz-corpus
 all: $(BUILD)/wirelap
 
 help:
@@ -32,6 +35,8 @@ help:
 #: make lab                    captures fixtures and scenarios anew (root, nginx, node, tcpdump)
 #: make lab-score              holds the causes against the lab's truth, from fixtures/causes
 #: make golden                 rewrites the expected outputs in fixtures/golden
+#: make fuzz SECONDS= TARGETS=  fuzzes each target for so long (clang); CAPTURES=DIR: more seeds
+#: make fuzz-corpus             keeps the best of what fuzzing found in fixtures/corpus
 #: make captures CAPTURES=DIR  compares with tshark's and capinfos' counts and Zeek's logs
 #: make bench BENCH_SIZE= BASE= speed beside bare walks, libpcap and the program BASE
 #: make bench-peers            the same beside tcptrace, tshark, httpry, zeek, tcpflow
@@ -45,7 +50,7 @@ define flavour
 $(BUILD)/$(1)/%.o: %.cc Makefile
 	@mkdir -p $$(@D)
 	@echo compile $$@
-	@$$(CXX) $$(if $$(filter tests/%,$$<),$$(STRICT),$$(PRODUCT)) $(2) -MMD -MP -c -o $$@ $$<
+	@$$(CXX) $$(if $$(filter tests/%,$$<),$$(STRICT) -Itests,$$(PRODUCT)) $(2) -MMD -MP -c -o $$@ $$<
 
 $(BUILD)/$(1)/wirelap: $(patsubst %.cc,$(BUILD)/$(1)/%.o,$(LIBRARY) src/main.cc)
 	@echo link $$@
@@ -55,14 +60,19 @@ $(BUILD)/$(1)/run-tests: $(patsubst %.cc,$(BUILD)/$(1)/%.o,$(LIBRARY) $(TESTS))
 	@echo link $$@
 	@$$(CXX) $(2) -o $$@ $$^ $(3)
 
+$(BUILD)/$(1)/make-seeds: $(patsubst %.cc,$(BUILD)/$(1)/%.o,$(LIBRARY) $(FUZZED) tests/fuzz/seeds.cc)
+	@echo link $$@
+	@$$(CXX) $(2) -o $$@ $$^ $(3)
+
 $(BUILD)/$(1)/count-packets: $(patsubst %.cc,$(BUILD)/$(1)/%.o,$(LIBRARY) tests/oracle/count_packets.cc)
 	@echo link $$@
 	@$$(CXX) $(2) -o $$@ $$^ $(3)
 
--include $(patsubst %.cc,$(BUILD)/$(1)/%.d,$(LIBRARY) $(TESTS) tests/oracle/count_packets.cc src/main.cc)
+-include $(patsubst %.cc,$(BUILD)/$(1)/%.d,$(LIBRARY) $(TESTS) tests/oracle/count_packets.cc tests/fuzz/seeds.cc tests/fuzz/fuzzer.cc src/main.cc)
 endef
 $(eval $(call flavour,release,$$(CXXFLAGS) $(RELEASE),$$(LDFLAGS)))
 $(eval $(call flavour,sanitized,$(SANITIZE),))
+$(eval $(call flavour,fuzz,$(SANITIZE) -fsanitize=fuzzer-no-link,))
 $(eval $(call flavour,static,$$(CXXFLAGS) $(RELEASE),-static -s))
 
 $(BUILD)/wirelap: $(BUILD)/release/wirelap
@@ -112,6 +122,23 @@ bench-peers: $(BENCH_TOOLS)
 bench-scale: $(BENCH_TOOLS)
 	python3 bench/scale.py $(BUILD) $(BENCH_ARGS)
 
+# Needs clang and its libFuzzer (Debian: clang, libclang-rt-14-dev).
+CAPTURES ?= ../shared/captures
+FUZZER   := $(BUILD)/fuzz/fuzzer
+CORPUS   := $(BUILD)/corpus
+SECONDS  ?= 20
+TARGETS  ?= $(shell grep -o '{"[a-z0-9]*", run_' tests/fuzz/target.h | cut -d '"' -f 2)
+$(BUILD)/fuzz/%: CXX := clang++
+$(FUZZER): $(patsubst %.cc,$(BUILD)/fuzz/%.o,$(LIBRARY) $(FUZZED) tests/fuzz/fuzzer.cc)
+	@echo link $@
+	@$(CXX) $(SANITIZE) -fsanitize=fuzzer -o $@ $^
+
+fuzz: $(FUZZER) $(BUILD)/fuzz/make-seeds
+	tests/fuzz/run.sh $(FUZZER) $(CORPUS) $(SECONDS) "$(CAPTURES)" $(TARGETS)
+
+fuzz-corpus: $(FUZZER)
+	tests/fuzz/keep.sh $(FUZZER) $(CORPUS) $(TARGETS)
+
 static: $(BUILD)/static/wirelap
 
 install: $(BUILD)/wirelap
@@ -128,7 +155,6 @@ lab-score: $(BUILD)/wirelap
 golden: $(BUILD)/wirelap
 	tests/golden.sh $(BUILD)/wirelap
 
-CAPTURES ?= ../shared/captures
 captures: $(BUILD)/wirelap $(BUILD)/release/count-packets
 	python3 tests/oracle/packets.py $(BUILD)/release/count-packets $(CAPTURES) --known tests/oracle/known_packets.tsv
 	python3 tests/oracle/captures.py $(BUILD)/wirelap $(CAPTURES) --known tests/oracle/known.tsv

@@ -41,6 +41,8 @@ void Protocols::begin_h2(Connection& connection, std::uint64_t requests, std::ui
   http::Conversation* const before = as_http(connection);
   connection.attachment = new h2::Conversation(connection, std::move(before->exchanges()), requests, responses);
   connection.attachment->kind = kH2;
+  connection.attachment->began_by = before->began_by;
+  connection.attachment->began = before->began;
   delete before;
 }
 

@@ -20,7 +20,7 @@ wrong=$(grep -nE '\b(printf|fprintf|puts|std::cout|std::cerr|std::exit|exit\(|th
 $wrong"
 
 if command -v clang-format > /dev/null; then
-  clang-format --dry-run -Werror $library src/main.cc bench/*.cc 2> /dev/null || complain "not as .clang-format has it: clang-format -i"
+  clang-format --dry-run -Werror $library src/main.cc bench/*.cc tests/fuzz/*.cc tests/fuzz/*.h 2> /dev/null || complain "not as .clang-format has it: clang-format -i"
 fi
 
 [ $fail = 0 ] && echo "lint: ok"

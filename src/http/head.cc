@@ -61,7 +61,8 @@ bool parse_request_line(std::string_view line, Head& head) {
   if (first == std::string_view::npos) return false;
   head.method = line.substr(0, first);
   head.target = trim(line.substr(first, last - first));
-  return is_token(head.method) && parse_version(line.substr(last + 1), head);
+  if (head.method.size() > kMaxMethod || !is_token(head.method)) return false;
+  return parse_version(line.substr(last + 1), head);
 }
 
 /// version SP status [SP reason]; a tab may stand for the space (RFC 9112, section 4).

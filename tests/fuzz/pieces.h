@@ -1,0 +1,74 @@
+// A fuzzer's input in pieces: the records of a pcap, or the steps of a script.
+// Takes any bytes; what does not fit ends the last piece.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "fuzz/target.h"
+#include "support/packets.h"
+
+namespace wirelap::fuzz {
+
+using test::Buffer;
+
+/// Where a shape has its lengths; all little-endian.
+struct Layout {
+  std::size_t head_bytes, header_bytes, length_at, length_bytes;
+};
+inline constexpr Layout kCaptureLayout{24, 16, 8, 4};
+inline constexpr Layout kScriptLayout{0, 4, 2, 2};
+
+struct Piece {
+  std::array<std::uint8_t, 16> header{};
+  Buffer bytes;
+
+  std::uint32_t load(std::size_t at) const { return load_le32(&header[at]); }
+  void store(std::size_t at, std::uint32_t value) {
+    for (std::size_t i = 0; i < 4; ++i) header[at + i] = static_cast<std::uint8_t>(value >> 8 * i);
+  }
+};
+
+struct Pieces {
+  Buffer head;
+  std::vector<Piece> all;
+};
+
+inline Pieces take_apart(Bytes input, const Layout& layout) {
+  Pieces pieces;
+  if (input.size() < layout.head_bytes) return pieces;
+  pieces.head.assign(input.begin(), input.begin() + static_cast<std::ptrdiff_t>(layout.head_bytes));
+  input = input.subspan(layout.head_bytes);
+  while (input.size() >= layout.header_bytes) {
+    Piece& piece = pieces.all.emplace_back();
+    std::copy_n(input.begin(), layout.header_bytes, piece.header.begin());
+    std::size_t length = 0;
+    for (std::size_t i = layout.length_bytes; i-- > 0;) length = length << 8 | piece.header[layout.length_at + i];
+    input = input.subspan(layout.header_bytes);
+    const Bytes bytes = input.first(std::min(length, input.size()));
+    piece.bytes.assign(bytes.begin(), bytes.end());
+    input = input.subspan(bytes.size());
+  }
+  return pieces;
+}
+
+/// With the lengths that the pieces have; what is over `most` bytes is left out.
+inline Buffer put_together(const Pieces& pieces, const Layout& layout, std::size_t most) {
+  Buffer output = pieces.head;
+  for (const Piece& piece : pieces.all) {
+    const std::size_t begin = output.size();
+    const std::size_t length =
+        layout.length_bytes == 2 ? std::min<std::size_t>(piece.bytes.size(), 0xffff) : piece.bytes.size();
+    if (begin + layout.header_bytes + length > most) break;
+    output.insert(output.end(), piece.header.begin(),
+                  piece.header.begin() + static_cast<std::ptrdiff_t>(layout.header_bytes));
+    for (std::size_t i = 0; i < layout.length_bytes; ++i) {
+      output[begin + layout.length_at + i] = static_cast<std::uint8_t>(length >> 8 * i);
+    }
+    test::append(output, Bytes(piece.bytes).first(length));
+  }
+  return output;
+}
+
+}  // namespace wirelap::fuzz

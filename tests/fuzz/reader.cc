@@ -1,0 +1,64 @@
+// The containers: a file that is mapped and the same bytes read in small
+// pieces give the same records and the same fault.
+#include "capture/reader.h"
+
+#include <string>
+
+#include "fuzz/memory_file.h"
+#include "fuzz/target.h"
+
+namespace wirelap::fuzz {
+namespace {
+
+std::uint64_t digest(Bytes bytes) {
+  std::uint64_t sum = 0xcbf29ce484222325;
+  for (const std::uint8_t byte : bytes) sum = (sum ^ byte) * 0x100000001b3;
+  return sum;
+}
+
+/// All that a reader tells, a line each.
+std::string read_all(Input& input, std::size_t file_bytes) {
+  std::string log;
+  Reader reader(input, "capture");
+  Record record;
+  if (reader.start()) {
+    std::uint64_t number = 0;
+    while (reader.next(record)) {
+      require(record.number > number);  // pcapng numbers what is no packet, too
+      number = record.number;
+      require(record.bytes.size() <= file_bytes);
+      for (const std::uint64_t part : {static_cast<std::uint64_t>(record.time), std::uint64_t{record.length},
+                                       std::uint64_t{record.link_type}, digest(record.bytes)}) {
+        log += std::to_string(part) + ' ';
+      }
+      log += '\n';
+    }
+    require(!reader.next(record));  // the end is the end
+    require(reader.decimals() >= 0 && reader.decimals() <= 9);
+  }
+  if (reader.fault()) {
+    require(reader.fault()->offset <= file_bytes);
+    log += describe(*reader.fault());
+  }
+  return log;
+}
+
+}  // namespace
+
+void run_reader(Bytes input) {
+  if (is_compressed(input)) return;
+  const MemoryFile file(input);
+  Input whole({});
+  file.map(whole);
+  const std::string expected = read_all(whole, input.size());
+  Input::Options options;
+  options.window_bytes = std::size_t{1} + choice(input, 0);
+  Input pieces(options);
+  file.read(pieces);
+  require(read_all(pieces, input.size()) == expected);
+  Input windows(options);
+  file.map(windows);
+  require(read_all(windows, input.size()) == expected);
+}
+
+}  // namespace wirelap::fuzz

@@ -1,0 +1,76 @@
+#include "fuzz/rows.h"
+
+namespace wirelap::fuzz {
+namespace {
+
+void check_times(const Row& row) {
+  const http::Exchange& exchange = row.exchange;
+  const Phases phases = measure_phases(exchange, row.connection.handshake);
+  Nanos sum = 0;
+  for (const Nanos phase : {phases.connect, phases.tls, phases.send, phases.wait, phases.receive}) {
+    if (phase == kUnknownTime) continue;
+    require(phase >= 0);
+    sum += phase;
+  }
+  require(sum == phases.total);
+  require(exchange.idle >= 0 || exchange.idle == kUnknownTime);
+  require(exchange.max_gap >= 0);
+  for (const Nanos rtt : {row.connection.handshake.server_rtt(), row.connection.handshake.client_rtt()}) {
+    require(rtt >= 0 || rtt == kUnknownTime);
+  }
+  if (!exchange.judged) return;
+  const Spent spent = measure_causes(exchange, row.connection.handshake, phases);
+  for (const Nanos part : spent.by) require(part >= 0);
+  require(spent.total() == phases.total);
+}
+
+void check_counts(const Row& row) {
+  const http::Exchange& exchange = row.exchange;
+  require(exchange.number != 0 && row.connection.number != 0);
+  require(exchange.first_frame != 0 && exchange.first_frame <= exchange.last_frame);
+  require(exchange.request.body_bytes <= exchange.request.bytes);
+  require(exchange.response.body_bytes <= exchange.response.bytes);
+  require(exchange.status == http::Exchange::kNoStatus || (exchange.status >= 0 && exchange.status <= 999));
+  std::uint64_t reached = 0;
+  for (const http::Step& step : exchange.steps) {
+    require(step.reached >= reached);
+    reached = step.reached;
+  }
+}
+
+/// `line` without its columns `capture`, `first_frame` and `last_frame`.
+std::string without_places(std::string_view line) {
+  const std::size_t capture = line.find("\"capture\":"), connection = line.find("\"connection\":", capture);
+  const std::size_t frame = line.find("\"first_frame\":", connection), start = line.find("\"start\":", frame);
+  require(start != std::string_view::npos);
+  return std::string(line.substr(connection, frame - connection)).append(line.substr(start));
+}
+
+}  // namespace
+
+void Rows::write(const Row& row) {
+  check_times(row);
+  check_counts(row);
+  const std::size_t begin = output_.text().size();
+  ndjson_->write(row);
+  check_line(begin);
+  also_->write(row);
+}
+
+void Rows::write_connection(const ConnectionRow& row) {
+  require(duration_of(row.connection) >= 0);
+  require(row.connection.first_frame <= row.connection.last_frame);
+  const std::size_t begin = output_.text().size();
+  ndjson_->write_connection(row);
+  check_line(begin);
+  also_->write_connection(row);
+}
+
+void Rows::check_line(std::size_t begin) {
+  const std::string_view line = output_.text().substr(begin);
+  require(line.size() > 1 && line.find('\n') == line.size() - 1);
+  require(test::is_json(line));
+  placeless_ += without_places(line);
+}
+
+}  // namespace wirelap::fuzz

@@ -1,0 +1,165 @@
+#include "fuzz/script.h"
+
+#include <string>
+
+#include "fuzz/memory_file.h"
+#include "fuzz/rows.h"
+
+namespace wirelap::fuzz {
+namespace {
+
+/// Writes a connection as a pcap.
+class Connection {
+ public:
+  Connection() {
+    static const test::PcapWriter empty;
+    pcap_ = empty.bytes();
+    send(0, kSyn, {}, 0);
+    send(1, kSyn | kAck, {}, 0);
+    send(0, kAck, {}, 0);
+  }
+
+  void pass(Nanos time) { time_ += time; }
+
+  /// `side` 0: the client. `length`: on the wire.
+  void send(int side, unsigned flags, Bytes bytes, std::size_t length, bool captured = true) {
+    End& from = ends_[side];
+    if (captured) put(side, flags, bytes, length);
+    from.sent += static_cast<std::uint32_t>(length) + ((flags & (kSyn | kFin)) != 0 ? 1 : 0);
+  }
+  /// The other end will acknowledge all that `side` has sent.
+  void arrive(int side) { ends_[1 - side].acknowledges = ends_[side].sent; }
+
+  const Buffer& pcap() const { return pcap_; }
+
+ private:
+  struct End {
+    std::uint32_t sent = 1000, acknowledges = 0;
+  };
+
+  void put(int side, unsigned flags, Bytes bytes, std::size_t length) {
+    const std::size_t at = pcap_.size();
+    pcap_.resize(at + 16 + kHeaders);
+    test::append(pcap_, bytes);
+    const auto put_le = [&](std::size_t place, std::uint64_t value) {
+      for (std::size_t i = 0; i < 4; ++i) pcap_[at + place + i] = static_cast<std::uint8_t>(value >> 8 * i);
+    };
+    const auto put_be = [&](std::size_t place, std::uint64_t value, std::size_t size) {
+      for (std::size_t i = 0; i < size; ++i)
+        pcap_[at + 16 + place + i] = static_cast<std::uint8_t>(value >> 8 * (size - 1 - i));
+    };
+    put_le(0, static_cast<std::uint64_t>(time_ / kNanosPerSecond));
+    put_le(4, static_cast<std::uint64_t>(time_ % kNanosPerSecond / kNanosPerMicro));
+    put_le(8, kHeaders + bytes.size());
+    put_le(12, kHeaders + length);
+    put_be(12, 0x0800, 2);
+    put_be(14, 0x4500, 2);
+    put_be(16, 40 + length, 2);
+    put_be(18, ++ids_[side], 2);
+    put_be(22, 64 << 8 | kProtocolTcp, 2);
+    put_be(26, 0x0a000001u + static_cast<unsigned>(side), 4);
+    put_be(30, 0x0a000002u - static_cast<unsigned>(side), 4);
+    put_be(34, side == 0 ? 40000 : 80, 2);
+    put_be(36, side == 0 ? 80 : 40000, 2);
+    put_be(38, ends_[side].sent, 4);
+    put_be(42, (flags & kAck) != 0 ? ends_[side].acknowledges : 0, 4);
+    put_be(46, 0x5000 | flags, 2);
+    put_be(48, 0xffff, 2);
+    if ((flags & kSyn) != 0) ends_[1 - side].acknowledges = ends_[side].sent + 1;
+  }
+
+  static constexpr std::size_t kHeaders = 14 + 20 + 20;
+  Buffer pcap_;
+  End ends_[2];
+  unsigned ids_[2] = {0, 0};
+  Nanos time_ = 1'500'000'000 * kNanosPerSecond;
+};
+
+/// In two, the first segment of either side apart: a protocol is told by it.
+Buffer pcap_of(const Pieces& script, bool in_two) {
+  constexpr std::size_t kMostBytes = 60'000;
+  Connection connection;
+  bool begun[2] = {false, false};
+  for (const Piece& step : script.all) {
+    const std::uint8_t bits = step.header[0];
+    const int side = role_of(step) == Role::request ? 0 : 1;
+    const Bytes bytes = Bytes(step.bytes).first(std::min(step.bytes.size(), kMostBytes));
+    const Bytes held = bytes.first((bits & kSnapped) != 0 ? bytes.size() / 2 : bytes.size());
+    const unsigned flags = kAck | ((bits & kEnds) != 0 ? kFin : 0u) | ((bits & kResets) != 0 ? kRst : 0u);
+    connection.pass(kNanosPerMicro << step.header[1] % 24);
+    if ((bits & kBlind) == 0) connection.arrive(1 - side);
+    const std::size_t cut = in_two && begun[side] ? bytes.size() * (step.header[1] + std::size_t{1}) / 256 : 0;
+    begun[side] |= !bytes.empty();
+    const std::size_t front = std::min(cut, held.size());
+    if (cut != 0) connection.send(side, kAck | kPsh, held.first(front), cut, (bits & kLost) == 0);
+    connection.send(side, flags | kPsh, held.subspan(front), bytes.size() - cut, (bits & kLost) == 0);
+  }
+  return connection.pcap();
+}
+
+/// What no split may change of a conversation of which nothing was in doubt.
+struct Messages {
+  bool certain = true;
+  unsigned protocols = 0;  // bits, by http::Protocol
+  std::uint64_t counted[2] = {0, 0};
+  std::string text;
+};
+
+class MessageSink : public Sink {
+ public:
+  MessageSink(const http::Wanted& wanted, Messages& messages) : rows_(wanted, Format::csv), all_(messages) {}
+
+  void write(const Row& row) override {
+    rows_.write(row);
+    const http::Exchange& exchange = row.exchange;
+    all_.protocols |= 1u << static_cast<unsigned>(exchange.protocol);
+    all_.certain = all_.certain && exchange.outcome == http::Outcome::complete && exchange.missing_bytes == 0;
+    for (const http::Message* message : {&exchange.request, &exchange.response}) {
+      for (const std::uint64_t part :
+           {message->bytes, message->body_bytes, message->begin, static_cast<std::uint64_t>(message->first),
+            static_cast<std::uint64_t>(message->last)}) {
+        all_.text += std::to_string(part) + ' ';
+      }
+    }
+    all_.counted[0] += exchange.request.bytes;
+    all_.counted[1] += exchange.response.bytes;
+    all_.text += exchange.method + ' ' + exchange.host + ' ' + exchange.target + ' ' + std::to_string(exchange.status) +
+                 ' ' + std::to_string(static_cast<int>(exchange.protocol)) + '\n';
+  }
+
+ private:
+  Rows rows_;
+  Messages& all_;
+};
+
+Messages run(const Buffer& pcap, const EngineOptions& options) {
+  Messages messages;
+  MessageSink sink(options.wanted, messages);
+  const MemoryFile file(pcap);
+  Input input({});
+  file.map(input);
+  require(!Engine(options, sink).run(input, "script"));
+  return messages;
+}
+
+/// Whether `bytes` of both sides were counted, each in some exchange.
+bool is_all_counted(const Pieces& script, const Messages& messages) {
+  std::uint64_t sent[2] = {0, 0};
+  for (const Piece& step : script.all) {
+    if ((step.header[0] & ~(kFromServer | kEnds)) != 0) return false;
+    sent[role_of(step) == Role::request ? 0 : 1] += step.bytes.size();
+  }
+  return sent[0] == messages.counted[0] && sent[1] == messages.counted[1];
+}
+
+}  // namespace
+
+void play(const Pieces& script, const EngineOptions& options) {
+  const Messages whole = run(pcap_of(script, false), options);
+  if (!whole.certain || !is_all_counted(script, whole)) return;
+  const Messages in_two = run(pcap_of(script, true), options);
+  // In mid-connection a protocol is told by a whole segment.
+  if (whole.protocols == in_two.protocols) require(whole.text == in_two.text);
+}
+
+}  // namespace wirelap::fuzz

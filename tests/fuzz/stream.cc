@@ -1,0 +1,198 @@
+// Segments to streams: every byte is delivered once, in order and as it was
+// sent, or told as missing; a segment in one piece or in two makes no difference.
+//
+// The input is a list of segments, kOpBytes each, relative to what their
+// sender has sent before, so that most of them fit together.
+#include <algorithm>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "flow/tracker.h"
+#include "fuzz/target.h"
+
+namespace wirelap::fuzz {
+namespace {
+
+constexpr std::size_t kOpBytes = 7;
+enum Op : std::uint8_t {
+  kHigh = 1,
+  kOpSyn = 2,
+  kOpFin = 4,
+  kOpRst = 8,
+  kNoAck = 16,
+  kCut = 32,
+  kSecond = 64,
+  kLong = 128
+};
+
+/// The byte that has a sequence number.
+std::uint8_t content(std::uint32_t sequence) { return static_cast<std::uint8_t>(sequence * 0x9e3779b1 >> 24); }
+
+/// What was told of a stream: runs of bytes that are there, or not.
+struct Told {
+  std::vector<std::pair<bool, std::uint64_t>> runs;
+  std::uint64_t next = 0, missing = 0;
+  bool finished = false;
+
+  void add(bool is_there, std::uint64_t count) {
+    if (count == 0) return;
+    next += count;
+    missing += is_there ? 0 : count;
+    if (runs.empty() || runs.back().first != is_there) runs.emplace_back(is_there, 0);
+    runs.back().second += count;
+  }
+  bool operator==(const Told&) const = default;
+};
+
+struct Connections {
+  struct One {
+    Told sides[2];
+    bool ended = false, gone = false;
+    bool operator==(const One&) const = default;
+  };
+  std::map<std::uint64_t, One> all;
+  bool gave_up = false;  // a hole, before the capture's end
+
+  void on_packet(Connection& connection, Side, const Segment&) {
+    require(!all[connection.number].gone || connection.closed);
+  }
+  void on_bytes(Connection& connection, Side sender, const Chunk& chunk, const Arrival&) {
+    const Stream& stream = connection.stream(sender);
+    require(chunk.length != 0 && chunk.bytes.size() <= chunk.length);
+    for (std::size_t i = 0; i < chunk.bytes.size(); ++i) {
+      require(chunk.bytes[i] == content(stream.next_sequence + static_cast<std::uint32_t>(i)));
+    }
+    Told& side = told(connection, sender);
+    side.add(true, chunk.bytes.size());
+    side.add(false, chunk.length - chunk.bytes.size());
+  }
+  void on_skipped(Connection& connection, Side sender, std::uint64_t count, const Arrival&) {
+    require(count != 0);
+    told(connection, sender).add(true, count);
+  }
+  void on_missing(Connection& connection, Side sender, std::uint64_t count, const Arrival&) {
+    require(count != 0);
+    gave_up = true;
+    told(connection, sender).add(false, count);
+  }
+  void on_sent_again(Connection& connection, Side, std::uint64_t, const Arrival&) { require(!connection.closed); }
+  void on_unneeded(Connection& connection, Side) { require(!connection.closed); }
+  void on_acknowledged(Connection& connection, Side) { require(!connection.closed); }
+  void on_fin(Connection& connection, Side sender, const Arrival&) {
+    require(connection.stream(sender).next >= connection.stream(sender).fin);
+    told(connection, sender).finished = true;
+  }
+  void on_ending(Connection& connection, Ending, Nanos) {
+    for (const Side side : {Side::low, Side::high}) {
+      require(all[connection.number].sides[index(side)].missing == connection.stream(side).missing);
+    }
+    all[connection.number].ended = true;
+  }
+  void on_gone(Connection& connection) {
+    One& one = all[connection.number];
+    require(one.ended && !one.gone);
+    one.gone = true;
+    if (connection.timing == nullptr) return;
+    for (const Nanos part : connection.timing->spent().by) require(part >= 0);
+  }
+  /// Some bytes need not be seen.
+  std::uint64_t skippable(Connection& connection, Side sender) const {
+    const std::uint64_t next = connection.stream(sender).next;
+    return next >= 64 && next < 512 ? 512 - next : 0;
+  }
+
+ private:
+  Told& told(Connection& connection, Side sender) {
+    One& one = all[connection.number];
+    Told& told = one.sides[index(sender)];
+    require(!one.ended);
+    require(!told.finished);
+    require(told.next == connection.stream(sender).next);
+    return told;
+  }
+};
+
+/// Makes the segments.
+class Sender {
+ public:
+  Sender(Connections& told, bool in_two) : tracker_(told, 0), in_two_(in_two) {}
+
+  void send(const std::uint8_t* op) {
+    const std::uint8_t bits = op[0];
+    const int side = bits & kHigh;
+    End(&ends)[2] = ends_[(bits & kSecond) != 0];
+    time_ += op[4] == 255 ? -kNanosPerSecond : Nanos{1'000} << op[4] % 24;
+    std::uint32_t length = op[2] * ((bits & kLong) != 0 ? 64u : 1u);
+    Segment segment;
+    segment.time = time_;
+    segment.frame = ++frame_;
+    segment.ip.version = 4;
+    segment.ip.source = {0, kIpv4Mapped | (side == 0 ? 1u : 2u)};
+    segment.ip.destination = {0, kIpv4Mapped | (side == 0 ? 2u : 1u)};
+    const std::uint16_t port = (bits & kSecond) != 0 ? 40001 : 40000;
+    segment.tcp.source_port = side == 0 ? port : 80;
+    segment.tcp.destination_port = side == 0 ? 80 : port;
+    segment.tcp.window = static_cast<std::uint16_t>(op[5] * 257);
+    segment.tcp.flags = static_cast<std::uint8_t>((bits & kOpSyn ? kSyn : 0) | (bits & kOpFin ? kFin : 0) |
+                                                  (bits & kOpRst ? kRst : 0) | (bits & kNoAck ? 0 : kAck));
+    segment.tcp.sequence = ends[side].sent + static_cast<std::uint32_t>(static_cast<std::int8_t>(op[1]) * 16);
+    segment.tcp.acknowledgment = ends[1 - side].sent + static_cast<std::uint32_t>(static_cast<std::int8_t>(op[3]) * 16);
+    const std::uint32_t first = segment.tcp.sequence + ((bits & kOpSyn) != 0 ? 1 : 0);
+    const std::uint32_t end = first + length;
+    if (static_cast<std::int32_t>(end - ends[side].sent) > 0) ends[side].sent = end;
+    const std::uint32_t held = (bits & kCut) != 0 ? std::min<std::uint32_t>(length, op[6]) : length;
+    std::vector<std::uint8_t> data(held);
+    for (std::uint32_t i = 0; i < held; ++i) data[i] = content(first + i);
+    if (!in_two_ || length < 2 || (bits & kOpSyn) != 0) return take(segment, data, length);
+    const std::uint32_t cut = 1 + op[6] % (length - 1);
+    Segment front = segment;
+    // An acknowledgment counts once: with the next segment the connection goes on behind it.
+    front.tcp.flags &= static_cast<std::uint8_t>(~(kFin | kRst | kAck));
+    take(front, Bytes(data).first(std::min(cut, held)), cut);
+    segment.tcp.sequence = first + cut;
+    take(segment, Bytes(data).subspan(std::min(cut, held)), length - cut);
+  }
+
+  void finish() { tracker_.finish(time_); }
+
+ private:
+  struct End {
+    std::uint32_t sent = 0xffffff80;  // wraps soon
+  };
+
+  void take(Segment& segment, Bytes data, std::uint32_t length) {
+    segment.ip.id = ++id_;  // no packet is a copy of another
+    segment.data = data;
+    segment.data_length = length;
+    tracker_.take(segment);
+  }
+
+  Tracker<Connections> tracker_;
+  bool in_two_;
+  End ends_[2][2];
+  Nanos time_ = 1'500'000'000 * kNanosPerSecond;
+  std::uint64_t frame_ = 0;
+  std::uint16_t id_ = 0;
+};
+
+Connections track(Bytes input, bool in_two) {
+  Connections told;
+  Sender sender(told, in_two);
+  for (; input.size() >= kOpBytes; input = input.subspan(kOpBytes)) sender.send(input.data());
+  const bool gave_up = told.gave_up;
+  sender.finish();
+  told.gave_up = gave_up;
+  for (const auto& [number, one] : told.all) require(one.gone);
+  return told;
+}
+
+}  // namespace
+
+void run_stream(Bytes input) {
+  const Connections whole = track(input, false), in_two = track(input, true);
+  // Which hole is given up when depends on what came in one segment with an acknowledgment.
+  if (!whole.gave_up && !in_two.gave_up) require(whole.all == in_two.all);
+}
+
+}  // namespace wirelap::fuzz

@@ -1,0 +1,126 @@
+// Captures that end anywhere: each of some small fixtures cut at every byte, and
+// snapped at every length, runs through all stages under the sanitizers.
+//
+// Read with the smallest window an Input's buffer is as large as the largest
+// record so far. Of a capture snapped at a length each record that the snaplen
+// cut ends with that buffer, so that one byte too far is an error.
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include "engine.h"
+#include "fuzz/memory_file.h"
+#include "fuzz/pieces.h"
+#include "fuzz/rows.h"
+#include "support/guarded.h"
+#include "wire/decoder.h"
+
+namespace wirelap {
+namespace {
+
+namespace fs = std::filesystem;
+using fuzz::Buffer;
+using fuzz::Piece;
+using fuzz::Pieces;
+
+Buffer slurp(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// Fixtures of at most `most` bytes.
+std::vector<fs::path> small_fixtures(std::uintmax_t most) {
+  std::vector<fs::path> found;
+  for (const auto& entry : fs::directory_iterator("fixtures")) {
+    if (entry.path().extension() == ".pcap" && entry.file_size() <= most) found.push_back(entry.path());
+  }
+  return found;
+}
+
+/// Reports what `capture` holds, with checks of each record; returns what ended it.
+std::optional<Fault> report(Bytes capture) {
+  EngineOptions options;
+  options.tcp = options.wanted.connections = true;
+  options.wanted.headers = {"content-type"};
+  fuzz::Rows rows(options.wanted, Format::csv);
+  Input::Options reading;
+  reading.window_bytes = 1;
+  Input input(reading);
+  const fuzz::MemoryFile file(capture);
+  file.read(input);
+  return Engine(options, rows).run(input, "capture");
+}
+
+/// `capture` with at most `snap` bytes of each record.
+Buffer snapped(Pieces capture, std::size_t snap) {
+  for (Piece& piece : capture.all) piece.bytes.resize(std::min(piece.bytes.size(), snap));
+  return fuzz::put_together(capture, fuzz::kCaptureLayout, ~std::size_t{0});
+}
+
+std::size_t longest_record(const Pieces& capture) {
+  std::size_t longest = 0;
+  for (const Piece& piece : capture.all) longest = std::max(longest, piece.bytes.size());
+  return longest;
+}
+
+TEST_CASE("fixtures cut at every byte") {
+  int captures = 0;
+  for (const fs::path& path : small_fixtures(4000)) {
+    CAPTURE(path);
+    const Buffer capture = slurp(path);
+    std::size_t whole = 0;  // cuts between two records
+    for (std::size_t cut = 0; cut <= capture.size(); ++cut) whole += !report(Bytes(capture).first(cut));
+    CHECK(whole == fuzz::take_apart(capture, fuzz::kCaptureLayout).all.size() + 1);
+    ++captures;
+  }
+  CHECK(captures > 1);
+}
+
+TEST_CASE("fixtures snapped at every length") {
+  int captures = 0;
+  for (const fs::path& path : small_fixtures(21'000)) {
+    CAPTURE(path);
+    const Pieces capture = fuzz::take_apart(slurp(path), fuzz::kCaptureLayout);
+    const std::size_t longest = longest_record(capture);
+    // Past the headers and the first lines of messages every seventh will do.
+    for (std::size_t snap = 0; snap <= longest; snap += snap < 160 ? 1 : 7) {
+      CAPTURE(snap);
+      CHECK(!report(snapped(capture, snap)));
+    }
+    ++captures;
+  }
+  CHECK(captures > 5);
+}
+
+TEST_CASE("every fixture's frames, cut at every byte before a guard page") {
+  test::GuardedBuffer guarded;
+  for (const fs::path& path : small_fixtures(~std::uintmax_t{0})) {
+    CAPTURE(path);
+    const Pieces capture = fuzz::take_apart(slurp(path), fuzz::kCaptureLayout);
+    Decoder decoder;
+    Record record;
+    record.link_type = load_le32(&capture.head[20]) & 0xffff;
+    std::size_t frames = 0;
+    for (const Piece& piece : capture.all) {
+      if (++frames > 60) break;
+      record.number = frames;
+      record.length = piece.load(12);
+      // What comes after the headers is only pointed at.
+      const std::size_t most = std::min<std::size_t>(piece.bytes.size(), 200);
+      for (std::size_t held = 0; held <= most; ++held) {
+        record.bytes = guarded.hold(Bytes(piece.bytes).first(held));
+        Segment segment;
+        if (!decoder.decode(record, segment)) continue;
+        REQUIRE(segment.data.size() <= segment.data_length);
+        if (!segment.data.empty()) REQUIRE(&segment.data.back() < record.bytes.data() + held);
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace wirelap
