@@ -14,15 +14,6 @@ HashSecret make_hash_secret() {
   return secret;
 }
 
-std::uint32_t hash_in_tunnel(const FlowKey& key, const HashSecret& secret) {
-  FlowKey tunnel, inside = key;
-  tunnel.addresses[0] = {key.tunnel, 0};
-  inside.tunnel = 0;
-  HashSecret own = secret;
-  own.words[0] ^= hash_flow_key(tunnel, secret);
-  return hash_flow_key(inside, own);
-}
-
 FlowTable::FlowTable() : secret_(make_hash_secret()), slots_(1024), mask_(slots_.size() - 1) {}
 
 void FlowTable::insert(Slot slot) {
