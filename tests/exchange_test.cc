@@ -392,7 +392,7 @@ TEST_CASE("HTTP/0.9: an answer without a head, until the close (RFC 1945, 6)") {
 }
 
 TEST_CASE("a hello of TLS that is answered in clear: a response without a request") {
-  const std::string hello = "\x16\x03\x01\x00\x2f\x01\x00\x00\x2b\x03\x03" + std::string(32, 'r') +
+  const std::string hello = std::string("\x16\x03\x01\x00\x2f\x01\x00\x00\x2b\x03\x03", 11) + std::string(32, 'r') +
                             std::string("\x00\x00\x02\x13\x01\x01\x00\x00\x00", 9);
   const std::string answer = response(400, 5);
   for (std::size_t cut = 5; cut <= answer.size(); ++cut) {
