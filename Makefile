@@ -19,7 +19,7 @@ FUZZED   := $(filter-out %/fuzzer.cc %/seeds.cc,$(wildcard tests/fuzz/*.cc))
 LIBRARY  := $(filter-out src/main.cc,$(wildcard src/*.cc src/*/*.cc))
 TESTS    := $(wildcard tests/*.cc) $(FUZZED)
 
-.PHONY: all demo test lint static install lab lab-score golden captures clean help
+.PHONY: all demo test lint static install lab lab-score golden captures captures-tshark clean help
 .PHONY: bench bench-peers bench-scale bench-accept bench-guard bench-allocations
 .PHONY: fuzz fuzz-corpus
 all: $(BUILD)/wirelap
@@ -38,6 +38,7 @@ help:
 #: make fuzz SECONDS= TARGETS=  fuzzes each target for so long (clang); CAPTURES=DIR: more seeds
 #: make fuzz-corpus             keeps the best of what fuzzing found in fixtures/corpus
 #: make captures CAPTURES=DIR  compares with tshark's and capinfos' counts and Zeek's logs
+#: make captures-tshark CAPTURES=DIR  asks tshark itself, by wirelap's definitions
 #: make bench BENCH_SIZE= BASE= speed beside bare walks, libpcap and the program BASE
 #: make bench-peers            the same beside tcptrace, tshark, httpry, zeek, tcpflow
 #: make bench-scale            cost by size, flows and loss: a table and a plot
@@ -158,6 +159,9 @@ golden: $(BUILD)/wirelap
 captures: $(BUILD)/wirelap $(BUILD)/release/count-packets
 	python3 tests/oracle/packets.py $(BUILD)/release/count-packets $(CAPTURES) --known tests/oracle/known_packets.tsv
 	python3 tests/oracle/captures.py $(BUILD)/wirelap $(CAPTURES) --known tests/oracle/known.tsv
+
+captures-tshark: $(BUILD)/wirelap
+	python3 tests/oracle/tshark.py $(BUILD)/wirelap $(CAPTURES) --known tests/oracle/known_tshark.tsv --cache $(BUILD)/tshark
 
 clean:
 	rm -rf $(BUILD)

@@ -46,11 +46,33 @@ void Protocols::begin_h2(Connection& connection, std::uint64_t requests, std::ui
   delete before;
 }
 
+/// Whether a server that was sent a hello of TLS, and speaks HTTP/1 without it, begins to say so.
+bool Protocols::is_answered_in_clear(const Connection& connection, Side sender, Bytes bytes) {
+  return connection.attachment->kind == kTls && sender != connection.client && connection.stream(sender).at_start() &&
+         http::is_start_line(as_text(bytes), http::Role::response) != http::Likeness::no;
+}
+
+/// The server's first bytes are a response to what was no request.
+void Protocols::begin_http(Connection& connection, const Chunk& chunk, const Arrival& arrival) {
+  const Side first = connection.attachment->began_by;
+  const Arrival began = connection.attachment->began;
+  drop(connection);
+  connection.ignored = false;
+  connection.protocol = {};
+  auto* const conversation = new http::Conversation(connection, pool_);
+  attach(connection, conversation, kHttp, first, began);
+  conversation->feed(http::Role::response, chunk, arrival);
+}
+
 bool Protocols::look_back(Connection& connection, Side sender, Chunk chunk, const Arrival& arrival) {
   bool is_other = false;
   with(connection, [&](auto& conversation) { is_other = is_something_else(conversation); });
   if (is_other) [[unlikely]] {
-    take_for_unknown(connection, sender, chunk.length, arrival);
+    if (is_answered_in_clear(connection, sender, chunk.bytes)) {
+      begin_http(connection, chunk, arrival);
+    } else {
+      take_for_unknown(connection, sender, chunk.length, arrival);
+    }
     return true;
   }
   const http::Conversation* const http = as_http(connection);

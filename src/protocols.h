@@ -77,6 +77,8 @@ class Protocols {
   static bool may_change(const Connection& connection, Side sender);
   static bool is_upgraded_unseen(const Connection& connection, Side sender, Bytes bytes);
   static void begin_h2(Connection& connection, std::uint64_t requests, std::uint64_t responses);
+  static bool is_answered_in_clear(const Connection& connection, Side sender, Bytes bytes);
+  void begin_http(Connection& connection, const Chunk& chunk, const Arrival& arrival);
   void begin(Connection& connection, Side sender, Bytes bytes, const Arrival& arrival);
   void take_unknown(Connection& connection, Side sender, Side client, const Arrival& arrival);
   void take_for_unknown(Connection& connection, Side sender, std::uint64_t length, const Arrival& arrival);

@@ -391,6 +391,30 @@ TEST_CASE("HTTP/0.9: an answer without a head, until the close (RFC 1945, 6)") {
   CHECK(phases(rows[0]) == "connect 2 send 0 wait 1 receive 3 total 6 idle 1");
 }
 
+TEST_CASE("a hello of TLS that is answered in clear: a response without a request") {
+  const std::string hello = std::string("\x16\x03\x01\x00\x2f\x01\x00\x00\x2b\x03\x03", 11) + std::string(32, 'r') +
+                            std::string("\x00\x00\x02\x13\x01\x01\x00\x00\x00", 9);
+  const std::string answer = response(400, 5);
+  for (std::size_t cut = 5; cut <= answer.size(); ++cut) {
+    CAPTURE(cut);
+    Capture capture;
+    Talk talk(capture);
+    talk.open(0, 1, 2).client(3, hello).server(7, answer.substr(0, cut));
+    if (cut != answer.size()) talk.server(8, answer.substr(cut));
+    talk.server(9, {}, kFin | kAck).client(10, {}, kFin | kAck).server(11);
+    const auto rows = run(capture);
+    CHECK(pairs(rows) == "1.1 ? 400 gap\n");
+    CHECK(rows[0].response_body == 5);
+    EngineOptions turns;
+    turns.tcp = true;
+    CHECK(pairs(run(capture, turns)) == "1.1 ? 400 gap\n");
+  }
+  // What is no HTTP is none.
+  Capture other;
+  Talk(other).open(0, 1, 2).client(3, hello).server(7, "220 mail.example.org\r\n").server(8, answer);
+  CHECK(run(other).empty());
+}
+
 TEST_CASE("what follows 101 or CONNECT is one exchange (RFC 9110, 7.8 and 9.3.6)") {
   Capture capture;
   Talk talk(capture);

@@ -166,6 +166,8 @@ TEST_CASE("requests, cut anywhere (RFC 9112)") {
       {"2.2: bare LF", kRequest, "GET /a HTTP/1.1\nHost: x\n\nGET /b HTTP/1.1\n\r\n",
        "@0 GET /a host=x 25/0 end\n@25 GET /b 18/0 end\n"},
       {"2.3: a version of three numbers", kRequest, "GET /a HTTP/1.0.8\r\n\r\n", "@0 GET /a 21/0 end\n"},
+      {"2.3: a version in lower case, as peers take it", kRequest, "GET /a http/1.1\r\n\r\n", "@0 GET /a 19/0 end\n"},
+      {"2.3: a version without its last digit", kRequest, "GET /a HTTP/1.\r\n\r\n", "@0 GET /a 18/0 end\n"},
       {"3: spaces in the target", kRequest, "GET /a b  c HTTP/1.1\r\n\r\n", "@0 GET /a b  c 24/0 end\n"},
       {"3.2.2: absolute form", kRequest, "GET http://x:8080/a?b#c HTTP/1.1\r\nHost: y\r\n\r\n",
        "@0 GET http://x:8080/a?b#c host=y 45/0 end\n"},
@@ -199,6 +201,11 @@ TEST_CASE("requests, cut anywhere (RFC 9112)") {
       {"RFC 1945, 5.1: HTTP/0.9", kRequest, "GET /a\r\n", "@0 GET /a 8/0 end\n"},
       {"RFC 1945, 5.1: nothing comes after it", kRequest, "GET /a?b\nHost: x\n\nGET / HTTP/1.1\r\n\r\n",
        "@0 GET /a?b 9/0 end\n"},
+      {"RFC 1945, 5.1: a method that HTTP/0.9 does not know", kRequest, "POST /a\n", "@0 POST /a 8/0 end\n"},
+      {"RFC 1945, 5.1: no space before the version", kRequest, "HEAD /HTTP/1.1\r\nHost: x\r\n\r\n",
+       "@0 HEAD /HTTP/1.1 16/0 end\n"},
+      {"6.3, 6: the longest body", kRequest, "PUT / HTTP/1.1\r\nContent-Length: 9223372036854775807\r\n\r\nab",
+       "@0 PUT / 57/2 open\n"},
   };
   for (const Case& test : cases) check_every_cut(test);
 }
@@ -208,6 +215,7 @@ TEST_CASE("requests whose end nobody can tell (RFC 9112, 6.3)") {
       "Content-Length: -1",          "Content-Length: +1",
       "Content-Length: 1f",          "Content-Length: 1, 2",
       "Content-Length:",             "Content-Length: 18446744073709551617",
+      "Content-Length: 18446744073709551615", "Content-Length: 9223372036854775808",
       "Content-Length: 1 2",         "Content-Length: 1\r\nContent-Length: 2",
       "Content-Length: ,1",          "Transfer-Encoding: gzip",
       "Transfer-Encoding: chunked, gzip", "Content-Length: 3\r\nTransfer-Encoding: xchunked",
@@ -232,6 +240,10 @@ TEST_CASE("responses, cut anywhere (RFC 9112)") {
       {"4: no reason phrase", kResponse, "HTTP/1.1 404 \r\nContent-Length: 1\r\n\r\nx", "@0 404 37/1 end\n"},
       {"4: nor the space before it", kResponse, "HTTP/1.1 404\r\nContent-Length: 1\r\n\r\nx", "@0 404 36/1 end\n"},
       {"4: a tab for the space", kResponse, "HTTP/1.1\t404\tx\r\nContent-Length: 1\r\n\r\nx", "@0 404 38/1 end\n"},
+      {"2.3: a version in lower case, as clients take it", kResponse,
+       "http/1.1 200 OK\r\nContent-Length: 1\r\n\r\nxHtTp/1.0 204 x\r\n\r\n", "@0 200 39/1 end\n@39 204 18/0 end\n"},
+      {"2.2: a bare CR stands for a space", kResponse, "HTTP/1.1 404\rX: y\r\nContent-Length: 1\r\n\r\nx",
+       "@0 404 41/1 end\n"},
       {"4: a reason of any bytes", kResponse, "HTTP/1.1 500 a: \xe4\xf6 b\r\nContent-Length: 1\r\n\r\nx",
        "@0 500 44/1 end\n"},
       {"5.2: folded", kResponse, "HTTP/1.1 200 OK\r\nX: y,\r\n \tz\r\nContent-Length:\r\n\t 1\r\n\r\nx",
@@ -314,7 +326,11 @@ TEST_CASE("what is no message is garbage") {
       {"version", kRequest, "GET / HTTP/x\r\n\r\n", ""},
       {"HTTP/0.9, no path", kRequest, "GET x\r\n", ""},
       {"HTTP/0.9, two words", kRequest, "GET / x\r\n", ""},
-      {"HTTP/0.9, another method (RFC 1945, 5)", kRequest, "HEAD /\r\n", ""},
+      {"version, no number", kRequest, "GET / HTTP/.1\r\n\r\n", ""},
+      {"version, two dots", kRequest, "GET / HTTP/1..1\r\n\r\n", ""},
+      {"HTTP/0.9, a method that nobody knows (RFC 1945, 5)", kRequest, "FETCH /\r\n", ""},
+      {"HTTP/0.9, a method in lower case", kRequest, "get /key\r\n", ""},
+      {"HTTP/0.9, no method", kRequest, " /\r\n", ""},
       {"SIP (RFC 3261)", kRequest, "INVITE sip:b@x SIP/2.0\r\nVia: SIP/2.0/UDP y\r\n\r\n", ""},
       {"RTSP (RFC 7826)", kRequest, "OPTIONS rtsp://x RTSP/2.0\r\nCSeq: 1\r\n\r\n", ""},
       {"SMTP (RFC 5321)", kRequest, "EHLO mail.example.org\r\n", ""},
@@ -556,6 +572,8 @@ TEST_CASE("how much of a start line it takes to know") {
   CHECK(looks_like_start("GE\x01", kRequest) == Likeness::no);
   CHECK(looks_like_start("HTT", kResponse) == Likeness::maybe);
   CHECK(looks_like_start("HTTX", kResponse) == Likeness::no);
+  CHECK(looks_like_start("htt", kResponse) == Likeness::maybe);
+  CHECK(looks_like_start("http/", kResponse) == Likeness::yes);
   CHECK(is_start_line("GET / HTTP/1.1\r", kRequest) == Likeness::maybe);
   CHECK(is_start_line("GET / HTTP/1.1\r\n", kRequest) == Likeness::yes);
   CHECK(is_start_line("GET / SIP/2.0\r\n", kRequest) == Likeness::no);

@@ -453,6 +453,14 @@ TEST_CASE("tunnel: IPv6 in what carries IPv4 too") {
                     [](Bytes p, bool there) {
                       return in_udp(3544, behind("0001 04 00 61626364 0102030405060708 00 0000 9c40 f5fffffe", p), there);
                     }, TunnelKind::teredo),
+      // draft-massar-v6ops-ayiya-02, 3: an identity of 16 bytes and a signature of 20, or neither of them
+      over_ethernet("AYIYA",
+                    [](Bytes p, bool there) {
+                      const std::string fixed = there ? "41 52 11 29 4b000001" : "41 52 11 29 4b000002";
+                      return in_udp(5072, behind(fixed + " 20010db8000000000000000000000001" + std::string(40, '7'), p), there);
+                    }, TunnelKind::ayiya),
+      over_ethernet("AYIYA, IPv6 in it, of the shortest header", [](Bytes p, bool there) { return in_udp(5072, behind("00 00 01 29 4b000001 00", p), there); },
+                    TunnelKind::ayiya),
       {"MPLS", kLinkEthernet, [](Bytes p, bool there) { return in_ethernet(0x8847, behind("00010140", p), there); }},
   };
   for (const Dress& dress : dresses) {
@@ -684,6 +692,10 @@ TEST_CASE("tunnel: what is not opened says why") {
       {"GTP-U, an extension of length 0", kLinkEthernet, udp(2152, "34 ff 0004 00000001 0000 00 85 00"), Stop::tunnel_malformed},
       {"GTP-U, no packet", kLinkEthernet, udp(2152, "30 ff 0004 00000001 99"), Stop::tunnel_unknown},
       {"Teredo's port, IPv4", kLinkEthernet, udp(3544, ""), Stop::not_tcp, 17},
+      {"AYIYA, heartbeat", kLinkEthernet, udp(5072, "00 00 00 3b 4b000001 00"), Stop::tunnel_control},
+      {"AYIYA, neither IPv4 nor IPv6", kLinkEthernet, udp(5072, "00 00 01 3b 4b000001 00"), Stop::tunnel_unknown},
+      {"AYIYA's port, SIP", kLinkEthernet, udp(5072, "494e56495445 20"), Stop::not_tcp, 17},
+      {"AYIYA's port, an identity past the end", kLinkEthernet, udp(5072, "f0 00 01 29 4b000001 00"), Stop::not_tcp, 17},
       {"L2TP, control", kLinkEthernet, udp(1701, "c802 0014 0001 0000 0000 0000"), Stop::tunnel_control},
       {"L2TP, version 1", kLinkEthernet, udp(1701, "0001 0014"), Stop::not_tcp, 17},
       {"L2TPv3, control", kLinkEthernet, framed(in_ipv4(115, behind("00000000", p), true), true), Stop::tunnel_control},

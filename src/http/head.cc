@@ -3,13 +3,16 @@
 #include <algorithm>
 #include <charconv>
 #include <iterator>
+#include <limits>
 
 namespace wirelap::http {
 namespace {
 
-constexpr std::string_view kVersion = "HTTP/";
+constexpr std::string_view kVersion = "http/";  // in whatever case
 constexpr std::size_t kMaxMethod = 32;
 constexpr std::size_t kLongestStartLine = 8192;  // of one that is searched for
+// No body is as long, and most receivers hold lengths in 63 bits.
+constexpr std::uint64_t kMaxLength = std::numeric_limits<std::int64_t>::max();
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
@@ -37,15 +40,17 @@ std::string_view take_line(std::string_view& text) {
 }
 
 /// "HTTP/", digits, a dot, digits. Only HTTP/1.0 and 1.1 were ever given out,
-/// but peers send and take other numbers, even 1.0.8; all are read as HTTP/1.
+/// but peers send and take other numbers, even 1.0.8 or "1."; all are read as HTTP/1.
+/// Case counts (RFC 9112, section 2.3), but not to the clients that read it.
 bool parse_version(std::string_view text, Head& head) {
-  if (!text.starts_with(kVersion)) return false;
+  if (!equal_ignoring_case(text.substr(0, kVersion.size()), kVersion)) return false;
   text.remove_prefix(kVersion.size());
   const std::size_t dot = text.find('.');
-  if (dot == 0 || dot == std::string_view::npos || dot + 1 == text.size()) return false;
+  if (dot == 0 || dot == std::string_view::npos) return false;
   const auto all_digits = [](std::string_view part) { return std::all_of(part.begin(), part.end(), is_digit); };
   const std::string_view minor = text.substr(dot + 1, text.find('.', dot + 1) - (dot + 1));
-  if (!all_digits(text.substr(0, dot)) || minor.empty() || !all_digits(minor)) return false;
+  if (!all_digits(text.substr(0, dot)) || !all_digits(minor)) return false;
+  if (minor.empty() && dot + 1 != text.size()) return false;
   const std::string_view more = text.substr(dot + 1 + minor.size());
   if (!std::all_of(more.begin(), more.end(), [](char c) { return is_digit(c) || c == '.'; })) return false;
   head.minor_version = text.starts_with("1.0") && minor.size() == 1 ? 0 : 1;
@@ -65,14 +70,15 @@ bool parse_request_line(std::string_view line, Head& head) {
   return parse_version(line.substr(last + 1), head);
 }
 
-/// version SP status [SP reason]; a tab may stand for the space (RFC 9112, section 4).
+/// version SP status [SP reason]; a tab may stand for the space (RFC 9112, section 4),
+/// as may a bare CR (section 2.2).
 bool parse_status_line(std::string_view line, Head& head) {
   const std::size_t space = line.find_first_of(" \t");
   if (space == std::string_view::npos || !parse_version(line.substr(0, space), head)) return false;
   const std::string_view rest = trim(line.substr(space));
   const std::string_view status = rest.substr(0, 3);
   if (status.size() != 3 || !std::all_of(status.begin(), status.end(), is_digit)) return false;
-  if (rest.size() > 3 && rest[3] != ' ' && rest[3] != '\t') return false;
+  if (rest.size() > 3 && rest[3] != ' ' && rest[3] != '\t' && rest[3] != '\r') return false;
   head.status = (status[0] - '0') * 100 + (status[1] - '0') * 10 + (status[2] - '0');
   return true;
 }
@@ -88,7 +94,8 @@ void take_content_length(std::string_view value, Head& head) {
     const std::string_view number = trim(value.substr(0, comma));
     std::uint64_t length = 0;
     const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), length);
-    const bool whole = !number.empty() && error == std::errc{} && end == number.data() + number.size();
+    const bool all = !number.empty() && error == std::errc{} && end == number.data() + number.size();
+    const bool whole = all && length <= kMaxLength;
     if (!whole || (head.content_length && *head.content_length != length)) head.bad_length = true;
     if (whole) head.content_length = length;
     value.remove_prefix(std::min(comma + 1, value.size()));
@@ -152,7 +159,7 @@ bool is_token(std::string_view text) { return !text.empty() && std::all_of(text.
 Likeness looks_like_start(std::string_view bytes, Role role) {
   if (role == Role::response) {
     const std::size_t compared = std::min(bytes.size(), kVersion.size());
-    if (bytes.substr(0, compared) != kVersion.substr(0, compared)) return Likeness::no;
+    if (!equal_ignoring_case(bytes.substr(0, compared), kVersion.substr(0, compared))) return Likeness::no;
     return compared == kVersion.size() ? Likeness::yes : Likeness::maybe;
   }
   for (std::size_t i = 0; i < bytes.size() && i <= kMaxMethod; ++i) {
@@ -168,13 +175,6 @@ Likeness is_start_line(std::string_view bytes, Role role) {
   if (bytes.find('\n') == std::string_view::npos) return Likeness::maybe;
   Head head;
   return parse_start_line(take_line(bytes), role, head) ? Likeness::yes : Likeness::no;
-}
-
-bool is_simple_request(std::string_view bytes) {
-  constexpr std::string_view kStart = "GET /";
-  if (!bytes.starts_with(kStart) || bytes.find('\n') == std::string_view::npos) return false;
-  const std::string_view path = take_line(bytes).substr(kStart.size());
-  return std::all_of(path.begin(), path.end(), [](char c) { return c > ' ' && c != 0x7f; });
 }
 
 namespace {
@@ -238,6 +238,16 @@ bool begins_with_method(std::string_view bytes) {
 
 }  // namespace
 
+bool is_simple_request(std::string_view bytes) {
+  const std::size_t path = bytes.substr(0, kMaxMethod + 1).find(' ') + 1;
+  if (path == 0 || path >= bytes.size() || bytes[path] != '/') return false;
+  const std::size_t end = bytes.find('\n', path);
+  if (end == std::string_view::npos || !begins_with_method(bytes)) return false;
+  std::string_view line = bytes.substr(path, end - path);
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  return std::all_of(line.begin(), line.end(), [](char c) { return c > ' ' && c != 0x7f; });
+}
+
 std::size_t find_start_line(std::string_view bytes, Role role, bool inside, Likeness& likeness) {
   for (std::size_t at = 0; (at = find_candidate(bytes, role, inside, at)) < bytes.size(); ++at) {
     const std::string_view rest = bytes.substr(at, kLongestStartLine);
@@ -263,10 +273,10 @@ std::optional<Head> parse_head(std::string_view bytes, Role role) {
   const bool simple = role == Role::request && is_simple_request(bytes);
   const std::string_view line = take_line(bytes);
   if (simple) {
-    constexpr std::size_t kMethodBytes = 3;
+    const std::size_t space = line.find(' ');
     head.minor_version = kSimple;
-    head.method = line.substr(0, kMethodBytes);
-    head.target = line.substr(kMethodBytes + 1);
+    head.method = line.substr(0, space);
+    head.target = line.substr(space + 1);
   } else if (!parse_start_line(line, role, head)) {
     return std::nullopt;
   }

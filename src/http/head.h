@@ -32,7 +32,7 @@ struct Head {
   /// Whether the final response is still to come (RFC 9110, 15.2); 101 is final here.
   bool is_interim() const { return status >= 100 && status < 200 && status != 101; }
 
-  bool bad_length = false;  ///< Content-Length is no number, or says two different things
+  bool bad_length = false;  ///< Content-Length is no number that a body can have, or says two different things
 };
 
 /// How the end of a message's body is told (RFC 9112, section 6.3).
@@ -59,14 +59,15 @@ bool equal_ignoring_case(std::string_view text, std::string_view lower_case);
 enum class Likeness : std::uint8_t { no, maybe, yes };
 
 /// Whether `bytes`, from a message's first byte on, begin a message of `role`:
-/// a method and a space, or "HTTP/". `maybe` where more bytes are needed.
+/// a method and a space, or "HTTP/" in whatever case. `maybe` where more bytes are needed.
 Likeness looks_like_start(std::string_view bytes, Role role);
 
 /// The same for the whole start line: `maybe` while its end is not in `bytes`.
 Likeness is_start_line(std::string_view bytes, Role role);
 
 /// Whether `bytes` begin with the whole line of an HTTP/0.9 request (RFC 1945,
-/// section 5): GET and a path, without a version.
+/// section 5): a method and a path, without a version. GET is the only one that
+/// it knows, but servers answer others, too.
 bool is_simple_request(std::string_view bytes);
 
 /// Where the start line of a message of `role` may begin in `bytes`, which are

@@ -13,6 +13,7 @@ enum Port : std::uint16_t {
   kPortGreInUdp = 4754,  // RFC 8086
   kPortVxlan = 4789,
   kPortVxlanGpe = 4790,
+  kPortAyiya = 5072,
   kPortGeneve = 6081,
   kPortMplsInUdp = 6635,   // RFC 7510
   kPortVxlanLinux = 8472,  // the kernel's default, older than the registered one
@@ -60,7 +61,8 @@ bool has_ends(TunnelKind kind) {
     case TunnelKind::ip:
     case TunnelKind::pptp:
     case TunnelKind::gtp:
-    case TunnelKind::l2tp: return true;
+    case TunnelKind::l2tp:
+    case TunnelKind::ayiya: return true;
     default: return false;
   }
 }
@@ -295,6 +297,26 @@ bool looks_like_teredo(const Layer& layer) {
   return load_be32(&layer.bytes[8]) == kPrefix || load_be32(&layer.bytes[24]) == kPrefix;
 }
 
+/// draft-massar-v6ops-ayiya-02, section 3: an identity of a power of two, a signature in words, and IP.
+Stop open_ayiya(Walk& walk) {
+  constexpr std::size_t kFixedBytes = 8;
+  constexpr std::uint8_t kForward = 1, kLastOperation = 7, kMostHash = 2, kMostAuthentication = 2, kMostIdentity = 2;
+  Layer& layer = walk.layer;
+  if (layer.length < kFixedBytes) return stop_at(walk, Stop::not_tcp, kUdp);
+  if (layer.bytes.size() < kFixedBytes) return Stop::tunnel_cut;
+  const std::uint8_t identity = layer.bytes[0], signature = layer.bytes[1], operation = layer.bytes[2];
+  const bool is_ayiya = (identity & 0xf) <= kMostIdentity && (signature & 0xf) <= kMostHash &&
+                        operation >> 4 <= kMostAuthentication && (operation & 0xf) <= kLastOperation;
+  const std::size_t header_bytes = kFixedBytes + (std::size_t{1} << (identity >> 4)) + (signature >> 4) * 4u;
+  if (!is_ayiya || header_bytes > layer.length) return stop_at(walk, Stop::not_tcp, kUdp);
+  if ((operation & 0xf) != kForward) return Stop::tunnel_control;
+  const std::uint8_t protocol = layer.bytes[3];
+  if (protocol != kIpv4 && protocol != kIpv6) return Stop::tunnel_unknown;
+  if (layer.bytes.size() < header_bytes) return Stop::tunnel_cut;
+  layer.skip(header_bytes);
+  return enter_tunnel(walk, TunnelKind::ayiya, 0, Kind::ip);
+}
+
 // ---- L2TP ------------------------------------------------------------------
 
 /// What follows a session identifier of L2TPv3. Whether there is a cookie, and a
@@ -374,6 +396,7 @@ Stop open_udp(Walk& walk) {
       case kPortGtpUser: return open_gtp(walk);
       case kPortTeredo: return open_teredo(walk);
       case kPortL2tp: return open_l2tp_in_udp(walk);
+      case kPortAyiya: return open_ayiya(walk);
       default: break;
     }
   }

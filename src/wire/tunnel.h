@@ -9,7 +9,7 @@
 //   ERSPAN                     the session
 //   PBB (802.1ah)              the I-SID
 //   PPPoE                      the session
-//   IP in IP, 6in4, PPTP, GTP-U, L2TP  both outer addresses
+//   IP in IP, 6in4, PPTP, GTP-U, L2TP, AYIYA  both outer addresses
 //   MPLS, NSH, Teredo          nothing
 //
 // and the VLAN tags around. Labels, TEIDs, PPTP's call and L2TP's session
@@ -41,6 +41,7 @@ enum class TunnelKind : std::uint8_t {
   mpls,
   nsh,
   teredo,
+  ayiya,
 };
 
 /// The kind of the innermost tunnel of a tag.

@@ -8,6 +8,11 @@ tshark counted in each, and for some of them Zeek's own http.log. All three are
 opinions: a disagreement says that someone has to look at the packets. What was
 looked at and explained goes into FILE, a line each: path, tab, reason.
 
+The counts are of tshark set as it comes; tshark.py asks it by wirelap's definitions.
+Zeek counts the bytes of a body after it has undone its Content-Encoding, wirelap
+those that were sent: of such a body the length is not compared. How many logs agree
+with those lengths, too, is printed beside.
+
 Every capture is run with `--format ndjson`. Printed is a line for each one that
 disagrees, by container, then the runs that went wrong, then a summary.
 
@@ -42,6 +47,8 @@ CONTAINERS = ("plain pcap", "pcapng", "gz")
 # Zeek's column and ours, for what both say about an exchange.
 ZEEK_COLUMNS = {"method": "method", "host": "host", "uri": "target",
                 "status_code": "status", "response_body_len": "response_body_bytes"}
+LENGTH = "response_body_len"
+ZEEK_DECODES = ("gzip", "x-gzip", "deflate")  # codings that it undoes (RFC 9110, 8.4.1)
 
 
 @dataclass
@@ -55,6 +62,8 @@ class Result:
     requests: int = 0
     responses: int = 0
     zeek: str = ""  # how Zeek's log differs; empty where it does not
+    zeek_lengths: str = ""  # the same, with the lengths of bodies that Zeek decoded
+    zeek_rows: list = field(default_factory=lambda: [0, 0])  # of its log: those that agree, all
 
     @property
     def path(self):
@@ -88,7 +97,7 @@ class Result:
 
 def run(binary, folder, row):
     """Runs the program on one capture; returns (exit code or None if hung, stdout, stderr)."""
-    command = [binary, "-q", "--format", "ndjson", row["path"]]
+    command = [binary, "-q", "--format", "ndjson", "--header", "content-encoding", row["path"]]
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         try:
             code = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=out,
@@ -111,7 +120,9 @@ def examine(binary, folder, row):
     result.requests = sum(r.get("method") is not None for r in exchanges)
     result.responses = sum(r.get("status") is not None for r in exchanges)
     if row["zeek_http_log"]:
-        result.zeek = compare_zeek(os.path.join(folder, row["zeek_http_log"]), exchanges)
+        log = os.path.join(folder, row["zeek_http_log"])
+        result.zeek, *result.zeek_rows = compare_zeek(log, exchanges, ZEEK_DECODES)
+        result.zeek_lengths = compare_zeek(log, exchanges, ())[0]
     return result
 
 
@@ -177,18 +188,31 @@ def check_sum(record, parts):
 
 # ---- Zeek ------------------------------------------------------------------
 
-def compare_zeek(log, exchanges):
-    """Returns how the exchanges differ from those of Zeek's log; empty where they agree."""
+def compare_zeek(log, exchanges, decoded):
+    """Returns how the exchanges differ from those of Zeek's log, empty where they agree, and
+    how many of its rows agree, of how many. The length of a body with one of the
+    codings `decoded` is not compared."""
     columns, theirs = read_zeek(log)
+    rows = len(theirs)
     extra = []
     for exchange in exchanges:
         candidates = zeek_rows_of(exchange, columns)
-        match = next((row for row in candidates if row in theirs), None)
+        # The column is the request's where the response has none.
+        coding = exchange["content-encoding"] if not exchange["request_body_bytes"] else None
+        passed = LENGTH if (coding or "").lower() in decoded else None
+        match = next((row for leave_out in (None, passed) for row in theirs
+                      if any(is_same(columns, row, ours, leave_out) for ours in candidates)), None)
         if match is not None:
             theirs.remove(match)
         elif any(candidates[0]):
             extra.append(candidates[0])
-    return "; ".join(show_rows("only Zeek", theirs) + show_rows("only wirelap", extra))
+    text = "; ".join(show_rows("only Zeek", theirs) + show_rows("only wirelap", extra))
+    return text, rows - len(theirs), rows
+
+
+def is_same(columns, row, ours, passed):
+    """Tells whether the rows are equal but for the column `passed`."""
+    return all(theirs == our for name, theirs, our in zip(columns, row, ours) if name != passed)
 
 
 def read_zeek(log):
@@ -212,7 +236,7 @@ def read_zeek(log):
 
 def zeek_value(column, text):
     """Returns a field's value: an integer for numbers, else text; 0 or empty where unset."""
-    if column in ("status_code", "response_body_len"):
+    if column in ("status_code", LENGTH):
         return int(text) if text.isdigit() else 0  # HTTP/0.9 has status 0 in the log
     if text in ("-", "(empty)"):
         return ""
@@ -232,7 +256,7 @@ def zeek_rows_of(exchange, columns):
 
 def our_value(column, value):
     """Returns our value in the form of zeek_value."""
-    if column in ("status_code", "response_body_len"):
+    if column in ("status_code", LENGTH):
         return int(value or 0)
     return value or ""
 
@@ -342,6 +366,10 @@ def print_summary(groups, known):
                         known, lambda r: r.counts_agree)
         print_agreement(f"Zeek logs, {name}", [r for r in results if r.row["zeek_http_log"]],
                         known, lambda r: not r.zeek)
+        exact = [r for r in results if r.row["zeek_http_log"] and not r.zeek_lengths]
+        agreeing, rows = (sum(r.zeek_rows[i] for r in results) for i in (0, 1))
+        if rows:
+            print(f"  {len(exact)} with the lengths of decoded bodies; rows: {agreeing}/{rows}")
     results = [r for name in CONTAINERS for r in groups[name]]
     print(f"crashes {sum(r.crashed for r in results)}, hangs {sum(r.hung for r in results)}, "
           f"exit 1 {sum(r.refused for r in results)}, "
