@@ -128,6 +128,8 @@ void take_transfer_encoding(std::string_view value, Head& head) {
   head.chunked = equal_ignoring_case(last, "chunked");
 }
 
+bool is_empty_line(std::string_view line) { return line.front() == '\n' || line == "\r\n"; }
+
 /// Whether a line that begins at `at` belongs to the field before it (RFC 9112, section 5.2).
 bool is_folded(std::string_view text, std::size_t at) {
   return at < text.size() && (text[at] == ' ' || text[at] == '\t');
@@ -144,13 +146,15 @@ std::string_view take_field_line(std::string_view& text) {
 
 /// Whether the name at the start of `line` may be one that take_field knows: most are passed over for it.
 bool may_matter(std::string_view line) {
-  const auto letter = [&](std::size_t i) { return i < line.size() ? line[i] | 0x20 : 0; };
+  constexpr std::size_t kLetters = 9;
+  if (line.size() < kLetters) return true;
+  const auto letter = [&](std::size_t i) { return line[i] | 0x20; };
   switch (letter(0)) {
     case 'h': return letter(1) == 'o';
     case 'u': return letter(1) == 'p';
     case 'c': return letter(8) == 'l';
     case 't': return letter(1) == 'r';
-    default: return !line.empty() && is_blank(line[0]);
+    default: return is_blank(line[0]);
   }
 }
 
@@ -181,7 +185,7 @@ void take_field(std::string_view line, Head& head) {
 
 bool equal_ignoring_case(std::string_view text, std::string_view lower_case) {
   return std::equal(text.begin(), text.end(), lower_case.begin(), lower_case.end(),
-                    [](char a, char b) { return lower(a) == b; });
+                    [](char a, char b) { return a == b || (b >= 'a' && b <= 'z' && a == b - 0x20); });
 }
 
 bool is_token(std::string_view text) { return !text.empty() && std::all_of(text.begin(), text.end(), is_token_char); }
@@ -311,14 +315,19 @@ std::optional<Head> parse_head(std::string_view bytes, Role role) {
     head.method = line.substr(0, kMethodBytes);
     head.target = line.substr(kMethodBytes + 1);
   }
-  head.fields = bytes.substr(begin);
+  const std::size_t fields = begin;
   while (begin < bytes.size()) {
     std::size_t end = std::min(ends.next() + 1, bytes.size());
+    if (is_empty_line(bytes.substr(begin, end - begin))) {
+      head.size = end;
+      break;
+    }
     while (is_folded(bytes, end)) end = std::min(ends.next() + 1, bytes.size());
     const std::string_view field = bytes.substr(begin, end - begin);
     if (may_matter(field)) take_field(field, head);
     begin = end;
   }
+  head.fields = bytes.substr(fields, begin - fields);
   return found;
 }
 
