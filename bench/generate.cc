@@ -588,6 +588,7 @@ void Planner::begin(Flow& flow, std::uint64_t number, Micros start) {
   std::vector<Event> plan = std::move(flow.plan);
   std::string head = std::move(flow.message.head);
   plan.clear();
+  head.clear();
   flow = Flow{};
   flow.plan = std::move(plan);
   flow.message.head = std::move(head);

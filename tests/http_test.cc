@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "http/head.h"
+#include "http/lines.h"
 #include "http/parser.h"
 
 namespace wirelap::http {
@@ -60,7 +61,8 @@ class Log {
   bool is_headless(Role) const { return method_ == "0.9"; }
   bool may_begin_inside(Role) const { return true; }
   void on_start_line(Role role, const Head& head) {
-    how_ = role == Role::response ? std::to_string(head.status) : std::string(head.method) + " " + std::string(head.target);
+    how_ = role == Role::response ? std::to_string(head.status)
+                                  : std::string(head.method) + " " + std::string(head.target);
   }
   void on_lost(Role) {
     if (how_.empty()) {
@@ -86,7 +88,7 @@ class Log {
 
   std::string method_;  // of the request that the responses answer
   std::string text_;
-  std::string how_;     // the message being read; empty between messages
+  std::string how_;  // the message being read; empty between messages
   std::uint64_t begin_ = 0, bytes_ = 0, body_ = 0, missing_ = 0, tunnel_ = 0;
 };
 
@@ -102,7 +104,7 @@ struct Case {
   Role role;
   std::string bytes;
   std::string expected;
-  bool ends = false;       // with the end of the stream
+  bool ends = false;  // with the end of the stream
   std::string method = "GET";
 };
 
@@ -156,6 +158,21 @@ void check_every_cut(const Case& test) {
 constexpr Role kRequest = Role::request;
 constexpr Role kResponse = Role::response;
 
+TEST_CASE("line ends are those that a search for each finds") {
+  for (std::size_t size = 0; size <= 150; size += 3) {
+    for (std::size_t step = 1; step <= size + 1; step += 5) {
+      std::string text(size, 'x');
+      for (std::size_t at = step - 1; at < size; at += step) text[at] = '\n';
+      for (std::size_t from = 0; from <= size; ++from) {
+        LineEnds ends(text, from);
+        std::size_t at = text.find('\n', from);
+        for (; at != std::string::npos; at = text.find('\n', at + 1)) REQUIRE(ends.next() == at);
+        REQUIRE(ends.next() >= size);
+      }
+    }
+  }
+}
+
 TEST_CASE("requests, cut anywhere (RFC 9112)") {
   const Case cases[] = {
       {"GET", kRequest, "GET /a HTTP/1.1\r\nHost: x\r\n\r\n", "@0 GET /a host=x 28/0 end\n"},
@@ -196,7 +213,8 @@ TEST_CASE("requests, cut anywhere (RFC 9112)") {
       {"RFC 2616, 3.6: identity is no coding", kRequest,
        "PUT / HTTP/1.1\r\nTransfer-Encoding: identity\r\nContent-Length: 1\r\n\r\nx", "@0 PUT / 67/1 end\n"},
       {"7.1: chunked", kRequest,
-       "PUT / HTTP/1.1\r\ntransfer-encoding: Chunked\r\n\r\n3\r\nabc\r\n0A\r\n0123456789\r\n0\r\n\r\nGET / HTTP/1.1\r\n\r\n",
+       "PUT / HTTP/1.1\r\ntransfer-encoding: Chunked\r\n\r\n3\r\nabc\r\n0A\r\n0123456789\r\n0\r\n\r\nGET / "
+       "HTTP/1.1\r\n\r\n",
        "@0 PUT / 75/13 end\n@75 GET / 18/0 end\n"},
       {"RFC 1945, 5.1: HTTP/0.9", kRequest, "GET /a\r\n", "@0 GET /a 8/0 end\n"},
       {"RFC 1945, 5.1: nothing comes after it", kRequest, "GET /a?b\nHost: x\n\nGET / HTTP/1.1\r\n\r\n",
@@ -250,13 +268,14 @@ TEST_CASE("responses, cut anywhere (RFC 9112)") {
        "@0 200 54/1 end\n"},
       {"6.3, 1: HEAD", kResponse, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nHTTP/1.1 404 x\r\n\r\n",
        "@0 200 38/0 end\n@38 404 18/0 end\n", false, "HEAD"},
-      {"6.3, 1: HEAD, chunked", kResponse, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
-       "@0 200 47/0 end\n", false, "HEAD"},
+      {"6.3, 1: HEAD, chunked", kResponse, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "@0 200 47/0 end\n",
+       false, "HEAD"},
       {"6.3, 1: 204 and 304", kResponse,
        "HTTP/1.1 304 x\r\nContent-Length: 9\r\n\r\nHTTP/1.1 204 x\r\nTransfer-Encoding: chunked\r\n\r\n",
        "@0 304 37/0 end\n@37 204 46/0 end\n"},
       {"6.3, 1: 1xx, then the final one", kResponse,
-       "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx",
+       "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: "
+       "1\r\n\r\nx",
        "@0 100 25/0 end\n@25 103 31/0 end\n@56 200 39/1 end\n"},
       {"RFC 2518, 10.1: 102", kResponse, "HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 102 x\r\n\r\nHTTP/1.1 204 x\r\n\r\n",
        "@0 102 27/0 end\n@27 102 18/0 end\n@45 204 18/0 end\n"},
@@ -264,9 +283,10 @@ TEST_CASE("responses, cut anywhere (RFC 9112)") {
       {"RFC 1945, 6: HTTP/0.9 that begins like more", kResponse, "HTTP/what?\n", "@0 ? 11/11 open\n", false, "0.9"},
       {"RFC 1945, 6: asked in HTTP/0.9, answered in HTTP/1", kResponse, "HTTP/1.0 400 x\r\n\r\nab", "@0 400 20/2 end\n",
        true, "0.9"},
-      {"9110, 15.2.2: 101 leaves HTTP", kResponse, "HTTP/1.1 101 x\r\n\r\nHTTP/1.1 200", "@0 101 18/0 end\ntunnel 12\n"},
-      {"6.3, 2: CONNECT", kResponse, "HTTP/1.1 200 x\r\nContent-Length: 1\r\n\r\nabc",
-       "@0 200 37/0 end\ntunnel 3\n", true, "CONNECT"},
+      {"9110, 15.2.2: 101 leaves HTTP", kResponse, "HTTP/1.1 101 x\r\n\r\nHTTP/1.1 200",
+       "@0 101 18/0 end\ntunnel 12\n"},
+      {"6.3, 2: CONNECT", kResponse, "HTTP/1.1 200 x\r\nContent-Length: 1\r\n\r\nabc", "@0 200 37/0 end\ntunnel 3\n",
+       true, "CONNECT"},
       {"6.3, 2: CONNECT refused", kResponse, "HTTP/1.1 403 x\r\nContent-Length: 1\r\n\r\na", "@0 403 38/1 end\n", true,
        "CONNECT"},
       {"6.3, 3: chunked over Content-Length", kResponse,
@@ -278,8 +298,10 @@ TEST_CASE("responses, cut anywhere (RFC 9112)") {
        "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n",
        "@0 200 83/1 end\n"},
       {"6.3, 4: chunked is not last", kResponse,
-       "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, gzip\r\nContent-Length: 1\r\n\r\nabc", "@0 200 75/3 end\n", true},
-      {"6.3, 5: two lengths", kResponse, "HTTP/1.1 200 OK\r\nContent-Length: 1, 2\r\n\r\nabc", "@0 200 44/3 end\n", true},
+       "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, gzip\r\nContent-Length: 1\r\n\r\nabc", "@0 200 75/3 end\n",
+       true},
+      {"6.3, 5: two lengths", kResponse, "HTTP/1.1 200 OK\r\nContent-Length: 1, 2\r\n\r\nabc", "@0 200 44/3 end\n",
+       true},
       {"6.3, 5: two fields", kResponse, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nabc",
        "@0 200 60/3 end\n", true},
       {"6.3, 5: negative", kResponse, "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\nabc", "@0 200 42/3 end\n", true},
@@ -290,7 +312,8 @@ TEST_CASE("responses, cut anywhere (RFC 9112)") {
       {"6.3, 8: until close", kResponse, "HTTP/1.0 200 OK\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", "@0 200 38/19 end\n", true},
       {"6.3, 8: until close, not yet", kResponse, "HTTP/1.0 200 OK\r\n\r\nab", "@0 200 21/2 open\n"},
       {"7.1: extensions and trailers", kResponse,
-       "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;a=\"b\";c\r\nxy\r\n1 \t;d\r\nz\r\n000;e\r\nT: u\r\nV:\r\n\r\n",
+       "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;a=\"b\";c\r\nxy\r\n1 \t;d\r\nz\r\n000;e\r\nT: "
+       "u\r\nV:\r\n\r\n",
        "@0 200 91/3 end\n"},
       {"7.1: bare LF", kResponse, "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n1;x\na\n0\n\n", "@0 200 53/1 end\n"},
       {"7.1: body bytes that look like framing", kResponse,
@@ -303,8 +326,8 @@ TEST_CASE("responses, cut anywhere (RFC 9112)") {
 
 TEST_CASE("chunk sizes that are none") {
   const std::string head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n";  // 53 bytes
-  const char* const sizes[] = {"x", "\r\n", ";a", " 1\r\n", "-1\r\n", "1x", "0x1", "8000000000000000", "fffffffffffffffff",
-                               "1\r\naX"};
+  const char* const sizes[] = {
+      "x", "\r\n", ";a", " 1\r\n", "-1\r\n", "1x", "0x1", "8000000000000000", "fffffffffffffffff", "1\r\naX"};
   for (const char* const size : sizes) {
     const Case test{size, kResponse, head + size, ""};
     INFO(size);
@@ -416,7 +439,8 @@ TEST_CASE("a hole inside a body hides nothing else") {
   CHECK(parse_pieces(kResponse, {{head + "ab"}, {"", 4}, {"ghi" + next}}) ==
         "@0 200 46/9 missing 4 end\n@46 204 18/0 end\n");
   CHECK(parse_pieces(kResponse, {{head}, {"", 9}, {next}}) == "@0 200 46/9 missing 9 end\n@46 204 18/0 end\n");
-  CHECK(parse_pieces(kResponse, {{head}, {"", -5}, {"", 4}, {next}}) == "@0 200 46/9 missing 4 end\n@46 204 18/0 end\n");
+  CHECK(parse_pieces(kResponse, {{head}, {"", -5}, {"", 4}, {next}}) ==
+        "@0 200 46/9 missing 4 end\n@46 204 18/0 end\n");
   CHECK(parse_pieces(kResponse, {{head}, {"", -9}, {next}}) == "@0 200 46/9 end\n@46 204 18/0 end\n");
   const std::string endless = "HTTP/1.0 200 x\r\n\r\n";
   CHECK(parse_pieces(kResponse, {{endless + "a"}, {"", 5}, {"", -2}, {next}}) == "@0 200 44/26 missing 5 open\n");
@@ -461,7 +485,8 @@ TEST_CASE("a hole between messages") {
 
 TEST_CASE("a stream whose start was not seen is searched at each piece") {
   const std::string next = "GET /b HTTP/1.1\r\n\r\n";
-  CHECK(parse_pieces(kRequest, {{"x\r\n" + next}, {next + next}}, false) == "@22 GET /b 19/0 end\n@41 GET /b 19/0 end\n");
+  CHECK(parse_pieces(kRequest, {{"x\r\n" + next}, {next + next}}, false) ==
+        "@22 GET /b 19/0 end\n@41 GET /b 19/0 end\n");
   CHECK(parse_pieces(kRequest, {{"x\r\n\r\n" + next}}, false) == "@5 GET /b 19/0 end\n");
   CHECK(parse_pieces(kRequest, {{"", 5}, {next}}, false) == "@5 GET /b 19/0 end\n");
 }
@@ -488,7 +513,8 @@ TEST_CASE("after a hole the next message is found wherever it begins, and howeve
       INFO("cut ", cut);
       // Where a piece begins with it, the likeness of a start line could be one.
       if (test.role == kRequest && rest.substr(cut).starts_with("GET / ")) continue;
-      CHECK(parse_pieces(test.role, {{test.before}, {"", 10}, {rest.substr(0, cut)}, {rest.substr(cut)}}) == test.expected);
+      CHECK(parse_pieces(test.role, {{test.before}, {"", 10}, {rest.substr(0, cut)}, {rest.substr(cut)}}) ==
+            test.expected);
     }
     std::vector<Piece> bytes{{test.before}, {"", 10}};
     for (const char byte : rest) bytes.push_back({std::string(1, byte)});

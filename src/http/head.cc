@@ -1,9 +1,12 @@
 #include "http/head.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <iterator>
 #include <limits>
+
+#include "http/lines.h"
 
 namespace wirelap::http {
 namespace {
@@ -14,35 +17,51 @@ constexpr std::size_t kLongestStartLine = 8192;  // of one that is searched for
 // No body is as long, and most receivers hold lengths in 63 bits.
 constexpr std::uint64_t kMaxLength = std::numeric_limits<std::int64_t>::max();
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
+constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
+constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
+constexpr bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
 /// tchar of RFC 9110, section 5.6.2.
 bool is_token_char(char c) {
-  constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
-  return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z') || kMarks.find(c) != std::string_view::npos;
+  static constexpr auto kIsOne = [] {
+    std::array<bool, 256> is_one{};
+    for (const char mark : std::string_view("!#$%&'*+-.^_`|~")) is_one[static_cast<unsigned char>(mark)] = true;
+    for (unsigned char digit = '0'; digit <= '9'; ++digit) is_one[digit] = true;
+    for (unsigned char letter = 'a'; letter <= 'z'; ++letter) is_one[letter] = is_one[letter - 0x20u] = true;
+    return is_one;
+  }();
+  return kIsOne[static_cast<unsigned char>(c)];
+}
+
+std::string_view trim_end(std::string_view text) {
+  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+  return text;
 }
 
 std::string_view trim(std::string_view text) {
-  constexpr std::string_view kBlank = " \t\r\n";
-  const std::size_t first = text.find_first_not_of(kBlank);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
+  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+  return trim_end(text);
+}
+
+std::string_view without_line_end(std::string_view line) {
+  if (line.ends_with('\n')) line.remove_suffix(1);
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  return line;
 }
 
 /// Takes one line off the front of `text`, without its line end.
 std::string_view take_line(std::string_view& text) {
-  const std::size_t end = text.find('\n');
-  std::string_view line = text.substr(0, end);
-  text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-  if (line.ends_with('\r')) line.remove_suffix(1);
-  return line;
+  const std::string_view line = text.substr(0, std::min(text.find('\n'), text.size() - 1) + 1);
+  text.remove_prefix(line.size());
+  return without_line_end(line);
 }
 
 /// "HTTP/", digits, a dot, digits. Only HTTP/1.0 and 1.1 were ever given out,
 /// but peers send and take other numbers, even 1.0.8 or "1."; all are read as HTTP/1.
 /// Case counts (RFC 9112, section 2.3), but not to the clients that read it.
 bool parse_version(std::string_view text, Head& head) {
+  head.minor_version = 1;
+  if (text == "HTTP/1.1") return true;
   if (!equal_ignoring_case(text.substr(0, kVersion.size()), kVersion)) return false;
   text.remove_prefix(kVersion.size());
   const std::size_t dot = text.find('.');
@@ -60,21 +79,23 @@ bool parse_version(std::string_view text, Head& head) {
 /// method SP target SP version (RFC 9112, section 3). The target may hold
 /// spaces that it should not, so it ends at the last one; it may be missing.
 bool parse_request_line(std::string_view line, Head& head) {
-  line = line.substr(0, line.find_last_not_of(" \t\r\n") + 1);
-  const std::size_t first = line.find(' ');
-  const std::size_t last = line.rfind(' ');
-  if (first == std::string_view::npos) return false;
+  line = trim_end(line);
+  std::size_t first = 0;
+  while (first < line.size() && is_token_char(line[first])) ++first;
+  if (first == 0 || first > kMaxMethod || first == line.size() || line[first] != ' ') return false;
+  std::size_t last = line.size() - 1;
+  while (line[last] != ' ') --last;
   head.method = line.substr(0, first);
   head.target = trim(line.substr(first, last - first));
-  if (head.method.size() > kMaxMethod || !is_token(head.method)) return false;
   return parse_version(line.substr(last + 1), head);
 }
 
 /// version SP status [SP reason]; a tab may stand for the space (RFC 9112, section 4),
 /// as may a bare CR (section 2.2).
 bool parse_status_line(std::string_view line, Head& head) {
-  const std::size_t space = line.find_first_of(" \t");
-  if (space == std::string_view::npos || !parse_version(line.substr(0, space), head)) return false;
+  std::size_t space = 0;
+  while (space < line.size() && line[space] != ' ' && line[space] != '\t') ++space;
+  if (space == line.size() || !parse_version(line.substr(0, space), head)) return false;
   const std::string_view rest = trim(line.substr(space));
   const std::string_view status = rest.substr(0, 3);
   if (status.size() != 3 || !std::all_of(status.begin(), status.end(), is_digit)) return false;
@@ -114,14 +135,34 @@ void take_transfer_encoding(std::string_view value, Head& head) {
   head.chunked = equal_ignoring_case(last, "chunked");
 }
 
-/// Takes one field line off the front of `text`, with those folded onto it
-/// (RFC 9112, section 5.2).
+bool is_empty_line(std::string_view line) { return line.front() == '\n' || line == "\r\n"; }
+
+/// Whether a line that begins at `at` belongs to the field before it (RFC 9112, section 5.2).
+bool is_folded(std::string_view text, std::size_t at) {
+  return at < text.size() && (text[at] == ' ' || text[at] == '\t');
+}
+
+/// Takes one field line off the front of `text`, with those folded onto it.
 std::string_view take_field_line(std::string_view& text) {
   const std::string_view from = text;
   do {
     take_line(text);
-  } while (text.starts_with(' ') || text.starts_with('\t'));
+  } while (is_folded(text, 0));
   return from.substr(0, from.size() - text.size());
+}
+
+/// Whether the name at the start of `line` may be one that take_field knows: most are passed over for it.
+bool may_matter(std::string_view line) {
+  constexpr std::size_t kLetters = 9;
+  if (line.size() < kLetters) return true;
+  const auto letter = [&](std::size_t i) { return line[i] | 0x20; };
+  switch (letter(0)) {
+    case 'h': return letter(1) == 'o';
+    case 'u': return letter(1) == 'p';
+    case 'c': return letter(8) == 'l';
+    case 't': return letter(1) == 'r';
+    default: return is_blank(line[0]);
+  }
 }
 
 /// One field line. Their lengths tell the few names that matter from the rest.
@@ -151,7 +192,7 @@ void take_field(std::string_view line, Head& head) {
 
 bool equal_ignoring_case(std::string_view text, std::string_view lower_case) {
   return std::equal(text.begin(), text.end(), lower_case.begin(), lower_case.end(),
-                    [](char a, char b) { return lower(a) == b; });
+                    [](char a, char b) { return a == b || (b >= 'a' && b <= 'z' && a == b - 0x20); });
 }
 
 bool is_token(std::string_view text) { return !text.empty() && std::all_of(text.begin(), text.end(), is_token_char); }
@@ -260,7 +301,8 @@ std::size_t find_start_line(std::string_view bytes, Role role, bool inside, Like
 }
 
 std::size_t find_head_end(std::string_view bytes, std::size_t from) {
-  for (std::size_t at = bytes.find('\n', from); at != std::string_view::npos; at = bytes.find('\n', at + 1)) {
+  LineEnds ends(bytes, from);
+  for (std::size_t at = ends.next(); at < bytes.size(); at = ends.next()) {
     std::size_t next = at + 1;
     if (next < bytes.size() && bytes[next] == '\r') ++next;
     if (next < bytes.size() && bytes[next] == '\n') return next + 1;
@@ -269,20 +311,32 @@ std::size_t find_head_end(std::string_view bytes, std::size_t from) {
 }
 
 std::optional<Head> parse_head(std::string_view bytes, Role role) {
-  Head head;
-  const bool simple = role == Role::request && is_simple_request(bytes);
-  const std::string_view line = take_line(bytes);
-  if (simple) {
+  std::optional<Head> found(std::in_place);
+  Head& head = *found;
+  LineEnds ends(bytes);
+  std::size_t begin = std::min(ends.next() + 1, bytes.size());
+  const std::string_view line = without_line_end(bytes.substr(0, begin));
+  if (!parse_start_line(line, role, head)) {
+    if (role != Role::request || !is_simple_request(bytes)) return std::nullopt;
     const std::size_t space = line.find(' ');
     head.minor_version = kSimple;
     head.method = line.substr(0, space);
     head.target = line.substr(space + 1);
-  } else if (!parse_start_line(line, role, head)) {
-    return std::nullopt;
   }
-  head.fields = bytes;
-  while (!bytes.empty()) take_field(take_field_line(bytes), head);
-  return head;
+  const std::size_t fields = begin;
+  while (begin < bytes.size()) {
+    std::size_t end = std::min(ends.next() + 1, bytes.size());
+    if (is_empty_line(bytes.substr(begin, end - begin))) {
+      head.size = end;
+      break;
+    }
+    while (is_folded(bytes, end)) end = std::min(ends.next() + 1, bytes.size());
+    const std::string_view field = bytes.substr(begin, end - begin);
+    if (may_matter(field)) take_field(field, head);
+    begin = end;
+  }
+  head.fields = bytes.substr(fields, begin - fields);
+  return found;
 }
 
 std::optional<Head> parse_cut_head(std::string_view bytes, Role role) {

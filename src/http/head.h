@@ -24,8 +24,9 @@ struct Head {
   std::string_view method;         ///< of a request, as the others
   std::string_view target;
   std::string_view host;
-  std::string_view upgrade;  ///< what the connection becomes or shall become (RFC 9110, 7.8)
-  std::string_view fields;   ///< all field lines
+  std::string_view upgrade;                   ///< what the connection becomes or shall become (RFC 9110, 7.8)
+  std::string_view fields;                    ///< all field lines
+  std::size_t size = std::string_view::npos;  ///< with the empty line at its end; npos where that is not there
   std::optional<std::uint64_t> content_length;
   bool chunked = false;            ///< chunked is the last transfer coding
   bool transfer_encoding = false;  ///< there is one, of whatever kind
@@ -80,7 +81,8 @@ std::size_t find_start_line(std::string_view bytes, Role role, bool inside, Like
 /// RFC 9112, section 2.2), or npos where `bytes` has none from offset `from` on.
 std::size_t find_head_end(std::string_view bytes, std::size_t from);
 
-/// Parses a whole head; nothing where its start line is not one of HTTP/1.
+/// Parses the head that `bytes` begin with, as far as they have it; nothing where its start line is
+/// not one of HTTP/1.
 std::optional<Head> parse_head(std::string_view bytes, Role role);
 
 /// Parses the start line and those field lines of a head that are whole; nothing

@@ -221,11 +221,13 @@ class Parser {
     if (before != 0) head_.append(as_text(bytes.first(std::min(bytes.size(), kMaxHeadBytes))));
     const std::string_view seen = before != 0 ? std::string_view(head_) : as_text(bytes);
     if (first_ && role_ == Role::request && is_simple_request(seen)) return take_simple(bytes, seen, before, handler);
-    const std::size_t end = find_head_end(seen, before < 2 ? 0 : before - 2);
+    // One that begins and ends in this piece, as nearly all do, is looked at once.
+    auto head = before == 0 ? parse_head(seen, role_) : std::nullopt;
+    const std::size_t end = head ? head->size : find_head_end(seen, before < 2 ? 0 : before - 2);
     const bool whole = end != std::string_view::npos;
+    if (whole && before != 0) head = parse_head(seen.substr(0, end), role_);
     const bool too_long = (whole ? end : seen.size()) > kMaxHeadBytes;
     const std::size_t taken = too_long ? kMaxHeadBytes - before : whole ? end - before : bytes.size();
-    const auto head = whole ? parse_head(seen.substr(0, end), role_) : std::nullopt;
     const bool is_none = whole ? !head : is_start_line(seen, role_) == Likeness::no;
     if (is_none && role_ == Role::response && handler.is_headless(role_)) return take_headless(bytes, before, handler);
     handler.on_bytes(role_, taken, 0);
