@@ -11,7 +11,7 @@
 namespace wirelap::http {
 namespace {
 
-constexpr std::string_view kVersion = "http/";  // in whatever case
+constexpr std::string_view kVersion = "HTTP/", kLowerVersion = "http/";
 constexpr std::size_t kMaxMethod = 32;
 constexpr std::size_t kLongestStartLine = 8192;  // of one that is searched for
 // No body is as long, and most receivers hold lengths in 63 bits.
@@ -56,13 +56,18 @@ std::string_view take_line(std::string_view& text) {
   return without_line_end(line);
 }
 
+/// Whether `text` is "HTTP/", or its beginning, in whatever case.
+bool is_version_name(std::string_view text) {
+  return text == kVersion.substr(0, text.size()) || equal_ignoring_case(text, kLowerVersion.substr(0, text.size()));
+}
+
 /// "HTTP/", digits, a dot, digits. Only HTTP/1.0 and 1.1 were ever given out,
 /// but peers send and take other numbers, even 1.0.8 or "1."; all are read as HTTP/1.
 /// Case counts (RFC 9112, section 2.3), but not to the clients that read it.
 bool parse_version(std::string_view text, Head& head) {
   head.minor_version = 1;
   if (text == "HTTP/1.1") return true;
-  if (!equal_ignoring_case(text.substr(0, kVersion.size()), kVersion)) return false;
+  if (text.size() < kVersion.size() || !is_version_name(text.substr(0, kVersion.size()))) return false;
   text.remove_prefix(kVersion.size());
   const std::size_t dot = text.find('.');
   if (dot == 0 || dot == std::string_view::npos) return false;
@@ -200,7 +205,7 @@ bool is_token(std::string_view text) { return !text.empty() && std::all_of(text.
 Likeness looks_like_start(std::string_view bytes, Role role) {
   if (role == Role::response) {
     const std::size_t compared = std::min(bytes.size(), kVersion.size());
-    if (!equal_ignoring_case(bytes.substr(0, compared), kVersion.substr(0, compared))) return Likeness::no;
+    if (!is_version_name(bytes.substr(0, compared))) return Likeness::no;
     return compared == kVersion.size() ? Likeness::yes : Likeness::maybe;
   }
   for (std::size_t i = 0; i < bytes.size() && i <= kMaxMethod; ++i) {
@@ -282,11 +287,10 @@ bool begins_with_method(std::string_view bytes) {
 bool is_simple_request(std::string_view bytes) {
   const std::size_t path = bytes.substr(0, kMaxMethod + 1).find(' ') + 1;
   if (path == 0 || path >= bytes.size() || bytes[path] != '/') return false;
-  const std::size_t end = bytes.find('\n', path);
-  if (end == std::string_view::npos || !begins_with_method(bytes)) return false;
-  std::string_view line = bytes.substr(path, end - path);
-  if (line.ends_with('\r')) line.remove_suffix(1);
-  return std::all_of(line.begin(), line.end(), [](char c) { return c > ' ' && c != 0x7f; });
+  std::size_t end = path;
+  while (end < bytes.size() && bytes[end] > ' ' && bytes[end] != 0x7f) ++end;
+  if (bytes.substr(end).starts_with('\r')) ++end;
+  return bytes.substr(end).starts_with('\n') && begins_with_method(bytes);
 }
 
 std::size_t find_start_line(std::string_view bytes, Role role, bool inside, Likeness& likeness) {
