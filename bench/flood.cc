@@ -2,10 +2,10 @@
 //
 // usage: flood KIND COUNT
 
+#include "../tests/support/flood.h"
+
 #include <cstdio>
 #include <cstdlib>
-
-#include "../tests/support/flood.h"
 
 int main(int argc, char** argv) {
   if (argc != 3 || !wirelap::test::Flood::is_kind(argv[1])) {

@@ -91,7 +91,8 @@ WIRELAP_STAGE stage_decode(const char* path, Counts& counts) {
 }
 
 WIRELAP_STAGE stage_table(const char* path, Counts& counts) {
-  FlowTable table;
+  Memory memory;
+  FlowTable table(&memory);
   Segment segment;
   counts = read_all(path, [&](const Record& record) {
     if (decode(record, segment) != Stop::none) return;
@@ -105,7 +106,8 @@ WIRELAP_STAGE stage_table(const char* path, Counts& counts) {
 
 WIRELAP_STAGE stage_stream(const char* path, Counts& counts) {
   Nobody nobody;
-  Tracker<Nobody> tracker(nobody, 0);
+  Memory memory;
+  Tracker<Nobody> tracker(nobody, 0, memory);
   Segment segment;
   Nanos last = 0;
   counts = read_all(path, [&](const Record& record) {

@@ -41,8 +41,7 @@ usage: wirelap [OPTIONS] [CAPTURE...]   '-' or none on a pipe: standard input
                      json, csv, or classic (the output of wirelap's forerunner)
   -o, --output F     write to the file F instead of standard output
   -p, --port N       only servers at port N; repeatable (classic: default 80)
-      --memory S     most memory for connections, as 64M or 1G (default 256M);
-                     over it the longest idle are given up
+      --memory S     most memory for connections, 256M by default: as 64M or 1G
       --join         the captures are consecutive pieces of one (tcpdump -C, -G)
       --header H     add a request or response header as a column; repeatable
       --s3           add the headers that S3's support asks for

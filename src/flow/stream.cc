@@ -17,9 +17,9 @@ void AheadStore::add(std::uint64_t begin, Chunk chunk, bool skipped, const Arriv
     }
     const std::uint64_t room = after == items_.end() ? chunk.length : std::min(chunk.length, after->begin - begin);
     if (room != 0) {
-      Item item{begin, room, std::pmr::vector<std::uint8_t>(memory()), skipped, arrival};
-      const auto held = static_cast<std::ptrdiff_t>(std::min<std::uint64_t>(room, chunk.bytes.size()));
-      if (!skipped) item.bytes.assign(chunk.bytes.begin(), chunk.bytes.begin() + held);
+      Item item{begin, room, std::pmr::string(memory()), skipped, arrival};
+      const auto held = static_cast<std::size_t>(std::min<std::uint64_t>(room, chunk.bytes.size()));
+      if (!skipped) item.bytes.assign(as_text(chunk.bytes.first(held)));
       bytes_ += item.bytes.size();
       items_.insert(after, std::move(item));
     }

@@ -46,12 +46,13 @@ class AheadStore {
 
   struct Item {
     std::uint64_t begin;
-    std::uint64_t length;                  // on the wire
-    std::pmr::vector<std::uint8_t> bytes;  // copied; empty where the consumer needs none
-    bool skipped;                          // captured, but not copied: not missing
+    std::uint64_t length;    // on the wire
+    std::pmr::string bytes;  // copied; empty where the consumer needs none
+    bool skipped;            // captured, but not copied: not missing
     Arrival arrival;
 
     std::uint64_t end() const { return begin + length; }
+    Chunk chunk() const { return {{reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}, length}; }
   };
 
   explicit AheadStore(std::pmr::memory_resource* memory = std::pmr::get_default_resource()) : items_(memory) {}

@@ -515,7 +515,7 @@ class Tracker {
         stream.advance(item.length - old);
         stream.last_time = arrival.time;
       } else {
-        Chunk chunk{item.bytes, item.length};
+        Chunk chunk = item.chunk();
         chunk.drop_front(old);
         deliver(connection, sender, chunk, arrival);
       }

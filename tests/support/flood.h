@@ -250,7 +250,7 @@ class Flood {
   bool over_ = false;
   std::uint64_t at_ = 0;
   std::uint64_t packets_ = 0;
-  std::uint64_t micros_ = 1'700'000'000ull * 1'000'000;
+  std::uint64_t micros_ = 2'000'000'000ull * 1'000'000;
   Peer hog_{};
 };
 
