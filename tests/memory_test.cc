@@ -243,7 +243,7 @@ TEST_CASE("floods: memory is bounded, and what was given up is told") {
     INFO(kind);
     std::size_t held[2];
     for (const int twice : {0, 1}) {
-      const std::uint64_t number = (kReleased ? 4 : 1) * count << twice;
+      const std::uint64_t number = (kReleased ? 2 : 1) * count << twice;
       const Flooded flooded = flood_engine(kind, number, kLimit);
       const Summary& summary = flooded.summary;
       auto told = flooded.told;
@@ -550,6 +550,35 @@ TEST_CASE("a response of more than 4 GiB is counted to its last byte, over wraps
   CHECK(sums.bytes == kBytes + std::string("HTTP/1.1 200 OK\r\nContent-Length: 9000000001\r\n\r\n").size());
   CHECK(sums.missing > kBytes / 100 * 99);
   CHECK(sums.missing < kBytes);
+}
+
+TEST_CASE("more connections that end with the capture than are remembered, beside closed ones") {
+  // Open ones with the lowest numbers, closed ones, and open ones again.
+  const auto all = [](bool closed) {
+    test::PcapWriter writer;
+    const auto put = [&](std::uint32_t number, std::uint8_t flags) {
+      test::SegmentSpec spec;
+      spec.source = "10.1." + std::to_string(number >> 8) + "." + std::to_string(number & 0xff);
+      spec.flags = flags;
+      if ((flags & kRst) != 0) std::swap(spec.source, spec.destination), std::swap(spec.source_port, spec.destination_port);
+      writer.add(kNanosPerSecond, test::ethernet_frame(spec));
+    };
+    for (std::uint32_t number = 0; number < 3 * 4000; ++number) {
+      put(number, kSyn);
+      if (closed && number / 4000 == 1) put(number, kRst | kAck);
+    }
+    return std::string(writer.bytes().begin(), writer.bytes().end());
+  };
+  for (const bool closed : {true, false}) {
+    const std::string capture = all(closed);
+    Told told;
+    EngineOptions options;
+    options.wanted.connections = true;
+    Engine engine(options, told);
+    REQUIRE(!run_capture(engine, piece_of(capture)));
+    CHECK(told.endings["refused"] == (closed ? 4000 : 0));
+    CHECK(told.endings["unanswered"] == (closed ? 8000 : 12'000));
+  }
 }
 
 TEST_CASE("counters go on past 2^32") {

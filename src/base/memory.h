@@ -60,11 +60,11 @@ class Memory final : public std::pmr::memory_resource {
   /// Blocks ever given out.
   std::uint64_t blocks() const { return blocks_; }
 
-  /// Whether something is to be given up. An eighth of the limit is kept for blocks
-  /// that cannot take each other's place.
-  bool is_over() const { return used_ > limit_ - limit_ / 8 || held_ > limit_; }
+  /// Whether something is to be given up: more is held than may be, or nearly so much
+  /// used. The difference is for blocks that cannot take each other's place.
+  bool is_over() const;
   /// Whether enough has been given up since.
-  bool is_well_under() const { return used_ <= limit_ - limit_ / 16 * 3 && held_ <= limit_ - limit_ / 32; }
+  bool is_well_under() const;
 
   /// `wake` is called whenever a block is given out while is_over().
   void on_over(std::function<void()> wake) { wake_ = std::move(wake); }

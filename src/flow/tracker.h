@@ -103,6 +103,8 @@ class Tracker {
   /// Ends every connection: the capture is over at `time`.
   void finish(Nanos time) {
     tell_gone(kNever);
+    // Those that end now push them out: none of them may be met afterwards.
+    while (!closed_.empty()) forget_oldest();
     table_.for_each_in_order([&](Connection& connection) { end(connection, Ending::capture_end, time); });
   }
 
