@@ -37,7 +37,7 @@ class Records:
             self.count += block.count(b"\n")
             rest = (rest + block)[-16384:]
             lines = rest.split(b"\n")
-            if len(lines) > 2:
+            if len(lines) > 1:
                 self.last = lines[-2]
 
 
@@ -54,6 +54,11 @@ def last_packet_time(tail):
         if chain > 5:
             return moment
     return found
+
+
+def end_of(record):
+    """`start` is the request's first byte; the handshake before it is in the total."""
+    return record["start"] + record["total_s"] - (record["connect_s"] or 0)
 
 
 def resident_kib(pid):
@@ -87,8 +92,7 @@ def run(build, generate, size):
         while waiting_bytes(program.stdin) != 0:
             time.sleep(0.01)
         time.sleep(0.3)
-        record = json.loads(records.last) if records.last else None
-        lag = last_packet_time(tail) - record["start"] - record["total_s"] if record else float("nan")
+        lag = last_packet_time(tail) - end_of(json.loads(records.last)) if records.last else float("nan")
         samples.append((fed, resident_kib(program.pid), records.count, lag))
     program.stdin.close()
     said = program.stderr.read().decode().strip()

@@ -74,7 +74,7 @@ Memory::~Memory() { unmap_spare(0); }
 
 bool Memory::is_over() const { return used_ > limit_ - limit_ / 16 || held_ > limit_; }
 
-bool Memory::is_well_under() const { return used_ <= limit_ - limit_ / 8 && held_ <= limit_ - limit_ / 32; }
+bool Memory::is_well_under() const { return used_ <= limit_ - limit_ / 16 * 3 && held_ <= limit_ - limit_ / 32; }
 
 void* Memory::do_allocate(std::size_t bytes, std::size_t alignment) {
   ++blocks_;

@@ -626,32 +626,22 @@ class Tracker {
   /// share; then the longest idle.
   void make_room(Nanos now) {
     while (!closed_.empty() && !memory_->is_well_under()) forget_oldest();
-    if (memory_->is_well_under()) return;
-    evict_large(now);
-    while (!memory_->is_well_under() && table_.size() != 0) evict_idle(now);
+    while (table_.size() != 0 && !memory_->is_well_under()) evict_some(now);
   }
 
-  /// Those that hold more than a sixteenth of the limit.
-  void evict_large(Nanos now) {
-    std::vector<Candidate> large;
-    const std::size_t most = memory_->limit() / 16;
-    table_.for_each([&](Connection& connection) {
-      std::size_t held = 0;
-      if constexpr (requires { consumer_.held_bytes(connection); }) held = consumer_.held_bytes(connection);
-      for (const Stream& stream : connection.streams) held += stream.ahead != nullptr ? stream.ahead->held_bytes() : 0;
-      if (held > most) large.push_back({-static_cast<Nanos>(held), connection.number, &connection});
-    });
-    evict(large, now);
-  }
-
-  /// Of those that are left the longest idle: at most a sixteenth.
-  void evict_idle(Nanos now) {
-    // A heap of so many, the most recent on top, instead of a list of all: that itself would take memory.
-    const std::size_t most = std::max<std::size_t>(table_.size() / 16, 64);
-    std::vector<Candidate> idle;
+  void evict_some(Nanos now) {
+    std::vector<Candidate> large, idle;
+    // As many as need to go where all hold the same, and some more. They are kept in a heap, the most
+    // recent on top: a list of all would take memory itself.
+    const std::size_t most = std::max<std::size_t>(table_.size() / 6, 64);
     idle.reserve(std::min(most, table_.size()));
+    const std::size_t fair_bytes = memory_->limit() / 16;
     table_.for_each([&](Connection& connection) {
       const Candidate candidate{connection.last_time, connection.number, &connection};
+      if (held_bytes(connection) > fair_bytes) {
+        large.push_back(candidate);
+        return;
+      }
       if (idle.size() == most) {
         if (!(candidate < idle.front())) return;
         std::pop_heap(idle.begin(), idle.end());
@@ -660,16 +650,27 @@ class Tracker {
       idle.push_back(candidate);
       std::push_heap(idle.begin(), idle.end());
     });
+    evict(large, now);
     evict(idle, now);
+  }
+
+  /// About what is kept with a connection, beside it and its timing.
+  std::size_t held_bytes(const Connection& connection) const {
+    std::size_t held = 0;
+    if constexpr (requires { consumer_.held_bytes(connection); }) held = consumer_.held_bytes(connection);
+    for (const Stream& stream : connection.streams) held += stream.ahead != nullptr ? stream.ahead->held_bytes() : 0;
+    return held;
   }
 
   /// One that may be given up: the smallest is first.
   struct Candidate {
-    Nanos rank;
+    Nanos last_time;
     std::uint64_t number;  // decides between equals, so that every run does the same
     Connection* connection;
 
-    bool operator<(const Candidate& than) const { return rank != than.rank ? rank < than.rank : number < than.number; }
+    bool operator<(const Candidate& than) const {
+      return last_time != than.last_time ? last_time < than.last_time : number < than.number;
+    }
   };
 
   void evict(std::vector<Candidate>& candidates, Nanos now) {
