@@ -21,6 +21,7 @@ TESTS    := $(wildcard tests/*.cc) $(FUZZED)
 
 .PHONY: all demo test lint static install lab lab-score golden captures captures-tshark clean help
 .PHONY: bench bench-peers bench-scale bench-accept bench-guard bench-allocations
+.PHONY: floods floods-test long
 .PHONY: fuzz fuzz-corpus
 all: $(BUILD)/wirelap
 
@@ -42,6 +43,8 @@ help:
 #: make bench BENCH_SIZE= BASE= speed beside bare walks, libpcap and the program BASE
 #: make bench-peers            the same beside tcptrace, tshark, httpry, zeek, tcpflow
 #: make bench-scale            cost by size, flows and loss: a table and a plot
+#: make floods                 traffic made to take all memory, at full size
+#: make long                   fifty million packets through one pipe, and one response of 9.5 GB
 #: make bench-accept           holds today's instruction counts
 #: make clean                  removes build/
 
@@ -84,7 +87,7 @@ demo: $(BUILD)/wirelap
 
 # A suite runs its own flavour of the program: WIRELAP tells which.
 test: $(BUILD)/sanitized/run-tests $(BUILD)/sanitized/wirelap $(BUILD)/release/run-tests $(BUILD)/wirelap lint \
-  bench-allocations bench-guard
+  bench-allocations bench-guard floods-test
 	WIRELAP=$(BUILD)/sanitized/wirelap $(BUILD)/sanitized/run-tests
 	WIRELAP=$(BUILD)/wirelap $(BUILD)/release/run-tests
 	tests/commands.sh $(BUILD)/wirelap
@@ -113,6 +116,15 @@ bench-accept: $(BENCH)/generate $(BENCH)/stages
 
 bench-allocations: $(BENCH)/generate $(BENCH)/allocations
 	@bench/allocations.sh $(BENCH)
+
+floods: $(BENCH)/flood $(BUILD)/wirelap
+	@python3 bench/floods.py $(BUILD) $(BENCH_ARGS)
+
+floods-test: $(BENCH)/flood $(BUILD)/wirelap
+	@python3 bench/floods.py $(BUILD) --test
+
+long: $(BENCH)/generate $(BUILD)/wirelap
+	python3 bench/long.py $(BUILD) $(BENCH_ARGS)
 
 BENCH_TOOLS := $(BENCH)/generate $(BENCH)/measure $(BENCH)/walk \
   $(if $(wildcard /usr/include/pcap/pcap.h),$(BENCH)/libpcap) $(BUILD)/wirelap

@@ -57,14 +57,17 @@ class Feeder {
  public:
   Feeder(std::string bytes, int fd) : bytes_(std::move(bytes)), fd_(fd) {}
 
+  /// The engine's own memory counts, too.
+  void watch(const Memory& memory) { memory_ = &memory; }
+
   void feed() {
     if (counting_from_ == 0 && at_ >= bytes_.size() / 4) {
       counting_from_ = at_;
-      before_ = allocations;
+      before_ = so_far();
     }
     if (counted_bytes_ == 0 && at_ >= bytes_.size() / 4 * 3) {
       counted_bytes_ = at_ - counting_from_;
-      counted_ = allocations - before_;
+      counted_ = so_far() - before_;
     }
     const std::size_t piece = std::min<std::size_t>(kPiece, bytes_.size() - at_);
     if (piece == 0) {
@@ -82,8 +85,11 @@ class Feeder {
  private:
   static constexpr std::size_t kPiece = 32 << 10;
 
+  std::uint64_t so_far() const { return allocations + memory_->blocks(); }
+
   std::string bytes_;
   int fd_;
+  const Memory* memory_ = nullptr;
   std::size_t at_ = 0;
   std::size_t counting_from_ = 0, counted_bytes_ = 0;
   std::uint64_t before_ = 0, counted_ = 0;
@@ -97,6 +103,7 @@ bool holds(const char* path) {
   Feeder feeder({std::istreambuf_iterator<char>(file), {}}, ends[1]);
   Counter counter;
   Engine engine({}, counter);
+  feeder.watch(engine.memory());
   Input::Options options;
   options.before_wait = [&feeder] { feeder.feed(); };
   Input input(options);

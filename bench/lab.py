@@ -7,6 +7,7 @@ import sys
 from collections import Counter, namedtuple
 
 KINDS = ["bulk", "mix", "small", "wide", "lossy", "chunked", "tls", "pipelined"]
+MEMORY = ["--memory", "8G"]  # for connections: a million at once take 2.5 GB
 SUMMED = ["request_bytes", "response_bytes", "response_body_bytes"]
 
 Run = namedtuple("Run", "wall user system kib status")

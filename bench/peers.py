@@ -40,7 +40,7 @@ def main():
     bench = lab.Lab(arguments.build)
     kinds = arguments.kinds.split(",")
     there = [peer for peer in PEERS if shutil.which(peer[0])]
-    programs = [("wirelap", [bench.wirelap, "-f", "ndjson", "{capture}"], "-f ndjson")] + there
+    programs = [("wirelap", [bench.wirelap, "-f", "ndjson", *lab.MEMORY, "{capture}"], "-f ndjson")] + there
     best = {}
     titles = []
     for kind in kinds:

@@ -29,7 +29,7 @@ def series(unit):
 def measure(bench, options, rounds):
     totals_path = bench.tool("scale.totals")
     generate = " ".join([bench.tool("generate"), *options])
-    wirelap = [bench.wirelap, "-f", "ndjson", "-"]
+    wirelap = [bench.wirelap, "-f", "ndjson", *lab.MEMORY, "-"]
     # First the result: no clock starts on a wrong one.
     counted = subprocess.run("%s --totals %s | %s | wc -l" % (generate, totals_path, " ".join(wirelap)), shell=True,
                              stdout=subprocess.PIPE, check=True)

@@ -94,7 +94,8 @@ WIRELAP_STAGE stage_decode(const char* path, Counts& counts) {
 }
 
 WIRELAP_STAGE stage_table(const char* path, Counts& counts) {
-  FlowTable table;
+  Memory memory;
+  FlowTable table(&memory);
   Segment segment;
   counts = read_all(path, [&](const Record& record) {
     if (decode(record, segment) != Stop::none) return;
@@ -108,7 +109,8 @@ WIRELAP_STAGE stage_table(const char* path, Counts& counts) {
 
 WIRELAP_STAGE stage_stream(const char* path, Counts& counts) {
   Nobody nobody;
-  Tracker<Nobody> tracker(nobody, 0);
+  Memory memory;
+  Tracker<Nobody> tracker(nobody, 0, memory);
   Segment segment;
   Nanos last = 0;
   counts = read_all(path, [&](const Record& record) {

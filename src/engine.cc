@@ -15,7 +15,9 @@ namespace wirelap {
 class Engine::Dispatcher {
  public:
   explicit Dispatcher(Engine& engine)
-      : engine_(engine), pool_(engine.options_.wanted), protocols_(engine.options_.ports, engine.options_.tcp, pool_) {}
+      : engine_(engine),
+        pool_(engine.options_.wanted, &engine.memory_),
+        protocols_(engine.options_.ports, engine.options_.tcp, pool_) {}
 
   /// What comes from here on is of the capture `name`, until the next call.
   void begin_capture(const std::string& name, const Reader& reader) {
@@ -79,6 +81,7 @@ class Engine::Dispatcher {
   }
 
   void on_ending(Connection& connection, Ending ending, Nanos time) {
+    engine_.summary_.evicted_connections += ending == Ending::evicted ? 1 : 0;
     protocols_.give_up_undecided(connection, {time, connection.last_frame, 0});
     Protocols::with(connection, [&](auto& conversation) { conversation.end(outcome_of(ending), time); });
     report(connection);
@@ -92,6 +95,12 @@ class Engine::Dispatcher {
     if (protocols_.is_wanted(connection, client))
       engine_.sink_.write_connection(
           {capture_of(connection.first_frame), decimals_of(connection.first_frame), connection, client});
+  }
+
+  std::size_t held_bytes(const Connection& connection) {
+    std::size_t bytes = 0;
+    Protocols::with(connection, [&](auto& conversation) { bytes = conversation.held_bytes(); });
+    return bytes;
   }
 
   std::uint64_t skippable(Connection& connection, Side sender) {
@@ -110,6 +119,7 @@ class Engine::Dispatcher {
       case Ending::reset:
       case Ending::refused: return http::Outcome::reset;
       case Ending::capture_end: return http::Outcome::capture_end;
+      case Ending::evicted: return http::Outcome::evicted;
     }
     return http::Outcome::closed;
   }
@@ -131,6 +141,7 @@ class Engine::Dispatcher {
   void report(Connection& connection, http::Exchange& exchange) {
     if (connection.exchanges++ == 0) connection.protocol = name_of_protocol(exchange);
     engine_.summary_.exchanges += 1;
+    engine_.summary_.evicted_exchanges += exchange.outcome == http::Outcome::evicted ? 1 : 0;
     const Frame first = exchange.first_frame;
     engine_.sink_.write({capture_of(first), decimals_of(first), connection, exchange, pool_.wanted()});
     pool_.give_back(exchange);
@@ -155,14 +166,16 @@ class Engine::Dispatcher {
 };
 
 struct Engine::Session {
-  explicit Session(Engine& engine) : dispatcher(engine), tracker(dispatcher, engine.summary_.connections) {}
+  explicit Session(Engine& engine)
+      : dispatcher(engine), tracker(dispatcher, engine.summary_.connections, engine.memory_) {}
 
   Dispatcher dispatcher;
   Tracker<Dispatcher> tracker;
   Nanos end = 0;  // the time of its last record
 };
 
-Engine::Engine(EngineOptions options, Sink& sink) : options_(std::move(options)), sink_(sink) {}
+Engine::Engine(EngineOptions options, Sink& sink)
+    : options_(std::move(options)), sink_(sink), memory_(options_.memory_bytes) {}
 Engine::~Engine() = default;
 
 /// Whether the segment's bytes are the record's; else they were put together from several.

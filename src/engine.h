@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/memory.h"
 #include "capture/input.h"
 #include "http/exchange.h"
 #include "report/sink.h"
@@ -25,15 +26,19 @@ namespace wirelap {
 
 /// What an engine reads for.
 struct EngineOptions {
-  std::vector<std::uint16_t> ports;  ///< servers' ports; empty: told from the traffic
-  http::Wanted wanted{};             ///< what rows have beside the usual columns
-  bool tcp = false;                  ///< turns of protocols that are not known, too
-  bool join = false;                 ///< the captures are consecutive pieces of one
+  std::vector<std::uint16_t> ports;                   ///< servers' ports; empty: told from the traffic
+  http::Wanted wanted{};                              ///< what rows have beside the usual columns
+  bool tcp = false;                                   ///< turns of protocols that are not known, too
+  bool join = false;                                  ///< the captures are consecutive pieces of one
+  std::size_t memory_bytes = std::size_t{256} << 20;  ///< most for connections: over it some are given up
 };
 
 /// Reads captures and reports their exchanges.
 class Engine {
  public:
+  /// With a lower limit of memory little but the engine itself would have room.
+  static constexpr std::size_t kLeastMemory = std::size_t{512} << 10;
+
   /// `sink` outlives the engine.
   Engine(EngineOptions options, Sink& sink);
   ~Engine();
@@ -52,6 +57,9 @@ class Engine {
   /// What was seen in all captures so far.
   Summary summary() const;
 
+  /// What connections are kept in.
+  const Memory& memory() const { return memory_; }
+
  private:
   /// Takes what the tracker finds and hands it to the conversations. Its members
   /// are what flow/tracker.h asks of a consumer.
@@ -63,6 +71,7 @@ class Engine {
 
   EngineOptions options_;
   Sink& sink_;
+  Memory memory_;
   std::unique_ptr<Session> session_;
   Decoder decoder_;
   Summary summary_;             // but for what the decoder counts

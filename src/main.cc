@@ -15,6 +15,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -40,6 +41,7 @@ usage: wirelap [OPTIONS] [CAPTURE...]   '-' or none on a pipe: standard input
                      json, csv, or classic (the output of wirelap's forerunner)
   -o, --output F     write to the file F instead of standard output
   -p, --port N       only servers at port N; repeatable (classic: default 80)
+      --memory S     most memory for connections, 256M by default: as 64M or 1G
       --join         the captures are consecutive pieces of one (tcpdump -C, -G)
       --header H     add a request or response header as a column; repeatable
       --s3           add the headers that S3's support asks for
@@ -97,6 +99,21 @@ std::uint16_t parse_port(std::string_view text) {
   return port;
 }
 
+/// Bytes, or with k, M or G behind it so many KiB, MiB or GiB.
+std::size_t parse_memory(std::string_view text) {
+  constexpr std::string_view kUnits = "kMG";
+  std::uint64_t count = 0;
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, count);
+  const std::size_t unit = rest == end ? std::string_view::npos : kUnits.find(*rest == 'K' ? 'k' : *rest);
+  const int shift = rest == end ? 0 : 10 * (static_cast<int>(unit) + 1);
+  const bool is_size = error == std::errc{} && (rest == end || (unit != std::string_view::npos && rest + 1 == end));
+  if (!is_size || count > std::numeric_limits<std::size_t>::max() >> shift || count << shift < Engine::kLeastMemory) {
+    die_usage("'" + std::string(text) + "' is no size for --memory: bytes, or as 512k, 64M, 1G; 512k at least");
+  }
+  return static_cast<std::size_t>(count) << shift;
+}
+
 /// A column for a header field; asking twice changes nothing.
 void add_header(std::string_view name, CommandLine& line) {
   std::string lower;
@@ -108,7 +125,7 @@ void add_header(std::string_view name, CommandLine& line) {
 
 CommandLine parse_command_line(int argc, char** argv) {
   constexpr int kVersionOption = 256, kPacketsOption = 257, kHeaderOption = 258, kS3Option = 259,
-                kConnectionsOption = 260, kTcpOption = 261, kJoinOption = 262;
+                kConnectionsOption = 260, kTcpOption = 261, kJoinOption = 262, kMemoryOption = 263;
   const option known[] = {{"format", required_argument, nullptr, 'f'},
                           {"output", required_argument, nullptr, 'o'},
                           {"port", required_argument, nullptr, 'p'},
@@ -117,6 +134,7 @@ CommandLine parse_command_line(int argc, char** argv) {
                           {"packets", no_argument, nullptr, kPacketsOption},
                           {"connections", no_argument, nullptr, kConnectionsOption},
                           {"tcp", no_argument, nullptr, kTcpOption},
+                          {"memory", required_argument, nullptr, kMemoryOption},
                           {"join", no_argument, nullptr, kJoinOption},
                           {"quiet", no_argument, nullptr, 'q'},
                           {"help", no_argument, nullptr, 'h'},
@@ -136,6 +154,7 @@ CommandLine parse_command_line(int argc, char** argv) {
       case kPacketsOption: line.engine.wanted.steps = true; break;
       case kConnectionsOption: line.engine.wanted.connections = true; break;
       case kTcpOption: line.engine.tcp = true; break;
+      case kMemoryOption: line.engine.memory_bytes = parse_memory(optarg); break;
       case kJoinOption: line.engine.join = true; break;
       case 'q': line.quiet = true; break;
       case 'h': say_and_exit(kHelp);
@@ -272,6 +291,9 @@ class Run {
     if (!line_.classic) sink_->finish();
     output_.flush();
     if (output_.error() == 0 && !line_.quiet && !line_.classic) say_at_end(all_read);
+    if (const std::string line = describe_evicted(engine_.summary()); !line.empty()) {
+      std::fprintf(stderr, "wirelap: %s\n", line.c_str());
+    }
     return written() && all_read ? 0 : kExitIncomplete;
   }
 

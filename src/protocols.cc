@@ -14,6 +14,20 @@ bool is_something_else(const tcp::Conversation&) { return false; }
 
 }  // namespace
 
+/// Makes a conversation in the memory of its exchanges.
+template <class Conversation, class... Arguments>
+Conversation* Protocols::make(Arguments&&... arguments) {
+  void* const at = pool_.memory()->allocate(sizeof(Conversation), alignof(Conversation));
+  return ::new (at) Conversation(std::forward<Arguments>(arguments)...);
+}
+
+template <class Conversation>
+void Protocols::destroy(Conversation& conversation) {
+  std::pmr::memory_resource* const memory = conversation.exchanges().memory();
+  conversation.~Conversation();
+  memory->deallocate(&conversation, sizeof(Conversation), alignof(Conversation));
+}
+
 tcp::Conversation* Protocols::as_tcp(const Connection& connection) {
   const bool is_tcp = connection.attachment != nullptr && connection.attachment->kind == kTcp;
   return is_tcp ? static_cast<tcp::Conversation*>(connection.attachment) : nullptr;
@@ -39,11 +53,11 @@ bool Protocols::is_upgraded_unseen(const Connection& connection, Side sender, By
 /// From these offsets of client and server on the connection is HTTP/2.
 void Protocols::begin_h2(Connection& connection, std::uint64_t requests, std::uint64_t responses) {
   http::Conversation* const before = as_http(connection);
-  connection.attachment = new h2::Conversation(connection, std::move(before->exchanges()), requests, responses);
+  connection.attachment = make<h2::Conversation>(connection, std::move(before->exchanges()), requests, responses);
   connection.attachment->kind = kH2;
   connection.attachment->began_by = before->began_by;
   connection.attachment->began = before->began;
-  delete before;
+  destroy(*before);
 }
 
 /// Whether a server that was sent a hello of TLS, and speaks HTTP/1 without it, begins to say so.
@@ -108,11 +122,11 @@ void Protocols::begin(Connection& connection, Side sender, Bytes bytes, const Ar
   } else if (!is_wanted(connection, connection.client)) {
     drop(connection);
   } else if (is_http) {
-    attach(connection, new http::Conversation(connection, pool_), kHttp, sender, arrival);
+    attach(connection, make<http::Conversation>(connection, pool_), kHttp, sender, arrival);
   } else if (is_h2) {
-    attach(connection, new h2::Conversation(connection, pool_), kH2, sender, arrival);
+    attach(connection, make<h2::Conversation>(connection, pool_), kH2, sender, arrival);
   } else {
-    attach(connection, new tls::Conversation(connection, pool_, tls), kTls, sender, arrival);
+    attach(connection, make<tls::Conversation>(connection, pool_, tls), kTls, sender, arrival);
     connection.protocol = "tls";  // a handshake alone makes no exchange
   }
 }
@@ -126,7 +140,7 @@ void Protocols::attach(Connection& connection, Conversation* conversation, Kind 
     conversation->exchanges().go_on(turns->exchanges());
     conversation->began_by = turns->began_by;
     conversation->began = turns->began;
-    delete turns;
+    destroy(*turns);
   } else {
     conversation->began_by = sender;
     conversation->began = arrival;
@@ -143,7 +157,7 @@ void Protocols::take_unknown(Connection& connection, Side sender, Side client, c
     if (!is_wanted(connection, connection.client)) return drop(connection);
     const Side server = other(connection.client);
     const bool from_start = connection.stream(connection.client).at_start() && connection.stream(server).next == 0;
-    return attach(connection, new tcp::Conversation(connection, pool_, from_start), kTcp, sender, arrival);
+    return attach(connection, make<tcp::Conversation>(connection, pool_, from_start), kTcp, sender, arrival);
   }
   const Stream& stream = connection.stream(sender);
   if (stream.at_start() && sender != connection.client) connection.greeted = true;
@@ -164,7 +178,7 @@ void Protocols::take_for_unknown(Connection& connection, Side sender, std::uint6
   drop(connection);
   if (!tcp_ || numbered != 0 || !whole) return;
   connection.ignored = false;
-  auto* const turns = new tcp::Conversation(connection, pool_, true);
+  auto* const turns = make<tcp::Conversation>(connection, pool_, true);
   attach(connection, turns, kTcp, first, began);
   for (const Side side : {first, other(first)}) {
     const Stream& stream = connection.stream(side);
@@ -188,7 +202,7 @@ void Protocols::give_up_undecided(Connection& connection, const Arrival& arrival
 }
 
 void Protocols::drop(Connection& connection) {
-  with(connection, [](auto& conversation) { delete &conversation; });
+  with(connection, [](auto& conversation) { destroy(conversation); });
   connection.attachment = nullptr;
   connection.ignored = true;
 }

@@ -70,13 +70,17 @@ class Protocols {
   /// What a connection's attachment is.
   enum Kind : std::uint8_t { kHttp, kH2, kTls, kTcp };
 
+  template <class Conversation, class... Arguments>
+  Conversation* make(Arguments&&... arguments);
+  template <class Conversation>
+  static void destroy(Conversation& conversation);
   template <class Conversation>
   void attach(Connection& connection, Conversation* conversation, Kind kind, Side sender, const Arrival& arrival);
   static tcp::Conversation* as_tcp(const Connection& connection);
   static http::Conversation* as_http(const Connection& connection);
   static bool may_change(const Connection& connection, Side sender);
   static bool is_upgraded_unseen(const Connection& connection, Side sender, Bytes bytes);
-  static void begin_h2(Connection& connection, std::uint64_t requests, std::uint64_t responses);
+  void begin_h2(Connection& connection, std::uint64_t requests, std::uint64_t responses);
   static bool is_answered_in_clear(const Connection& connection, Side sender, Bytes bytes);
   void begin_http(Connection& connection, const Chunk& chunk, const Arrival& arrival);
   void begin(Connection& connection, Side sender, Bytes bytes, const Arrival& arrival);

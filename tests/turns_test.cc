@@ -358,7 +358,7 @@ TEST_CASE("turns: idle time, a greeting's wait, and numbers that go on in TLS") 
 std::string fed_in_pieces(std::size_t cut) {
   Connection connection;
   connection.set_client(Side::low);
-  connection.timing = std::make_unique<Timing>();
+  connection.timing = make_in<Timing>(std::pmr::get_default_resource());
   connection.handshake.ack = 0;
   for (Stream& stream : connection.streams) {
     stream.start_at(0);

@@ -2,9 +2,9 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <string_view>
 
+#include "base/memory.h"
 #include "base/time.h"
 #include "flow/key.h"
 #include "flow/stream.h"
@@ -19,6 +19,7 @@ enum class Ending : std::uint8_t {
   refused,      ///< RST in answer to its SYN
   capture_end,  ///< the capture ended first
   replaced,     ///< a SYN began a new one with its ports
+  evicted,      ///< given up for want of memory
 };
 
 /// Times of the three packets that open a connection (RFC 9293, 3.5), at the capture point.
@@ -64,7 +65,7 @@ struct Attachment {
 /// One connection, from its first packet on. What each packet needs stands first.
 struct alignas(64) Connection {
   FlowKey key;
-  std::unique_ptr<Timing> timing;  ///< from the first payload on
+  Owned<Timing> timing;  ///< from the first payload on, until it is closed
   Attachment* attachment = nullptr;
   Stream streams[2];           ///< by the Side that sends
   PacketMark last_packets[2];  ///< by the Side that sent them
@@ -90,7 +91,7 @@ struct alignas(64) Connection {
   std::uint64_t first_frame = 0;
   Handshake handshake;
   Offer offers[2];              ///< by the Side that made them
-  std::uint32_t exchanges = 0;  ///< that the consumer has reported; its own to set
+  std::uint64_t exchanges = 0;  ///< that the consumer has reported; its own to set
   std::string_view protocol;    ///< of them, a name that outlives all; the consumer's own to set
 
   void set_client(Side side) {

@@ -1,10 +1,12 @@
 #include "flow/offset_log.h"
 
+#include <new>
+
 namespace wirelap {
 
-void OffsetLog::add(const Point& point) {
+void OffsetLog::add(const Point& point, std::pmr::memory_resource* memory) {
   if (count_ > 1) {
-    if (older_ == nullptr) older_ = std::make_unique_for_overwrite<Ring>();
+    if (older_ == nullptr) older_.reset(::new (memory->allocate(sizeof(Ring), alignof(Ring))) Ring(memory));
     if (count_ == kPoints) forgetful_ = true;  // the oldest is overwritten
     older_->points[older_->next] = before_;
     older_->next = older_->next + 1 == Ring::kSize ? 0 : older_->next + 1;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <memory_resource>
 
 #include "base/time.h"
 
@@ -27,13 +28,15 @@ class OffsetLog {
   /// `from_start`: its first point is where the offset first grew; else it may have been there before.
   explicit OffsetLog(bool from_start) : forgetful_(!from_start) {}
 
-  /// The offset is `offset` at `time`; what is no growth changes nothing.
-  void reach(std::uint64_t offset, Nanos time, Nanos grain, Nanos network = 0) {
+  /// The offset is `offset` at `time`; what is no growth changes nothing. Points for which
+  /// there is no room here are kept in `memory`.
+  void reach(std::uint64_t offset, Nanos time, Nanos grain, Nanos network = 0,
+             std::pmr::memory_resource* memory = std::pmr::get_default_resource()) {
     if (has(offset)) return;
     if (count_ > 0 && time - latest_.time < grain)
       latest_.offset = offset;
     else
-      add({offset, time, network});
+      add({offset, time, network}, memory);
   }
 
   /// When `offset` was reached, to a grain; kUnknownTime where it has not been,
@@ -58,8 +61,13 @@ class OffsetLog {
   /// The points before `before_`; `next` is where the next goes.
   struct Ring {
     static constexpr int kSize = kPoints - 2;
+    explicit Ring(std::pmr::memory_resource* made_in) : memory(made_in) {}
+    std::pmr::memory_resource* memory;
     Point points[kSize];
     int next = 0;
+  };
+  struct GiveBack {
+    void operator()(Ring* ring) const { ring->memory->deallocate(ring, sizeof(Ring), alignof(Ring)); }
   };
 
   /// The `age`th of the ring, from 1 for its latest.
@@ -70,12 +78,12 @@ class OffsetLog {
 
   const Point* oldest() const { return count_ == 1 ? &latest_ : count_ == 2 ? &before_ : &older(count_ - 2); }
 
-  void add(const Point& point);
+  void add(const Point& point, std::pmr::memory_resource* memory);
   Nanos reached_before(std::uint64_t offset) const;
 
   Point latest_{};
   Point before_{};
-  std::unique_ptr<Ring> older_;
+  std::unique_ptr<Ring, GiveBack> older_;
   std::uint8_t count_ = 0;  // of points kept
   bool forgetful_;          // the first point is not where its offset was first reached
 };

@@ -17,9 +17,9 @@ void AheadStore::add(std::uint64_t begin, Chunk chunk, bool skipped, const Arriv
     }
     const std::uint64_t room = after == items_.end() ? chunk.length : std::min(chunk.length, after->begin - begin);
     if (room != 0) {
-      Item item{begin, room, {}, skipped, arrival};
-      const auto held = static_cast<std::ptrdiff_t>(std::min<std::uint64_t>(room, chunk.bytes.size()));
-      if (!skipped) item.bytes.assign(chunk.bytes.begin(), chunk.bytes.begin() + held);
+      Item item{begin, room, std::pmr::string(memory()), skipped, arrival};
+      const auto held = static_cast<std::size_t>(std::min<std::uint64_t>(room, chunk.bytes.size()));
+      if (!skipped) item.bytes.assign(as_text(chunk.bytes.first(held)));
       bytes_ += item.bytes.size();
       items_.insert(after, std::move(item));
     }
@@ -38,7 +38,7 @@ bool AheadStore::has_no_hole_after(std::uint64_t offset) const {
 
 void AheadStore::pop_front() {
   bytes_ -= items_[first_].bytes.size();
-  items_[first_].bytes = {};
+  release(items_[first_].bytes);
   // Popped items are dropped when they are half of all, so that each is moved once.
   if (++first_ * 2 >= items_.size()) {
     items_.erase(items_.begin(), items_.begin() + static_cast<std::ptrdiff_t>(first_));

@@ -8,10 +8,10 @@
 
 #include <cstdint>
 #include <limits>
-#include <memory>
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/memory.h"
 #include "base/time.h"
 
 namespace wirelap {
@@ -46,13 +46,17 @@ class AheadStore {
 
   struct Item {
     std::uint64_t begin;
-    std::uint64_t length;             // on the wire
-    std::vector<std::uint8_t> bytes;  // copied; empty where the consumer needs none
-    bool skipped;                     // captured, but not copied: not missing
+    std::uint64_t length;    // on the wire
+    std::pmr::string bytes;  // copied; empty where the consumer needs none
+    bool skipped;            // captured, but not copied: not missing
     Arrival arrival;
 
     std::uint64_t end() const { return begin + length; }
+    Chunk chunk() const { return {{reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}, length}; }
   };
+
+  explicit AheadStore(std::pmr::memory_resource* memory = std::pmr::get_default_resource()) : items_(memory) {}
+  std::pmr::memory_resource* memory() const { return items_.get_allocator().resource(); }
 
   /// Keeps a copy of `chunk`, which starts at offset `begin`; of a `skipped`
   /// one only its place. What is already covered is not kept twice.
@@ -64,9 +68,11 @@ class AheadStore {
   /// Whether all that waits is in order once the stream has come to `offset`.
   bool has_no_hole_after(std::uint64_t offset) const;
   void pop_front();
+  /// About what it holds of memory.
+  std::size_t held_bytes() const { return bytes_ + items_.capacity() * sizeof(Item); }
 
  private:
-  std::vector<Item> items_;
+  std::pmr::vector<Item> items_;
   std::size_t first_ = 0;  // items before it are popped
   std::size_t bytes_ = 0;
 };
@@ -75,17 +81,17 @@ class AheadStore {
 struct Stream {
   static constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
 
-  std::uint64_t next = 0;             ///< offset of the first byte not yet delivered
-  std::uint64_t acknowledged = 0;     ///< highest offset that the other end has acknowledged
-  std::uint64_t allowed = 0;          ///< right edge of the other end's window, highest so far
-  std::uint64_t missing = 0;          ///< bytes before `next` that no packet of the capture holds
-  std::uint64_t fin = kNever;         ///< offset of the FIN, once seen
-  Nanos last_time = kUnknownTime;     ///< when the last byte delivered was there in order
-  std::uint32_t next_sequence = 0;    ///< sequence number of `next`
-  bool started = false;               ///< next_sequence is known
-  bool from_syn = false;              ///< offset 0 is the first byte after the SYN
-  bool finished = false;              ///< the FIN has been delivered in order
-  std::unique_ptr<AheadStore> ahead;  ///< null while nothing is past a hole
+  std::uint64_t next = 0;           ///< offset of the first byte not yet delivered
+  std::uint64_t acknowledged = 0;   ///< highest offset that the other end has acknowledged
+  std::uint64_t allowed = 0;        ///< right edge of the other end's window, highest so far
+  std::uint64_t missing = 0;        ///< bytes before `next` that no packet of the capture holds
+  std::uint64_t fin = kNever;       ///< offset of the FIN, once seen
+  Nanos last_time = kUnknownTime;   ///< when the last byte delivered was there in order
+  std::uint32_t next_sequence = 0;  ///< sequence number of `next`
+  bool started = false;             ///< next_sequence is known
+  bool from_syn = false;            ///< offset 0 is the first byte after the SYN
+  bool finished = false;            ///< the FIN has been delivered in order
+  Owned<AheadStore> ahead;          ///< null while nothing is past a hole
 
   /// Offset of a sequence number: within 2^31 of `next` to either side
   /// (RFC 9293, 3.4). Negative for what came before offset 0.

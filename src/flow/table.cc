@@ -3,6 +3,7 @@
 #include <sys/random.h>
 
 #include <cstdlib>
+#include <new>
 
 namespace wirelap {
 
@@ -14,53 +15,62 @@ HashSecret make_hash_secret() {
   return secret;
 }
 
-FlowTable::FlowTable() : secret_(make_hash_secret()), slots_(1024), mask_(slots_.size() - 1) {}
+FlowTable::FlowTable(std::pmr::memory_resource* memory, const HashSecret& secret)
+    : secret_(secret), memory_(memory), slots_(1024, memory), mask_(slots_.size() - 1) {}
+
+FlowTable::~FlowTable() {
+  for_each([this](Connection& connection) { destroy(connection); });
+}
+
+void FlowTable::destroy(Connection& connection) {
+  connection.~Connection();
+  memory_->deallocate(&connection, sizeof(Connection), alignof(Connection));
+}
 
 void FlowTable::insert(Slot slot) {
   std::size_t at = slot.hash & mask_;
-  while (slots_[at].place != 0) at = (at + 1) & mask_;
+  while (slots_[at].connection != nullptr) at = (at + 1) & mask_;
   slots_[at] = slot;
 }
 
 void FlowTable::grow() {
-  std::vector<Slot> old(slots_.size() * 2);
+  std::pmr::vector<Slot> old(slots_.size() * 2, memory_);
   old.swap(slots_);
   mask_ = slots_.size() - 1;
-  for (const Slot slot : old) {
-    if (slot.place != 0) insert(slot);
+  for (const Slot& slot : old) {
+    if (slot.connection != nullptr) insert(slot);
   }
 }
 
 Connection& FlowTable::add(const FlowKey& key, std::uint32_t hash) {
   if (++size_ * 2 > slots_.size()) grow();
-  std::uint32_t place;
-  if (free_.empty()) {
-    if (used_ % kBlock == 0) blocks_.push_back(std::make_unique<Connection[]>(kBlock));
-    place = ++used_;
-  } else {
-    place = free_.back();
-    free_.pop_back();
+  auto* const connection = ::new (memory_->allocate(sizeof(Connection), alignof(Connection))) Connection();
+  connection->key = key;
+  insert({connection, hash});
+  return *connection;
+}
+
+std::size_t FlowTable::probes(const FlowKey& key) const {
+  std::size_t count = 1;
+  for (std::size_t at = hash(key) & mask_; slots_[at].connection != nullptr; at = (at + 1) & mask_, ++count) {
+    if (slots_[at].connection->key == key) break;
   }
-  insert({hash, place});
-  Connection& connection = pool(place);
-  connection.key = key;
-  return connection;
+  return count;
 }
 
 void FlowTable::erase(Connection& connection) {
-  std::size_t hole = hash_flow_key(connection.key, secret_) & mask_;
-  while (&pool(slots_[hole].place) != &connection) hole = (hole + 1) & mask_;
-  free_.push_back(slots_[hole].place);
-  connection = Connection{};
+  std::size_t hole = hash(connection.key) & mask_;
+  while (slots_[hole].connection != &connection) hole = (hole + 1) & mask_;
+  destroy(connection);
   --size_;
   // Later entries of the same run move up, so that no probe meets a hole too soon.
-  for (std::size_t at = (hole + 1) & mask_; slots_[at].place != 0; at = (at + 1) & mask_) {
+  for (std::size_t at = (hole + 1) & mask_; slots_[at].connection != nullptr; at = (at + 1) & mask_) {
     const std::size_t home = slots_[at].hash & mask_;
     if (((at - home) & mask_) < ((at - hole) & mask_)) continue;
     slots_[hole] = slots_[at];
     hole = at;
   }
-  slots_[hole].place = 0;
+  slots_[hole].connection = nullptr;
 }
 
 }  // namespace wirelap

@@ -1,9 +1,11 @@
-// flow: the table of connections: an open-addressing index into a pool.
+// flow: the table of connections: an open-addressing index of them.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
+#include <memory_resource>
+#include <utility>
 #include <vector>
 
 #include "flow/connection.h"
@@ -13,7 +15,12 @@ namespace wirelap {
 /// Finds connections by key. References stay valid until the connection is erased.
 class FlowTable {
  public:
-  FlowTable();
+  /// Connections are made in `memory`, which outlives it. `secret`: of the hash; a known one is for tests.
+  explicit FlowTable(std::pmr::memory_resource* memory = std::pmr::get_default_resource(),
+                     const HashSecret& secret = make_hash_secret());
+  ~FlowTable();
+  FlowTable(const FlowTable&) = delete;
+  FlowTable& operator=(const FlowTable&) = delete;
 
   /// The connection with `key`, added where there is none (then `added` is true
   /// and all but its key is as new).
@@ -23,15 +30,18 @@ class FlowTable {
   Connection& find_or_add(const FlowKey& key, std::uint32_t hash, bool& added) {
     for (std::size_t at = hash & mask_;; at = (at + 1) & mask_) {
       const Slot slot = slots_[at];
-      if (slot.place == 0) break;
-      if (slot.hash == hash && pool(slot.place).key == key) {
+      if (slot.connection == nullptr) break;
+      if (slot.hash == hash && slot.connection->key == key) {
         added = false;
-        return pool(slot.place);
+        return *slot.connection;
       }
     }
     added = true;
     return add(key, hash);
   }
+
+  /// How many slots the search for `key` looks at.
+  std::size_t probes(const FlowKey& key) const;
 
   /// Removes a connection; its memory is used again.
   void erase(Connection& connection);
@@ -49,41 +59,52 @@ class FlowTable {
 
   /// Nearly always the connection whose key has `hash`, where there is one. Its own memory is not read.
   const Connection* likely(std::uint32_t hash) const {
-    for (std::size_t at = hash & mask_; slots_[at].place != 0; at = (at + 1) & mask_) {
-      if (slots_[at].hash == hash) return &pool(slots_[at].place);
+    for (std::size_t at = hash & mask_; slots_[at].connection != nullptr; at = (at + 1) & mask_) {
+      if (slots_[at].hash == hash) return slots_[at].connection;
     }
     return nullptr;
   }
 
-  /// Calls `visit` with each connection, in the order of the pool.
+  /// Calls `visit` with each connection, in no order that means anything.
   template <class Visit>
-  void for_each(Visit visit) {
-    for (std::uint32_t place = 1; place <= used_; ++place) {
-      if (pool(place).number != 0) visit(pool(place));
+  void for_each(Visit visit) const {
+    constexpr std::size_t kAhead = 16;  // slots: connections lie anywhere in memory
+    for (std::size_t at = 0; at < slots_.size(); ++at) {
+      const Connection* const soon = at + kAhead < slots_.size() ? slots_[at + kAhead].connection : nullptr;
+      if (soon != nullptr) __builtin_prefetch(&soon->last_time);
+      if (slots_[at].connection != nullptr) visit(*slots_[at].connection);
     }
+  }
+
+  /// Calls `visit` with each connection in the order of their numbers. It adds none, and erases
+  /// none that is still to come.
+  template <class Visit>
+  void for_each_in_order(Visit visit) const {
+    std::vector<std::pair<std::uint64_t, Connection*>> all;
+    all.reserve(size_);
+    for_each([&](Connection& connection) { all.emplace_back(connection.number, &connection); });
+    std::sort(all.begin(), all.end());
+    for (const auto& [number, connection] : all) visit(*connection);
   }
 
  private:
   struct Slot {
+    Connection* connection;  // null for an empty slot
     std::uint32_t hash;
-    std::uint32_t place;  // in the pool, from 1; 0 for an empty slot
   };
-  static constexpr std::uint32_t kBlock = 512;
   static constexpr std::size_t kLarge = 8192;
 
-  const Connection& pool(std::uint32_t place) const { return blocks_[(place - 1) / kBlock][(place - 1) % kBlock]; }
-  Connection& pool(std::uint32_t place) { return blocks_[(place - 1) / kBlock][(place - 1) % kBlock]; }
   Connection& add(const FlowKey& key, std::uint32_t hash);
   void insert(Slot slot);
   void grow();
 
+  void destroy(Connection& connection);
+
   HashSecret secret_;
-  std::vector<Slot> slots_;
+  std::pmr::memory_resource* memory_;
+  std::pmr::vector<Slot> slots_;
   std::size_t mask_;
   std::size_t size_ = 0;
-  std::vector<std::unique_ptr<Connection[]>> blocks_;
-  std::vector<std::uint32_t> free_;
-  std::uint32_t used_ = 0;  // places ever given out
 };
 
 }  // namespace wirelap

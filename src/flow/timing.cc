@@ -70,9 +70,9 @@ bool Timing::take_acknowledgment(Side side, const Acknowledged& now, TcpCounts& 
   const bool unneeded = resent_ != nullptr && give_back_if_unneeded(other(side), now, counts);
   if (!data.acknowledged.has(now.offset)) {
     note_answer(data, side, now);
-    data.acknowledged.reach(now.offset, now.time, grain);
+    data.acknowledged.reach(now.offset, now.time, grain, 0, memory_);
   }
-  data.allowed.reach(now.edge, now.time, grain);
+  data.allowed.reach(now.edge, now.time, grain, 0, memory_);
   if (data.window_closed && !now.zero_window) data.reopened = now.time;
   data.window_closed = now.zero_window;
   return unneeded;
@@ -180,8 +180,7 @@ bool Timing::take_seen_before(const Placed& placed, Side client, TcpCounts& coun
   counts.retransmitted += 1;
   if (static_cast<std::int64_t>(placed.acknowledged) >= placed.end()) return false;
   counts.lost += 1;
-  resent_ = std::make_unique<Resent>(
-      Resent{placed.sender, static_cast<std::uint64_t>(placed.end()), placed.mark.time, ledger_, mover_, 0});
+  resent_ = make_in<Resent>(memory_, placed, ledger_, mover_);
   const OffsetLog::Point* const first =
       from.sent.find(static_cast<std::uint64_t>(std::max<std::int64_t>(placed.begin, 0)) + 1);
   if (first != nullptr) {

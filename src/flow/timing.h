@@ -12,8 +12,9 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
+#include <memory_resource>
 
+#include "base/memory.h"
 #include "base/time.h"
 #include "flow/causes.h"
 #include "flow/key.h"
@@ -84,6 +85,10 @@ struct Acknowledged {
 /// Judges one connection.
 class Timing {
  public:
+  /// Its histories are kept in `memory`.
+  explicit Timing(std::pmr::memory_resource* memory = std::pmr::get_default_resource()) : memory_(memory) {}
+  std::pmr::memory_resource* memory() const { return memory_; }
+
   const Spent& spent() const { return ledger_.spent; }
 
   /// What would be spent if nothing more came until `time`.
@@ -105,7 +110,9 @@ class Timing {
   void set_own_ids(Side sender) { direction(sender).own_ids = true; }
 
   /// The right edge of the window that `sender` has had so far.
-  void set_allowed(Side sender, std::uint64_t edge, Nanos time) { direction(sender).allowed.reach(edge, time, 0); }
+  void set_allowed(Side sender, std::uint64_t edge, Nanos time) {
+    direction(sender).allowed.reach(edge, time, 0, 0, memory_);
+  }
 
   /// The server speaks first: all has waited for it since the handshake was over, at `time`.
   void begin_with_server(Side client, Nanos time) {
@@ -223,6 +230,17 @@ class Timing {
     Ledger ledger;
     Side mover;
     Nanos charged;  // to kLoss, for it
+    std::pmr::memory_resource* made_in;
+
+    Resent(const Placed& placed, const Ledger& before, Side moved, std::pmr::memory_resource* memory)
+        : sender(placed.sender),
+          end(static_cast<std::uint64_t>(placed.end())),
+          time(placed.mark.time),
+          ledger(before),
+          mover(moved),
+          charged(0),
+          made_in(memory) {}
+    std::pmr::memory_resource* memory() const { return made_in; }
   };
 
   // Points of history an eighth of a round trip apart reach back over one.
@@ -271,7 +289,7 @@ class Timing {
 
   /// `mark` brought new bytes, up to offset `end`.
   void note_new(Direction& from, std::uint64_t end, const PacketMark& mark, bool pushed) {
-    from.sent.reach(end, mark.time, grain_, ledger_.spent.by[kNetwork]);
+    from.sent.reach(end, mark.time, grain_, ledger_.spent.by[kNetwork], memory_);
     from.latest_timestamp = mark.timestamp;
     from.last_short = mark.length != from.full_length && from.full_length != 0 && mark.length % from.full_length != 0;
     from.last_pushed = pushed;
@@ -298,11 +316,12 @@ class Timing {
 
   Direction streams_[2];  // by the Side that sends
   Ledger ledger_;
-  Nanos round_trip_ = 0;            // as far as it is known
-  Nanos grain_ = 0;                 // of the logs
-  std::unique_ptr<Resent> resent_;  // the latest that may turn out unneeded
-  Side mover_ = Side::low;          // who sent the bytes that advanced it last
-  Side awaited_ = Side::low;        // who is to send next, where has_awaited_
+  Nanos round_trip_ = 0;  // as far as it is known
+  Nanos grain_ = 0;       // of the logs
+  Owned<Resent> resent_;  // the latest that may turn out unneeded
+  std::pmr::memory_resource* memory_;
+  Side mover_ = Side::low;    // who sent the bytes that advanced it last
+  Side awaited_ = Side::low;  // who is to send next, where has_awaited_
   bool has_awaited_ = false;
 };
 

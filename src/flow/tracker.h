@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <deque>
 #include <limits>
+#include <vector>
 
 #include "flow/connection.h"
 #include "flow/table.h"
@@ -33,6 +34,7 @@ namespace wirelap {
 ///   void on_fin(Connection&, Side sender, const Arrival&)     after the stream's last byte
 ///   void on_ending(Connection&, Ending, Nanos)                no more bytes come
 ///   void on_gone(Connection&)                                 after it, when late packets are counted, too
+///   std::size_t held_bytes(const Connection&)       where there is a limit: about what it keeps with the connection
 /// In on_bytes, on_skipped and on_missing the stream's `next` is the offset of the first of them.
 ///   std::uint64_t skippable(Connection&, Side sender)         bytes from `next` on of which it needs the count alone
 template <class Consumer>
@@ -41,8 +43,24 @@ class Tracker {
   /// Connections are numbered on from `connections`.
   Tracker(Consumer& consumer, std::uint64_t connections) : consumer_(consumer), connections_(connections) {}
 
+  /// The same; what connections hold is in `memory`, and some are given up where that is
+  /// over its limit: those that hold much for themselves, then the longest idle.
+  /// `memory` outlives it.
+  Tracker(Consumer& consumer, std::uint64_t connections, Memory& memory)
+      : consumer_(consumer), memory_(&memory), connections_(connections), table_(&memory) {
+    memory.on_over([this] { gone_due_ = kAtOnce; });
+  }
+  ~Tracker() {
+    if (memory_ != nullptr) memory_->on_over([] {});
+  }
+  Tracker(const Tracker&) = delete;
+  Tracker& operator=(const Tracker&) = delete;
+
   /// The number given last.
   std::uint64_t connections() const { return connections_; }
+
+  /// How many were given up for want of memory.
+  std::uint64_t evicted() const { return evicted_; }
 
   const FlowTable& table() const { return table_; }
 
@@ -56,7 +74,7 @@ class Tracker {
   /// The same, with what was found before: its connection's key, the key's hash in `table`, and who sent it.
   void take(const Segment& segment, const FlowKey& key, Side sender, std::uint32_t hash) {
     if (segment.time >= gone_due_) [[unlikely]]
-      tell_gone(segment.time);
+      take_due(segment.time);
     bool added;
     Connection& connection = table_.find_or_add(key, hash, added);
     if (added) number(connection, segment);
@@ -85,16 +103,9 @@ class Tracker {
   /// Ends every connection: the capture is over at `time`.
   void finish(Nanos time) {
     tell_gone(kNever);
-    table_.for_each([&](Connection& connection) {
-      for (const Side side : {Side::low, Side::high}) {
-        const Stream& stream = connection.stream(side);
-        const Arrival last = last_arrival(connection);
-        give_up_holes(connection, side, Stream::kNever, last);
-        give_up_holes(connection, side, stream.fin == Stream::kNever ? stream.acknowledged : stream.fin, last);
-      }
-      if (!connection.closed) close(connection, Ending::capture_end, time);
-      tell(connection);
-    });
+    // Those that end now push them out: none of them may be met afterwards.
+    while (!closed_.empty()) forget_oldest();
+    table_.for_each_in_order([&](Connection& connection) { end(connection, Ending::capture_end, time); });
   }
 
  private:
@@ -104,6 +115,7 @@ class Tracker {
   // For so long after its end a connection's late packets are counted, before it is gone.
   static constexpr Nanos kLateFor = 2 * kNanosPerSecond;
   static constexpr Nanos kNever = std::numeric_limits<Nanos>::max();
+  static constexpr Nanos kAtOnce = std::numeric_limits<Nanos>::min();
 
   void number(Connection& connection, const Segment& segment) {
     connection.number = ++connections_;
@@ -336,13 +348,13 @@ class Tracker {
            segment.data_length == last.length;
   }
 
-  static Timing& timing_of(Connection& connection, Side sender) {
+  Timing& timing_of(Connection& connection, Side sender) {
     if (connection.timing == nullptr) begin_timing(connection, sender);
     return *connection.timing;
   }
 
-  static void begin_timing(Connection& connection, Side sender) {
-    connection.timing = std::make_unique<Timing>();
+  void begin_timing(Connection& connection, Side sender) {
+    connection.timing = make_in<Timing>(memory());
     Timing& timing = *connection.timing;
     const Nanos opened = connection.handshake.ack;
     if (opened != kUnknownTime && sender != connection.client) timing.begin_with_server(connection.client, opened);
@@ -459,7 +471,7 @@ class Tracker {
       deliver(connection, sender, chunk, arrival);
       return;
     }
-    if (stream.ahead == nullptr) stream.ahead = std::make_unique<AheadStore>();
+    if (stream.ahead == nullptr) stream.ahead = make_in<AheadStore>(memory());
     const bool skipped = chunk.bytes.size() == chunk.length &&
                          offset + chunk.length - stream.next <= consumer_.skippable(connection, sender);
     stream.ahead->add(offset, chunk, skipped, arrival);
@@ -505,7 +517,7 @@ class Tracker {
         stream.advance(item.length - old);
         stream.last_time = arrival.time;
       } else {
-        Chunk chunk{item.bytes, item.length};
+        Chunk chunk = item.chunk();
         chunk.drop_front(old);
         deliver(connection, sender, chunk, arrival);
       }
@@ -542,6 +554,7 @@ class Tracker {
     connection.ending = ending;
     consumer_.on_ending(connection, ending, time);
     for (Stream& stream : connection.streams) count_rest(stream);
+    connection.timing.reset();
     closed_.push_back({&connection, connection.number, due_after(time)});
     gone_due_ = std::min(gone_due_, closed_[gone_].due);
     if (closed_.size() > kClosedKept) forget_oldest();
@@ -588,9 +601,94 @@ class Tracker {
 
   static bool is_still(const Closed& closed) { return closed.connection->number == closed.number; }
 
+  std::pmr::memory_resource* memory() const { return memory_ != nullptr ? memory_ : std::pmr::get_default_resource(); }
+
+  /// Ends a connection that nothing more is known of.
+  void end(Connection& connection, Ending ending, Nanos time) {
+    for (const Side side : {Side::low, Side::high}) {
+      const Stream& stream = connection.stream(side);
+      const Arrival last = last_arrival(connection);
+      give_up_holes(connection, side, Stream::kNever, last);
+      give_up_holes(connection, side, stream.fin == Stream::kNever ? stream.acknowledged : stream.fin, last);
+    }
+    if (!connection.closed) close(connection, ending, time);
+    tell(connection);
+  }
+
+  /// What is due at `now`.
+  void take_due(Nanos now) {
+    if (memory_ != nullptr && memory_->is_over()) make_room(now);
+    tell_gone(now);
+  }
+
+  /// Gives up connections until the memory is well under its limit: closed ones, of which
+  /// nothing more is lost than their late packets; then those that hold more than a fair
+  /// share; then the longest idle.
+  void make_room(Nanos now) {
+    while (!closed_.empty() && !memory_->is_well_under()) forget_oldest();
+    while (table_.size() != 0 && !memory_->is_well_under()) evict_some(now);
+  }
+
+  void evict_some(Nanos now) {
+    std::vector<Candidate> large, idle;
+    // As many as need to go where all hold the same, and some more. They are kept in a heap, the most
+    // recent on top: a list of all would take memory itself.
+    const std::size_t most = std::max<std::size_t>(table_.size() / 6, 64);
+    idle.reserve(std::min(most, table_.size()));
+    const std::size_t fair_bytes = memory_->limit() / 16;
+    table_.for_each([&](Connection& connection) {
+      const Candidate candidate{connection.last_time, connection.number, &connection};
+      if (held_bytes(connection) > fair_bytes) {
+        large.push_back(candidate);
+        return;
+      }
+      if (idle.size() == most) {
+        if (!(candidate < idle.front())) return;
+        std::pop_heap(idle.begin(), idle.end());
+        idle.pop_back();
+      }
+      idle.push_back(candidate);
+      std::push_heap(idle.begin(), idle.end());
+    });
+    evict(large, now);
+    evict(idle, now);
+  }
+
+  /// About what is kept with a connection, beside it and its timing.
+  std::size_t held_bytes(const Connection& connection) const {
+    std::size_t held = 0;
+    if constexpr (requires { consumer_.held_bytes(connection); }) held = consumer_.held_bytes(connection);
+    for (const Stream& stream : connection.streams) held += stream.ahead != nullptr ? stream.ahead->held_bytes() : 0;
+    return held;
+  }
+
+  /// One that may be given up: the smallest is first.
+  struct Candidate {
+    Nanos last_time;
+    std::uint64_t number;  // decides between equals, so that every run does the same
+    Connection* connection;
+
+    bool operator<(const Candidate& than) const {
+      return last_time != than.last_time ? last_time < than.last_time : number < than.number;
+    }
+  };
+
+  void evict(std::vector<Candidate>& candidates, Nanos now) {
+    std::sort(candidates.begin(), candidates.end());
+    for (const Candidate& candidate : candidates) {
+      if (memory_->is_well_under()) return;
+      Connection& connection = *candidate.connection;
+      end(connection, Ending::evicted, now);
+      evicted_ += connection.ending == Ending::evicted ? 1 : 0;
+      closed_.clear();  // it alone: the others have been forgotten
+      table_.erase(connection);
+    }
+  }
+
   void tell_gone(Nanos now) {
     while (gone_ < closed_.size() && now >= closed_[gone_].due) tell(closed_[gone_++]);
     gone_due_ = gone_ < closed_.size() ? closed_[gone_].due : kNever;
+    if (memory_ != nullptr && memory_->is_over()) gone_due_ = kAtOnce;
   }
 
   void tell(const Closed& closed) {
@@ -603,7 +701,9 @@ class Tracker {
   }
 
   Consumer& consumer_;
+  Memory* memory_ = nullptr;  // null: without a limit
   std::uint64_t connections_;
+  std::uint64_t evicted_ = 0;
   FlowTable table_;
   std::deque<Closed> closed_;  // in the order of their ends
   std::size_t gone_ = 0;       // of `closed_`, from the front

@@ -48,7 +48,7 @@ std::optional<Role> role_of_frames(Bytes bytes) {
 }
 
 /// A number of digits alone; kNoStatus for anything else.
-int parse_status(const std::string& text) {
+int parse_status(std::string_view text) {
   constexpr std::size_t kMostDigits = 9;
   if (text.empty() || text.size() > kMostDigits) return http::Exchange::kNoStatus;
   int value = 0;
@@ -95,9 +95,11 @@ Conversation::Conversation(const Connection& connection, http::ExchangePool& poo
     : connection_(connection),
       exchanges_(connection, pool),
       directions_{{Role::request, connection.stream(connection.client).next,
-                   start_of(Role::request, connection.stream(connection.client)), pool.wanted().headers},
+                   start_of(Role::request, connection.stream(connection.client)), exchanges_},
                   {Role::response, connection.stream(other(connection.client)).next,
-                   start_of(Role::response, connection.stream(other(connection.client))), pool.wanted().headers}},
+                   start_of(Role::response, connection.stream(other(connection.client))), exchanges_}},
+      open_(pool.memory()),
+      section_(pool.memory()),
       requests_end_(connection.stream(connection.client).next) {
   for (Direction& from : directions_) {
     if (!from.parser.lost()) continue;
@@ -110,9 +112,11 @@ Conversation::Conversation(const Connection& connection, http::Exchanges&& excha
                            std::uint64_t responses)
     : connection_(connection),
       exchanges_(std::move(exchanges)),
-      directions_{{Role::request, requests, Start::preface, exchanges_.wanted().headers},
-                  {Role::response, responses, responses == Stream::kNever ? Start::unknown : Start::boundary,
-                   exchanges_.wanted().headers}},
+      directions_{
+          {Role::request, requests, Start::preface, exchanges_},
+          {Role::response, responses, responses == Stream::kNever ? Start::unknown : Start::boundary, exchanges_}},
+      open_(exchanges_.memory()),
+      section_(exchanges_.memory()),
       requests_end_(requests) {
   allow_anything(Role::response);  // the settings in HTTP2-Settings are not read
   const bool unseen = responses == Stream::kNever;
@@ -135,6 +139,12 @@ Conversation::Conversation(const Connection& connection, http::Exchanges&& excha
   open.holed[index(Role::request)] = upgraded->request.begun && !upgraded->request.complete;
   open.holed[index(Role::response)] = unseen;
   if (unseen) exchanges_.sum_up(*upgraded, connection.last_time);
+}
+
+std::size_t Conversation::held_bytes() const {
+  std::size_t bytes = sizeof *this + exchanges_.held_bytes() + open_.capacity() * sizeof(Open);
+  for (const Direction& from : directions_) bytes += from.fragments.capacity() + from.decoder.held_bytes();
+  return bytes;
 }
 
 void Conversation::prepare(Role role, const Arrival& arrival) {
@@ -423,7 +433,7 @@ void Conversation::take_fields(Role role) {
   }
   from.in_block = false;
   from.whole_block = {};
-  from.fragments = {};
+  release(from.fragments);
   if (from.block.is(FrameType::push_promise)) return take_promise();
   Open* const open = find(from.block.stream);
   if (open == nullptr || open->exchange->message(role).complete || !open->exchange->message(role).begun) return;
@@ -433,10 +443,10 @@ void Conversation::take_fields(Role role) {
 void Conversation::take_request(http::Exchange& exchange) {
   keep_headers(exchange);
   if (!exchange.method.empty()) return;  // these are trailers
-  const std::string* const method = section_.find(Field::method);
-  const std::string* const authority = section_.find(Field::authority);
-  const std::string* const host = authority != nullptr ? authority : section_.find(Field::host);
-  const std::string* path = section_.find(Field::path);
+  const Text* const method = section_.find(Field::method);
+  const Text* const authority = section_.find(Field::authority);
+  const Text* const host = authority != nullptr ? authority : section_.find(Field::host);
+  const Text* path = section_.find(Field::path);
   // CONNECT has no path (RFC 9113, section 8.5).
   if (path == nullptr && method != nullptr && *method == "CONNECT") path = authority;
   if (method != nullptr) exchange.method.assign(*method);
@@ -447,7 +457,7 @@ void Conversation::take_request(http::Exchange& exchange) {
 void Conversation::take_response(Open& open, const Direction& from) {
   http::Exchange& exchange = *open.exchange;
   const bool ends = from.block.ends_stream();
-  const std::string* const told = section_.find(Field::status);
+  const Text* const told = section_.find(Field::status);
   const int status = told != nullptr ? parse_status(*told) : http::Exchange::kNoStatus;
   if (status >= 100 && status < 200 && !ends && !open.final_status) {
     // An interim response: its bytes count, its time does not.
@@ -465,7 +475,7 @@ void Conversation::take_response(Open& open, const Direction& from) {
   } else if (std::exchange(open.may_be_over, false)) {
     open.holed[index(Role::response)] = true;
   }
-  const std::string* const grpc_status = section_.find(Field::grpc_status);
+  const Text* const grpc_status = section_.find(Field::grpc_status);
   if (grpc_status != nullptr && ends) exchange.grpc_status = parse_status(*grpc_status);
   keep_headers(exchange);
 }

@@ -57,6 +57,9 @@ class Conversation : public Attachment {
   /// Where its exchanges begin and end up.
   http::Exchanges& exchanges() { return exchanges_; }
 
+  /// About what it holds of memory.
+  std::size_t held_bytes() const;
+
   /// Whether HTTP/2 may begin with `bytes`, which are the next of the stream
   /// that `sender` sends on a connection without a conversation: the client's
   /// preface, the server's SETTINGS where it sends them first, or, from the
@@ -94,14 +97,16 @@ class Conversation : public Attachment {
 
   /// One direction.
   struct Direction {
-    Direction(Role role, std::uint64_t offset, Start start, const std::vector<std::string>& wanted)
-        : parser(role, offset, start), decoder(wanted) {}
+    Direction(Role role, std::uint64_t offset, Start start, const http::Exchanges& exchanges)
+        : parser(role, offset, start),
+          decoder(exchanges.wanted().headers, exchanges.memory()),
+          fragments(exchanges.memory()) {}
 
     FrameParser parser;
     HpackDecoder decoder;
     FrameHeader frame;                   // the present one
     FrameHeader block;                   // the frame that began the field block
-    std::string fragments;               // of a block in pieces, so far
+    std::pmr::string fragments;          // of a block in pieces, so far
     Bytes whole_block;                   // of a block in one piece, while it is fed
     bool damaged = false;                // a part of the block is missing
     std::uint64_t begin = 0;             // offset of the present frame
@@ -153,7 +158,7 @@ class Conversation : public Attachment {
   const Connection& connection_;
   http::Exchanges exchanges_;
   Direction directions_[2];                // by Role
-  std::vector<Open> open_;                 // by stream
+  std::pmr::vector<Open> open_;            // by stream
   FieldSection section_;                   // of the latest block
   Arrival arrival_;                        // of the bytes being fed
   std::uint64_t requests_end_ = 0;         // offset of the end of the client's bytes so far

@@ -11,9 +11,9 @@ namespace {
 constexpr std::uint32_t kEntryOverhead = 32;  // RFC 7541, section 4.1
 
 /// Empties `text` and keeps its memory for later, where that is little.
-void empty(std::string& text, std::size_t most) {
+void empty(Text& text, std::size_t most) {
   if (text.capacity() > most) {
-    text = {};
+    release(text);
   } else {
     text.clear();
   }
@@ -116,7 +116,7 @@ bool read_integer(Bytes& block, int prefix_bits, std::uint32_t& value) {
 }  // namespace
 
 void FieldSection::clear() {
-  for (std::string& value : values) empty(value, kMostKept);
+  for (Text& value : values) empty(value, kMostKept);
   has.fill(false);
   wanted.clear();
   unknown = false;
@@ -226,7 +226,7 @@ bool HpackDecoder::find_name(std::uint32_t index, NameRead& name) const {
 }
 
 /// Section 5.2. `text` points into the block or into `scratch`.
-bool HpackDecoder::read_string(Bytes& block, std::string& scratch, std::string_view& text) const {
+bool HpackDecoder::read_string(Bytes& block, Text& scratch, std::string_view& text) const {
   if (block.empty()) return false;
   const bool huffman = (block[0] & 0x80) != 0;
   std::uint32_t length = 0;
@@ -266,9 +266,9 @@ void HpackDecoder::emit(const NameRead& name, std::string_view value, FieldSecti
   }
   if (name.name.wanted < 0) return;
   section.wanted.resize(wanted_.size());
-  std::optional<std::string>& kept = section.wanted[static_cast<std::size_t>(name.name.wanted)];
+  std::optional<Text>& kept = section.wanted[static_cast<std::size_t>(name.name.wanted)];
   if (!kept) {
-    kept.emplace(value);
+    kept.emplace(value, section.wanted.get_allocator());
   } else {
     // RFC 9110, section 5.3; a cookie's pieces: RFC 9113, section 8.2.3.
     const bool cookie = wanted_[static_cast<std::size_t>(name.name.wanted)] == "cookie";
@@ -308,9 +308,12 @@ void HpackDecoder::evict_to(std::uint64_t bytes) {
 
 void HpackDecoder::grow() {
   constexpr std::size_t kFirst = 16;
-  std::vector<Entry> larger(std::max(kFirst, ring_.size() * 2));
-  for (std::size_t i = 0; i < count_; ++i) larger[i] = std::move(entry(i));
-  ring_ = std::move(larger);
+  const std::size_t size = std::max(kFirst, ring_.size() * 2);
+  std::pmr::vector<Entry> larger(ring_.get_allocator());
+  larger.reserve(size);
+  for (std::size_t i = 0; i < count_; ++i) larger.push_back(std::move(entry(i)));
+  while (larger.size() < size) larger.emplace_back(ring_.get_allocator().resource());
+  ring_.swap(larger);
   newest_ = 0;
 }
 

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/memory.h"
 
 namespace wirelap::h2 {
 
@@ -35,12 +36,15 @@ struct FieldSection {
   /// More than this of names, values and 32 bytes a field is not kept (RFC 9113, section 10.5.1).
   static constexpr std::size_t kMaxBytes = 64 * 1024;
 
-  std::array<std::string, kFields> values;  ///< by Field; of a name that comes twice the first
-  std::array<bool, kFields> has{};
-  std::vector<std::optional<std::string>> wanted;  ///< as in Exchange::headers; empty where none of them came
-  bool unknown = false;                            ///< one field at least is not known
+  explicit FieldSection(std::pmr::memory_resource* memory = std::pmr::get_default_resource())
+      : values{Text(memory), Text(memory), Text(memory), Text(memory), Text(memory), Text(memory)}, wanted(memory) {}
 
-  const std::string* find(Field field) const {
+  std::array<Text, kFields> values;  ///< by Field; of a name that comes twice the first
+  std::array<bool, kFields> has{};
+  std::pmr::vector<std::optional<Text>> wanted;  ///< as in Exchange::headers; empty where none of them came
+  bool unknown = false;                          ///< one field at least is not known
+
+  const Text* find(Field field) const {
     const auto at = static_cast<std::size_t>(field);
     return has[at] ? &values[at] : nullptr;
   }
@@ -58,8 +62,10 @@ class HpackDecoder {
   /// Larger integers are errors (RFC 7541, section 5.1).
   static constexpr std::uint32_t kMaxInteger = (1U << 31) - 1;
 
-  /// `wanted` are names in lower case; outlives the decoder.
-  explicit HpackDecoder(const std::vector<std::string>& wanted) : wanted_(wanted) {}
+  /// `wanted` are names in lower case; outlives the decoder. The table is kept in `memory`.
+  explicit HpackDecoder(const std::vector<std::string>& wanted,
+                        std::pmr::memory_resource* memory = std::pmr::get_default_resource())
+      : wanted_(wanted), ring_(memory), name_scratch_(memory), value_scratch_(memory) {}
 
   /// Decodes a block into `section`, which is cleared before. False where it is
   /// malformed; what came before the fault is in the section all the same, and
@@ -84,11 +90,14 @@ class HpackDecoder {
   /// Entries of the dynamic table that are known, and their size (RFC 7541, section 4.1).
   std::size_t entries() const { return count_; }
   std::uint64_t table_bytes() const { return table_bytes_; }
+  /// About what it holds of memory.
+  std::size_t held_bytes() const { return ring_.capacity() * sizeof(Entry) + static_cast<std::size_t>(table_bytes_); }
 
  private:
   /// An entry of the dynamic table.
   struct Entry {
-    std::string value;        // of a needed name alone
+    explicit Entry(std::pmr::memory_resource* memory) : value(memory) {}
+    Text value;               // of a needed name alone
     std::uint32_t bytes = 0;  // its size in the table
     std::uint32_t name_bytes = 0;
     FieldName name;
@@ -108,7 +117,7 @@ class HpackDecoder {
   Result take_literal(Bytes& block, std::uint32_t index, bool adds, FieldSection& section);
   Result resize(std::uint32_t bytes);
   bool find_name(std::uint32_t index, NameRead& name) const;
-  bool read_string(Bytes& block, std::string& scratch, std::string_view& text) const;
+  bool read_string(Bytes& block, Text& scratch, std::string_view& text) const;
   FieldName identify(std::string_view name) const;
   void emit(const NameRead& name, std::string_view value, FieldSection& section);
   void add(const NameRead& name, std::string_view value);
@@ -118,14 +127,14 @@ class HpackDecoder {
   const Entry& entry(std::size_t position) const { return ring_[(newest_ + position) & (ring_.size() - 1)]; }
 
   const std::vector<std::string>& wanted_;
-  std::vector<Entry> ring_;  // its size is a power of two
+  std::pmr::vector<Entry> ring_;  // its size is a power of two
   std::size_t newest_ = 0;
   std::size_t count_ = 0;
   std::uint64_t table_bytes_ = 0;
   std::uint32_t capacity_ = kInitialTableBytes;  // as its sender has it
   std::uint32_t allowed_ = kInitialTableBytes;
   bool exact_ = true;
-  std::string name_scratch_, value_scratch_;
+  Text name_scratch_, value_scratch_;
   std::uint64_t section_bytes_ = 0;
 };
 

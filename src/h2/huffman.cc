@@ -112,7 +112,7 @@ constexpr std::array<bool, Tree::kNodes> kMayEnd = find_ends();
 
 }  // namespace
 
-bool decode_huffman(Bytes bytes, std::string& text) {
+bool decode_huffman(Bytes bytes, Text& text) {
   std::size_t node = 0;
   for (const std::uint8_t byte : bytes) {
     for (const int bits : {byte >> 4, byte & 15}) {

@@ -8,7 +8,9 @@ namespace {
 
 constexpr int index(Role role) { return static_cast<int>(role); }
 
-Parser make_parser(Role role, const Stream& stream) { return {role, stream.next, stream.at_start()}; }
+Parser make_parser(Role role, const Stream& stream, const ExchangePool& pool) {
+  return {role, stream.next, stream.at_start(), pool.memory()};
+}
 
 }  // namespace
 
@@ -37,8 +39,8 @@ Conversation::Conversation(const Connection& connection, ExchangePool& pool)
     : connection_(connection),
       exchanges_(connection, pool),
       pairing_(exchanges_),
-      requests_(make_parser(Role::request, connection.stream(connection.client))),
-      responses_(make_parser(Role::response, connection.stream(other(connection.client)))) {
+      requests_(make_parser(Role::request, connection.stream(connection.client), pool)),
+      responses_(make_parser(Role::response, connection.stream(other(connection.client)), pool)) {
   // Before the capture there may have been others.
   if (requests_.lost() && connection.stream(connection.client).from_syn) pairing_.lose_requests(0, Stream::kNever);
   if (requests_.lost() && !connection.stream(connection.client).from_syn) pairing_.begin_inside();
@@ -190,7 +192,7 @@ void Conversation::keep_headers(Exchange& exchange, const Head& head) const {
   const std::vector<std::string>& names = exchanges_.wanted().headers;
   exchange.headers.resize(names.size());
   for (std::size_t i = 0; i < names.size(); ++i) {
-    if (auto value = find_field(head.fields, names[i])) exchange.headers[i] = std::move(value);
+    if (const auto value = find_field(head.fields, names[i])) exchange.headers[i].emplace(*value, exchange.memory());
   }
 }
 

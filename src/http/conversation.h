@@ -43,6 +43,11 @@ class Conversation : public Attachment {
   /// Where its exchanges begin and end up.
   Exchanges& exchanges() { return exchanges_; }
 
+  /// About what it holds of memory.
+  std::size_t held_bytes() const {
+    return sizeof *this + exchanges_.held_bytes() + requests_.held_bytes() + responses_.held_bytes();
+  }
+
   /// Whether HTTP may begin with `bytes`, which are the next of the stream that
   /// `sender` sends on a connection without a conversation. Settles who is the
   /// client where the connection's opening did not.

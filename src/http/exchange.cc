@@ -26,16 +26,34 @@ Exchange* ExchangeQueue::remove(Exchange& exchange) {
   return before;
 }
 
+std::size_t Exchange::held_bytes() const {
+  std::size_t bytes = sizeof *this + steps.capacity() * sizeof(Step) + headers.capacity() * sizeof headers[0];
+  for (const Text* const text : {&method, &host, &target, &alpn}) bytes += text->capacity();
+  for (const std::optional<Text>& value : headers) bytes += value ? value->capacity() : 0;
+  return bytes;
+}
+
+ExchangePool::~ExchangePool() {
+  while (Exchange* const exchange = free_.pop_front()) Owned<Exchange>{exchange};
+}
+
 Exchange& ExchangePool::take() {
-  Exchange* const used = free_.pop_front();
-  if (used == nullptr) return all_.emplace_back();
-  Exchange fresh;
-  for (std::string Exchange::*text : {&Exchange::method, &Exchange::host, &Exchange::target, &Exchange::alpn}) {
-    (used->*text).clear();
-    fresh.*text = std::move(used->*text);
+  if (Exchange* const used = free_.pop_front()) return *used;
+  return *make_in<Exchange>(memory_).release();
+}
+
+void ExchangePool::give_back(Exchange& exchange) {
+  if (free_.size() == kMostKept) {
+    Owned<Exchange>{&exchange};
+    return;
   }
-  *used = std::move(fresh);
-  return *used;
+  Exchange fresh(memory_);
+  for (Text Exchange::*text : {&Exchange::method, &Exchange::host, &Exchange::target, &Exchange::alpn}) {
+    (exchange.*text).capacity() > kMostKeptBytes ? release(exchange.*text) : (exchange.*text).clear();
+    (fresh.*text).swap(exchange.*text);
+  }
+  exchange = std::move(fresh);
+  free_.push_back(exchange);
 }
 
 }  // namespace wirelap::http

@@ -3,11 +3,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "base/memory.h"
 #include "base/time.h"
 #include "flow/connection.h"
 #include "http/head.h"
@@ -57,6 +58,8 @@ struct Step {
   std::uint64_t reached = 0;  ///< bytes of the response so far
 };
 
+using Steps = std::pmr::vector<Step>;
+
 /// What exchanges are to keep, and records to have, beside what they always do.
 struct Wanted {
   bool connections = false;          ///< records of connections, too
@@ -77,17 +80,22 @@ enum class Pair : std::uint8_t {
 struct Exchange {
   static constexpr int kNoStatus = -1;
 
+  /// What it keeps is kept in `memory`.
+  explicit Exchange(std::pmr::memory_resource* memory = std::pmr::get_default_resource())
+      : method(memory), host(memory), target(memory), alpn(memory), headers(memory), steps(memory) {}
+  std::pmr::memory_resource* memory() const { return method.get_allocator().resource(); }
+
   std::uint64_t number = 0;  ///< in its connection, from 1
   std::uint32_t stream = 0;  ///< of HTTP/2: its identifier
   Message request;
   Message response;
-  std::string method, host, target;
+  Text method, host, target;
   Protocol protocol = Protocol::http;
   std::uint8_t minor_version = 1;  ///< HTTP/1.x, by the request, else by the response
   int status = kNoStatus;          ///< of the final response
   int grpc_status = kNoStatus;     ///< of a gRPC call: its trailer
   std::uint16_t tls_version = 0;   ///< ProtocolVersion (RFC 8446, section 4.2.1); 0: not known
-  std::string alpn;                ///< the application's protocol in TLS (RFC 7301); empty: none
+  Text alpn;                       ///< the application's protocol in TLS (RFC 7301); empty: none
   std::uint64_t missing_bytes = 0;
   std::uint64_t first_frame = 0;
   std::uint64_t last_frame = 0;
@@ -102,12 +110,14 @@ struct Exchange {
   bool judged = false;             ///< `spent` is known: a round trip to either end was seen
   TcpCounts tcp_before;            ///< the connection's when it began
   Spent spent_before;
-  std::uint64_t seen = 0;                           ///< of the response stream, by the request's first byte's segment
-  std::uint64_t acknowledged = 0;                   ///< of the request stream, by the response's first byte
-  std::vector<std::optional<std::string>> headers;  ///< values of the wanted fields, in their order
-  std::vector<Step> steps;                          ///< of the response, where they are wanted
+  std::uint64_t seen = 0;                         ///< of the response stream, by the request's first byte's segment
+  std::uint64_t acknowledged = 0;                 ///< of the request stream, by the response's first byte
+  std::pmr::vector<std::optional<Text>> headers;  ///< values of the wanted fields, in their order
+  Steps steps;                                    ///< of the response, where they are wanted
   Outcome outcome = Outcome::complete;
   Pair pair = Pair::open;
+  /// About what it holds of memory.
+  std::size_t held_bytes() const;
   Message& message(Role role) { return role == Role::request ? request : response; }
 
   Exchange* next = nullptr;  ///< in its queue
@@ -117,6 +127,13 @@ struct Exchange {
 /// Exchanges in a row, linked through themselves. Owns none of them.
 class ExchangeQueue {
  public:
+  ExchangeQueue() = default;
+  /// Leaves the other one empty.
+  ExchangeQueue(ExchangeQueue&& other) noexcept
+      : first_(std::exchange(other.first_, nullptr)),
+        last_(std::exchange(other.last_, nullptr)),
+        size_(std::exchange(other.size_, 0)) {}
+
   bool empty() const { return first_ == nullptr; }
   Exchange* front() const { return first_; }
   Exchange* back() const { return last_; }
@@ -133,21 +150,31 @@ class ExchangeQueue {
   std::size_t size_ = 0;
 };
 
-/// Owns exchanges and uses them again: their strings keep their memory, so that
+/// Makes exchanges and uses some again: short strings keep their memory, so that
 /// steady traffic allocates nothing.
 class ExchangePool {
  public:
-  /// `wanted` outlives the pool.
-  explicit ExchangePool(const Wanted& wanted) : wanted_(wanted) {}
+  /// Exchanges are made in `memory`. Both outlive the pool.
+  explicit ExchangePool(const Wanted& wanted, std::pmr::memory_resource* memory = std::pmr::get_default_resource())
+      : wanted_(wanted), memory_(memory) {}
+  ~ExchangePool();
+  ExchangePool(const ExchangePool&) = delete;
+  ExchangePool& operator=(const ExchangePool&) = delete;
+
   const Wanted& wanted() const { return wanted_; }
+  /// For what else is kept with exchanges.
+  std::pmr::memory_resource* memory() const { return memory_; }
 
   /// An exchange as new.
   Exchange& take();
-  void give_back(Exchange& exchange) { free_.push_back(exchange); }
+  void give_back(Exchange& exchange);
 
  private:
+  static constexpr std::size_t kMostKept = 256;
+  static constexpr std::size_t kMostKeptBytes = 256;  // of a string
+
   const Wanted& wanted_;
-  std::deque<Exchange> all_;
+  std::pmr::memory_resource* memory_;
   ExchangeQueue free_;
 };
 

@@ -5,6 +5,22 @@
 
 namespace wirelap::http {
 
+Exchanges::~Exchanges() {
+  for (ExchangeQueue* const queue : {&open_, &unconfirmed_, &finished_}) {
+    while (Exchange* const exchange = queue->pop_front()) pool_.give_back(*exchange);
+  }
+}
+
+std::size_t Exchanges::held_bytes() const {
+  std::size_t bytes = 0;
+  for (const ExchangeQueue* const queue : {&open_, &unconfirmed_}) {
+    for (const Exchange* exchange = queue->front(); exchange != nullptr; exchange = exchange->next) {
+      bytes += exchange->held_bytes();
+    }
+  }
+  return bytes;
+}
+
 Exchange& Exchanges::add(const Arrival& arrival) {
   if (open_.empty()) most_gap_ = 0;
   Exchange& exchange = pool_.take();
@@ -14,7 +30,7 @@ Exchange& Exchanges::add(const Arrival& arrival) {
 }
 
 void Exchanges::note_step(Exchange& exchange, const Arrival& arrival) {
-  std::vector<Step>& steps = exchange.steps;
+  Steps& steps = exchange.steps;
   if (steps.empty() || steps.back().frame != arrival.frame) steps.push_back({arrival.time, arrival.frame, 0});
   steps.back().reached = exchange.response.bytes;
 }

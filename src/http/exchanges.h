@@ -29,13 +29,17 @@ class Exchanges {
   Exchanges(const Connection& connection, ExchangePool& pool)
       : connection_(connection), pool_(pool), previous_end_(connection.handshake.ack) {}
 
+  Exchanges(Exchanges&&) = default;
+  /// What has not been taken out goes back to the pool.
+  ~Exchanges();
+
   /// Numbers and times go on from those of `before`, the same connection's, whose
   /// protocol has changed; what it has finished is handed over.
   void go_on(Exchanges& before) {
     count_ = before.count_;
     spare_number_ = before.spare_number_;
     previous_end_ = before.previous_end_;
-    finished_ = std::exchange(before.finished_, {});
+    while (Exchange* const over = before.finished_.pop_front()) finished_.push_back(*over);
   }
 
   /// Begins an exchange with bytes that came with `arrival`.
@@ -81,6 +85,9 @@ class Exchanges {
   /// Those begun so far, without the ones discarded.
   std::uint64_t count() const { return count_; }
   const Wanted& wanted() const { return pool_.wanted(); }
+  std::pmr::memory_resource* memory() const { return pool_.memory(); }
+  /// About what its exchanges hold of memory.
+  std::size_t held_bytes() const;
 
   /// The next one that is over, in the order of their ends; null for none. To
   /// be given back to the pool.

@@ -52,7 +52,8 @@ class Habit {
 class Pairing {
  public:
   /// `exchanges` outlives it.
-  explicit Pairing(Exchanges& exchanges) : exchanges_(exchanges) {}
+  explicit Pairing(Exchanges& exchanges)
+      : exchanges_(exchanges), kept_(exchanges.memory()), settled_(exchanges.memory()) {}
 
   /// A part of the responses was lost; `whole`: the first byte of one, too.
   void lose_responses(bool whole);
@@ -120,8 +121,8 @@ class Pairing {
   Exchanges& exchanges_;
   Habit habit_;
   Hole hole_, earlier_;                   // the latest, and the one before it
-  std::vector<Exchange*> kept_;           // responses without a request, in order
-  std::vector<Exchange*> settled_;        // to be taken out, in order
+  std::pmr::vector<Exchange*> kept_;      // responses without a request, in order
+  std::pmr::vector<Exchange*> settled_;   // to be taken out, in order
   std::size_t hidden_ = 0;                // the oldest requests that have surely been answered by lost responses
   std::size_t most_hidden_ = kUnbounded;  // beyond these, at most
   unsigned waits_ = 0;                    // since the loss, when the client may have waited

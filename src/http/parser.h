@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <memory_resource>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -41,8 +42,10 @@ class Parser {
   static constexpr std::size_t kMaxHeadBytes = 64 * 1024;
 
   /// The first bytes fed have offset `offset` in their stream; `in_sync`: they are a message's start.
-  Parser(Role role, std::uint64_t offset, bool in_sync)
-      : state_(in_sync ? State::idle : State::lost), role_(role), offset_(offset) {}
+  /// What it keeps of heads is kept in `memory`.
+  Parser(Role role, std::uint64_t offset, bool in_sync,
+         std::pmr::memory_resource* memory = std::pmr::get_default_resource())
+      : state_(in_sync ? State::idle : State::lost), role_(role), offset_(offset), head_(memory) {}
 
   /// Takes the stream's next bytes.
   template <class Handler>
@@ -112,6 +115,9 @@ class Parser {
     if (state_ != State::head) return;
     if (const auto head = parse_cut_head(head_, role_)) handler.on_start_line(role_, *head);
   }
+
+  /// About what it holds of memory.
+  std::size_t held_bytes() const { return head_.capacity(); }
 
   /// Bytes from here on of which only the count matters.
   std::uint64_t skippable() const { return in_body() && !doubtful_ ? remaining_ : 0; }
@@ -409,7 +415,7 @@ class Parser {
   std::uint32_t line_bytes_ = 0;  // of a chunk's size digits, or a trailer line
   std::uint64_t offset_;          // in the stream, of the end of what was fed
   std::uint64_t remaining_ = 0;   // of the body or chunk; while a size is read, the size so far
-  std::string head_;              // a head that came in pieces, so far
+  std::pmr::string head_;         // a head that came in pieces, so far
 };
 
 }  // namespace wirelap::http

@@ -45,7 +45,7 @@ class CsvColumns {
   }
   WIRELAP_INLINE void vlan(std::string_view name, std::uint32_t tag) { end(write_vlan(begin(name), tag)); }
   /// Each as seconds:bytes, with a space between two.
-  WIRELAP_INLINE void steps(std::string_view name, const std::vector<http::Step>& all) {
+  WIRELAP_INLINE void steps(std::string_view name, const http::Steps& all) {
     cursor_.move_to(begin(name));
     for (std::size_t i = 0; i < all.size(); ++i) {
       char* at = Cursor::write(cursor_.room(kValueRoom), i == 0 ? "" : " ");
@@ -83,7 +83,7 @@ class CsvNames {
   void seconds(std::string_view name, Nanos) { names_.emplace_back(name); }
   void address(std::string_view name, const Address&, int) { names_.emplace_back(name); }
   void vlan(std::string_view name, std::uint32_t) { names_.emplace_back(name); }
-  void steps(std::string_view name, const std::vector<http::Step>&) { names_.emplace_back(name); }
+  void steps(std::string_view name, const http::Steps&) { names_.emplace_back(name); }
 
  private:
   std::vector<std::string>& names_;

@@ -47,7 +47,7 @@ class JsonColumns {
     end(write(write_vlan(write(at, quote), tag), quote));
   }
   /// Each as [seconds since the one before, bytes so far].
-  WIRELAP_INLINE void steps(std::string_view name, const std::vector<http::Step>& all) {
+  WIRELAP_INLINE void steps(std::string_view name, const http::Steps& all) {
     cursor_.move_to(write(begin(name), "["));
     for (std::size_t i = 0; i < all.size(); ++i) {
       char* at = write(cursor_.room(kValueRoom), i == 0 ? "[" : ",[");

@@ -38,6 +38,7 @@ std::string_view name_of_ending(const Connection& connection) {
     case Ending::refused: return "refused";
     case Ending::capture_end: return connection.is_unanswered() ? "unanswered" : "capture_end";
     case Ending::replaced: return connection.is_unanswered() ? "unanswered" : "replaced";
+    case Ending::evicted: return "evicted";
   }
   return "";
 }

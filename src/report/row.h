@@ -93,7 +93,7 @@ WIRELAP_INLINE void visit_endpoints(const FlowKey& key, Side client, Visitor& vi
 ///   visit.flag(name, bool value, bool known)   connections' rows alone
 ///   visit.seconds(name, Nanos value)           kUnknownTime: not known
 ///   visit.address(name, const Address&, int ip_version)
-///   visit.steps(name, const std::vector<http::Step>&)  where the row wants it
+///   visit.steps(name, const http::Steps&)  where the row wants it
 ///   visit.vlan(name, VLAN tags as packed in FlowKey::tag)
 template <class Visitor>
 WIRELAP_INLINE void visit_columns(const Row& row, Visitor& visit) {

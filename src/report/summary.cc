@@ -12,6 +12,12 @@ std::string counted(std::uint64_t count, const char* what) {
 
 }  // namespace
 
+std::string describe_evicted(const Summary& summary) {
+  if (summary.evicted_connections == 0 && summary.evicted_exchanges == 0) return {};
+  return "given up for want of memory: " + counted(summary.evicted_connections, "connection") + " (see --memory), " +
+         counted(summary.evicted_exchanges, "exchange") + " reported as evicted";
+}
+
 std::vector<std::string> describe(const Summary& summary) {
   const DecodeCounts& decoded = summary.decoded;
   std::vector<std::string> lines;

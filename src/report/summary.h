@@ -23,8 +23,13 @@ struct Summary {
   std::uint64_t duplicates = 0;  ///< packets that the capture holds once more
   std::uint64_t steps_back = 0;  ///< records whose time is before that of the one before
   Nanos largest_step_back = 0;
-  std::uint64_t undated = 0;  ///< records from before 1990: their clock was not set
+  std::uint64_t evicted_connections = 0;  ///< given up for want of memory
+  std::uint64_t evicted_exchanges = 0;    ///< reported as given up: theirs, or too many in one connection
+  std::uint64_t undated = 0;              ///< records from before 1990: their clock was not set
 };
+
+/// What was given up, in a line without line end; empty: nothing. It is no part of the other lines.
+std::string describe_evicted(const Summary& summary);
 
 /// A line each, without line ends; the first counts packets, connections and exchanges.
 std::vector<std::string> describe(const Summary& summary);

@@ -62,7 +62,8 @@ std::string describe_request(const Row& row, std::size_t width) {
   // An absolute target (RFC 9112, section 3.2.2) names the host itself.
   const bool wants_host = exchange.target.starts_with('/');
   const bool fits = start.size() + exchange.host.size() + exchange.target.size() <= width;
-  return fit_text(start + (wants_host && fits ? exchange.host : "") + exchange.target, width);
+  if (wants_host && fits) start.append(exchange.host);
+  return fit_text(start.append(exchange.target), width);
 }
 
 std::string describe_count(std::uint64_t count, const char* singular, const char* plural) {

@@ -66,6 +66,9 @@ class Conversation : public Attachment {
   /// Where its exchanges begin and end up.
   http::Exchanges& exchanges() { return turns_.exchanges(); }
 
+  /// About what it holds of memory.
+  std::size_t held_bytes() const { return sizeof *this + turns_.exchanges().held_bytes(); }
+
  private:
   struct Amount {
     std::uint64_t bytes, missing;

@@ -63,9 +63,11 @@ Conversation::Beginning Conversation::may_begin(Connection& connection, Side sen
 
 Conversation::Conversation(const Connection& connection, http::ExchangePool& pool, Beginning beginning)
     : connection_(connection),
+      session_(pool.memory()),
       data_(connection, pool, session_, beginning != Beginning::middle),
-      directions_{{Role::request, connection.stream(connection.client).next, true},
-                  {Role::response, connection.stream(other(connection.client)).next, beginning != Beginning::middle}} {
+      directions_{{Role::request, connection.stream(connection.client).next, true, pool.memory()},
+                  {Role::response, connection.stream(other(connection.client)).next, beginning != Beginning::middle,
+                   pool.memory()}} {
   if (beginning == Beginning::middle) {
     session_.holed = client().hello_over = server().hello_over = true;
     session_.end();
@@ -259,7 +261,7 @@ void Conversation::lose_handshake(Role role) {
 
 void Conversation::give_up_hello(Direction& direction) {
   direction.hello_over = true;
-  direction.hello = {};
+  release(direction.hello);
 }
 
 void Conversation::take_hello(Role role, Bytes bytes) {
@@ -277,7 +279,7 @@ void Conversation::take_hello(Role role, Bytes bytes) {
   if (from.hello.size() - kHandshakeHeaderBytes < length) return;
   from.hello_over = true;
   decode_hello(role, {message + kHandshakeHeaderBytes, length});
-  from.hello = {};
+  release(from.hello);
 }
 
 void Conversation::decode_hello(Role role, Bytes body) {

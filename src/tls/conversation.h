@@ -64,6 +64,9 @@ class Conversation : public Attachment {
   /// Where its exchanges begin and end up.
   http::Exchanges& exchanges() { return data_.turns().exchanges(); }
 
+  /// About what it holds of memory.
+  std::size_t held_bytes() const { return sizeof *this + data_.turns().exchanges().held_bytes(); }
+
   /// True when what was taken for TLS turned out to be something else.
   bool is_not_tls() const { return not_tls_; }
 
@@ -71,7 +74,7 @@ class Conversation : public Attachment {
   std::uint16_t version() const { return session_.version; }
   /// The application's protocol (RFC 7301): selected, or in TLS 1.3 the one
   /// offered first, since the selection is encrypted. Empty: none.
-  const std::string& protocol() const { return session_.protocol; }
+  const Text& protocol() const { return session_.protocol; }
   /// The handshake from its first to its last byte; kUnknownTime where it was not seen whole.
   Nanos handshake_duration() const { return Handshake::between(session_.first, session_.last); }
 
@@ -86,7 +89,8 @@ class Conversation : public Attachment {
 
   /// One stream.
   struct Direction {
-    Direction(Role role, std::uint64_t offset, bool in_sync) : parser(role, offset, in_sync) {}
+    Direction(Role role, std::uint64_t offset, bool in_sync, std::pmr::memory_resource* memory)
+        : parser(role, offset, in_sync), hello(memory) {}
 
     RecordParser parser;
     Place place = Place::nothing;
@@ -94,7 +98,7 @@ class Conversation : public Attachment {
     bool ciphered = false;    // TLS 1.2: ChangeCipherSpec was seen
     bool closing = false;     // an alert or FIN was seen
     Start start;              // of the present record
-    std::string hello;        // its bytes so far
+    std::pmr::string hello;   // its bytes so far
   };
 
   Direction& direction(Role role) { return directions_[static_cast<int>(role)]; }

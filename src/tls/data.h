@@ -49,6 +49,7 @@ class ApplicationData {
         from_start_(from_start) {}
 
   http::Turns& turns() { return turns_; }
+  const http::Turns& turns() const { return turns_; }
 
   /// What a record of `length` bytes belongs to, after the handshake or as early data.
   Place place_of_request(const Start& start, std::uint16_t length);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "base/memory.h"
 #include "flow/causes.h"
 #include "flow/connection.h"
 #include "tls/hello.h"
@@ -12,8 +13,10 @@
 namespace wirelap::tls {
 
 struct Session {
-  std::string host;                            ///< the name asked for (SNI); empty: none
-  std::string protocol;                        ///< the application's (RFC 7301); empty: none
+  explicit Session(std::pmr::memory_resource* memory) : host(memory), protocol(memory) {}
+
+  Text host;                                   ///< the name asked for (SNI); empty: none
+  Text protocol;                               ///< the application's (RFC 7301); empty: none
   std::uint16_t version = 0;                   ///< 0: not known
   std::uint16_t cipher_suite = 0;              ///< 0: not known
   bool early_data = false;                     ///< the client's data may follow its hello

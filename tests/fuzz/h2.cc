@@ -15,8 +15,8 @@ const std::vector<std::string> kWanted = {"content-type"};
 
 std::string text_of(const h2::FieldSection& section) {
   std::string text = section.unknown ? "unknown" : "";
-  for (std::size_t i = 0; i < h2::kFields; ++i) text += section.has[i] ? "|" + section.values[i] : "|-";
-  for (const auto& value : section.wanted) text += "|" + value.value_or("-");
+  for (std::size_t i = 0; i < h2::kFields; ++i) text += section.has[i] ? "|" + std::string(section.values[i]) : "|-";
+  for (const auto& value : section.wanted) text += "|" + (value ? std::string(*value) : "-");
   return text;
 }
 

@@ -1,0 +1,621 @@
+// What is kept of connections is bounded: the ledger, who is given up and how that
+// is told, floods, keys that were chosen, and counters that run for weeks.
+#include <doctest/doctest.h>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <functional>
+#include <map>
+#include <random>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "base/memory.h"
+#include "engine.h"
+#include "flow/table.h"
+#include "flow/tracker.h"
+#include "report/sink.h"
+#include "support/flood.h"
+#include "support/packets.h"
+#include "support/run.h"
+
+namespace wirelap {
+namespace {
+
+using test::Flood;
+using test::has;
+using test::program;
+using test::slurp;
+
+/// Sanitizers keep freed blocks back and are slow.
+constexpr bool kReleased = Memory::kPooled;
+
+// ---- the ledger
+
+TEST_CASE("memory: blocks are apart, aligned, and counted") {
+  for (const bool pooled : {true, false}) {
+    Memory memory(Memory::kUnlimited, pooled);
+    struct Block {
+      std::uint8_t* at;
+      std::size_t bytes, alignment;
+      std::uint8_t mark;
+    };
+    std::vector<Block> blocks;
+    std::mt19937 random(7);
+    std::size_t asked = 0;
+    const auto give_back = [&](std::size_t i) {
+      const Block block = blocks[i];
+      bool whole = true;
+      for (std::size_t at = 0; at < block.bytes; ++at) whole = whole && block.at[at] == block.mark;
+      REQUIRE(whole);
+      memory.deallocate(block.at, block.bytes, block.alignment);
+      asked -= block.bytes;
+      blocks[i] = blocks.back();
+      blocks.pop_back();
+    };
+    for (int step = 0; step < 20'000; ++step) {
+      // It grows at first and shrinks later.
+      if (!blocks.empty() && random() % 20'000 < static_cast<unsigned>(step)) {
+        give_back(random() % blocks.size());
+        continue;
+      }
+      const std::size_t most = random() % 50 == 0 ? 40'000 : random() % 4 == 0 ? 5'000 : 700;
+      const std::size_t alignment = std::size_t{1} << random() % 7;
+      const std::size_t bytes = random() % most;
+      auto* const at = static_cast<std::uint8_t*>(memory.allocate(bytes, alignment));
+      REQUIRE(reinterpret_cast<std::uintptr_t>(at) % alignment == 0);
+      const auto mark = static_cast<std::uint8_t>(random());
+      std::fill_n(at, bytes, mark);
+      blocks.push_back({at, bytes, alignment, mark});
+      asked += bytes;
+      REQUIRE(memory.used() >= asked);
+      REQUIRE(memory.held() >= memory.used());
+      REQUIRE(memory.most_held() >= memory.held());
+    }
+    while (!blocks.empty()) give_back(blocks.size() - 1);
+    CHECK(memory.used() == 0);
+    CHECK(memory.held() == 0);
+  }
+}
+
+TEST_CASE("memory: what blocks of one size had taken serves those of another") {
+  constexpr std::size_t kLimit = std::size_t{4} << 20;
+  Memory memory(kLimit, true);
+  std::size_t most_taken = 0;
+  for (const std::size_t bytes : {16, 448, 5000, 24, 4096, 100'000, 700, 8, 2049}) {
+    std::vector<void*> blocks;
+    while (!memory.is_over()) blocks.push_back(memory.allocate(bytes));
+    // Nearly all of the limit is of use.
+    CHECK(blocks.size() * bytes > kLimit / 3);
+    most_taken = std::max(most_taken, memory.taken());
+    std::shuffle(blocks.begin(), blocks.end(), std::mt19937(1));
+    for (void* const block : blocks) memory.deallocate(block, bytes);
+    REQUIRE(memory.held() == 0);
+  }
+  CHECK(most_taken <= kLimit + (std::size_t{512} << 10));
+}
+
+TEST_CASE("memory: who gives up is woken when there is too much") {
+  Memory memory(std::size_t{1} << 20, true);
+  int woken = 0;
+  memory.on_over([&] { ++woken; });
+  std::vector<void*> blocks;
+  while (woken == 0) blocks.push_back(memory.allocate(1000));
+  CHECK(memory.is_over());
+  CHECK(memory.used() > (std::size_t{1} << 20) / 8 * 7);
+  while (!memory.is_well_under()) {
+    memory.deallocate(blocks.back(), 1000);
+    blocks.pop_back();
+  }
+  CHECK(!memory.is_over());
+  const int before = woken;
+  blocks.push_back(memory.allocate(1000));
+  CHECK(woken == before);
+  for (void* const block : blocks) memory.deallocate(block, 1000);
+}
+
+TEST_CASE("memory: an exchange that is given back keeps no long strings") {
+  const http::Wanted wanted;
+  Memory memory;
+  {
+    http::ExchangePool pool(wanted, &memory);
+    std::vector<http::Exchange*> taken;
+    for (int i = 0; i < 2000; ++i) {
+      taken.push_back(&pool.take());
+      taken.back()->target.assign(20'000, 'x');
+      taken.back()->host.assign(100, 'h');
+      taken.back()->headers.resize(3);
+      taken.back()->headers[1].emplace("a value of more than a few bytes", &memory);
+      taken.back()->steps.resize(100);
+    }
+    for (http::Exchange* const exchange : taken) pool.give_back(*exchange);
+    CHECK(memory.used() < 256 * 1024);
+    http::Exchange& again = pool.take();
+    CHECK(again.host.empty());
+    CHECK(again.headers.empty());
+    CHECK(again.steps.empty());
+    // Its string has its memory still.
+    const std::uint64_t before = memory.blocks();
+    again.host.assign(100, 'h');
+    CHECK(memory.blocks() == before);
+    pool.give_back(again);
+  }
+  CHECK(memory.used() == 0);
+}
+
+// ---- the engine
+
+/// What a run told.
+struct Told : Sink {
+  std::string rows, connections;
+  std::map<std::string, std::uint64_t> outcomes, endings;
+  std::uint64_t last = 0;  // exchanges with the server that a flood ends with
+
+  bool with_text = true;
+
+  void write(const Row& row) override {
+    const http::Exchange& exchange = row.exchange;
+    ++outcomes[std::string(name_of(exchange.outcome))];
+    if (exchange.outcome == http::Outcome::complete && exchange.target == "/last") ++last;
+    if (!with_text) return;
+    for (const std::uint64_t part :
+         {row.connection.number, exchange.number, exchange.request.bytes, exchange.response.bytes}) {
+      rows += std::to_string(part) + ' ';
+    }
+    rows += std::string(name_of_protocol(exchange)) + ' ' + std::string(exchange.method) + ' ' +
+            std::string(exchange.target) + ' ' + std::to_string(exchange.status) + ' ' +
+            std::string(name_of(exchange.outcome)) + '\n';
+  }
+  void write_connection(const ConnectionRow& row) override {
+    ++endings[std::string(name_of_ending(row.connection))];
+    if (!with_text) return;
+    connections +=
+        std::to_string(row.connection.number) + ' ' + std::string(name_of_ending(row.connection)) + '\n';
+  }
+};
+
+/// Gives the next piece of a capture; an empty one at its end.
+using Source = std::function<std::string_view()>;
+
+Source piece_of(std::string_view bytes) {
+  return [bytes]() mutable { return std::exchange(bytes, {}); };
+}
+
+std::optional<Fault> run_capture(Engine& engine, Source source) {
+  int ends[2];
+  REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+  std::thread feeder([&source, fd = ends[1]] {
+    for (auto bytes = source(); !bytes.empty(); bytes = source()) {
+      while (!bytes.empty()) {
+        const ssize_t written = ::write(fd, bytes.data(), bytes.size());
+        if (written <= 0) break;
+        bytes.remove_prefix(static_cast<std::size_t>(written));
+      }
+    }
+    ::close(fd);
+  });
+  Input input({});
+  input.attach(ends[0]);
+  auto fault = engine.run(input, "flood.pcap");
+  feeder.join();
+  ::close(ends[0]);
+  return fault;
+}
+
+struct Flooded {
+  std::size_t most_held;
+  Summary summary;
+  Told told;
+};
+
+Flooded flood_engine(const char* kind, std::uint64_t count, std::size_t limit, bool steps = false) {
+  Flooded flooded;
+  flooded.told.with_text = false;
+  EngineOptions options;
+  options.memory_bytes = limit;
+  options.wanted.steps = steps;
+  options.wanted.connections = true;
+  Engine engine(options, flooded.told);
+  Flood flood(kind, count);
+  REQUIRE(!run_capture(engine, [&] { return flood.next(); }));
+  CHECK(engine.summary().decoded.records == flood.packets());
+  flooded.most_held = engine.memory().most_held();
+  flooded.summary = engine.summary();
+  CHECK(engine.memory().used() < 512 * 1024);
+  return flooded;
+}
+
+TEST_CASE("floods: memory is bounded, and what was given up is told") {
+  const struct {
+    const char* kind;
+    std::uint64_t count;  // of which the limit holds a half at most
+    std::uint64_t exchanges;  // that each of them makes
+  } cases[] = {{"syns", 8000, 0}, {"holes", 1000, 1}, {"heads", 160, 1}, {"streams", 6, 1000}, {"shifts", 12'000, 0}};
+  constexpr std::size_t kLimit = std::size_t{2} << 20;
+  // A packet is taken whole before anything is given up.
+  constexpr std::size_t kPacket = 256 * 1024;
+  for (const auto& [kind, count, exchanges] : cases) {
+    INFO(kind);
+    std::size_t held[2];
+    for (const int twice : {0, 1}) {
+      const std::uint64_t number = (kReleased ? 2 : 1) * count << twice;
+      const Flooded flooded = flood_engine(kind, number, kLimit);
+      const Summary& summary = flooded.summary;
+      auto told = flooded.told;
+      held[twice] = flooded.most_held;
+      CHECK(told.last == 1);
+      CHECK(summary.evicted_connections > summary.connections / 2);
+      CHECK(summary.evicted_connections == told.endings["evicted"]);
+      CHECK(summary.evicted_exchanges == told.outcomes["evicted"]);
+      CHECK(has(describe_evicted(summary), std::to_string(summary.evicted_connections) + " connections"));
+      // Each connection has a record, each exchange too, whatever became of it.
+      CHECK(told.endings["evicted"] + told.endings["capture_end"] + told.endings["unanswered"] == summary.connections);
+      if (std::string(kind) == "shifts") continue;
+      CHECK(told.outcomes["evicted"] == summary.evicted_connections * exchanges);
+      CHECK(told.outcomes["evicted"] + told.outcomes["capture_end"] == number * exchanges);
+    }
+    CHECK(std::max(held[0], held[1]) <= kLimit + kPacket);
+    CHECK(static_cast<double>(held[1]) <= static_cast<double>(held[0]) * 1.05);
+    CHECK(static_cast<double>(held[0]) <= static_cast<double>(held[1]) * 1.05);
+  }
+}
+
+TEST_CASE("floods: fragments that are never completed take what their own bound says") {
+  const Flooded flooded = flood_engine("fragments", 20'000, std::size_t{2} << 20);
+  CHECK(flooded.summary.decoded.stops.total(Stop::fragment_lost) == 20'000);
+  CHECK(flooded.told.last == 1);
+  CHECK(describe_evicted(flooded.summary).empty());
+}
+
+TEST_CASE("floods: one connection that takes too much goes before those that wait") {
+  for (const bool steps : {false, true}) {
+    Flooded flooded = steps ? flood_engine("reading", 40'000, std::size_t{1} << 20, true)
+                            : flood_engine("large", 200, std::size_t{4} << 20);
+    INFO(steps);
+    // The hundred that waited meanwhile have their answers.
+    CHECK(flooded.told.last == 101);
+    CHECK(flooded.told.outcomes["evicted"] != 0);
+    CHECK(flooded.summary.evicted_connections == 1);
+    CHECK(flooded.most_held <= (std::size_t{4} << 20) + 256 * 1024);
+  }
+}
+
+TEST_CASE("what is given up is told as what is open when a capture ends") {
+  const struct {
+    const char* fixture;
+    const char* protocol;
+    bool tcp;
+  } cases[] = {{"curl-nginx-10ms", "http/1.1", false}, {"pipelined", "http/1.1", false}, {"h2", "h2", false},
+               {"tls13", "tls", false},                {"tls12", "tls", false},          {"tcp-redis", "tcp", true},
+               {"loss", "http/1.1", false}};
+  for (const auto& [fixture, protocol, tcp] : cases) {
+    const std::string whole = slurp(std::string("fixtures/") + fixture + ".pcap");
+    std::vector<std::size_t> records;
+    for (std::size_t at = 24; at < whole.size();) {
+      records.push_back(at);
+      std::uint32_t captured = 0;
+      std::memcpy(&captured, &whole[at + 8], sizeof captured);
+      at += 16 + captured;
+    }
+    std::uint64_t evicted = 0;
+    for (std::size_t cut = 1; cut < 10; ++cut) {
+      INFO(fixture, " ", cut);
+      const std::size_t end = records[records.size() * cut / 10];
+      EngineOptions options;
+      options.tcp = tcp;
+      options.join = true;
+      options.wanted.connections = true;
+      options.memory_bytes = std::size_t{1} << 20;
+      const std::string_view first = std::string_view(whole).substr(0, end);
+      Told alone, flooded;
+      Engine calm(options, alone), engine(options, flooded);
+      run_capture(calm, piece_of(first));
+      calm.finish();
+      run_capture(engine, piece_of(first));
+      Flood flood("syns", 4000);
+      run_capture(engine, [&] { return flood.next(); });
+      // What is sent on begins anew.
+      const std::uint64_t before = engine.summary().connections;
+      const std::string rest = whole.substr(0, 24) + whole.substr(end);
+      const std::size_t told = flooded.rows.size();
+      run_capture(engine, piece_of(rest));
+      CHECK(engine.summary().connections > before);
+      const std::string rows = flooded.rows.substr(0, told);
+      engine.finish();
+
+      evicted += flooded.outcomes["evicted"];
+      std::string expected = alone.rows;
+      for (std::size_t at; (at = expected.find("capture_end")) != std::string::npos;) expected.replace(at, 11, "evicted");
+      // The flood ends with one exchange of its own.
+      CHECK(rows.substr(0, rows.rfind('\n', rows.size() - 2) + 1) == expected);
+      expected = alone.connections;
+      for (const std::string ending : {" capture_end", " unanswered"}) {
+        for (std::size_t at; (at = expected.find(ending)) != std::string::npos;) expected.replace(at, ending.size(), " evicted");
+      }
+      CHECK(flooded.connections.substr(0, expected.size()) == expected);
+    }
+    CHECK(evicted != 0);
+  }
+}
+
+// ---- as seen from outside
+
+std::string whole(Flood flood) {
+  std::string all;
+  for (auto bytes = flood.next(); !bytes.empty(); bytes = flood.next()) all += bytes;
+  return all;
+}
+
+TEST_CASE("floods: the program gets along with the limit's memory and a little more") {
+  if (!kReleased) return;
+  // All that it maps: code, libraries and buffers are about 8 MiB.
+  const auto run_in_48_mib = [](const char* limit, const std::string& capture) {
+    return test::run({"/bin/sh", "-c", "ulimit -v 49152; exec \"$0\" \"$@\"", program(), "-q", "--memory", limit, "-"}, capture);
+  };
+  for (const auto& [kind, count] :
+       {std::pair<const char*, std::uint64_t>{"syns", 200'000}, {"holes", 14'000}, {"shifts", 30'000}}) {
+    INFO(kind);
+    const std::string capture = whole(Flood(kind, count));
+    const test::RunResult result = run_in_48_mib("32M", capture);
+    CHECK(result.exit_code == 0);
+    // Said with -q, too.
+    CHECK(has(result.errors, "wirelap: given up for want of memory: "));
+    CHECK(has(result.output, "\"target\":\"/last\""));
+    // That there is too little without a limit shows that there is one.
+    if (std::string(kind) == "syns") CHECK(run_in_48_mib("1G", capture).exit_code != 0);
+  }
+}
+
+TEST_CASE("--memory takes bytes, k, M and G") {
+  for (const char* const good : {"64M", "1G", "512k", "512K", "524288", "1000000"}) {
+    INFO(good);
+    const test::RunResult result = test::run({program(), "--memory", good, "fixtures/vlan.pcap"});
+    CHECK(result.exit_code == 0);
+    CHECK(!has(result.errors, "given up"));
+  }
+  for (const char* const bad : {"", "M", "64MB", "-1", "1.5G", "64 M", "511k", "0", "0x100000", "99999999999999999999",
+                                "99999999999G", "1T"}) {
+    INFO(bad);
+    const test::RunResult result = test::run({program(), "--memory", bad, "fixtures/vlan.pcap"});
+    CHECK(result.exit_code == 2);
+    CHECK(has(result.errors, "--memory"));
+    CHECK(result.output.empty());
+  }
+}
+
+// ---- chosen keys
+
+FlowKey key_of(std::uint32_t number) {
+  FlowKey key;
+  key.addresses[0] = {0, kIpv4Mapped | 0x0a000000 | number >> 14};
+  key.addresses[1] = {0, kIpv4Mapped | 0x0a800001};
+  key.ports[0] = static_cast<std::uint16_t>(1024 + (number & 0x3fff));
+  key.ports[1] = 80;
+  return key;
+}
+
+TEST_CASE("keys chosen to collide do so for the secret that they were chosen for alone") {
+  // As many as a table of 1024 of them has slots share the hash's lowest bits.
+  constexpr std::uint32_t kKeys = 1024, kMask = 2047;
+  const HashSecret known{};
+  std::vector<FlowKey> keys;
+  for (std::uint32_t number = 0; keys.size() < kKeys; ++number) {
+    const FlowKey key = key_of(number);
+    if ((hash_flow_key(key, known) & kMask) == 0) keys.push_back(key);
+  }
+  const auto probes = [&](const FlowTable& table) {
+    std::size_t sum = 0;
+    for (const FlowKey& key : keys) sum += table.probes(key);
+    return static_cast<double>(sum) / kKeys;
+  };
+  const auto fill = [&](FlowTable& table) {
+    bool added;
+    for (const FlowKey& key : keys) table.find_or_add(key, added).number = 1;
+    REQUIRE(table.size() == kKeys);
+  };
+  FlowTable chosen(std::pmr::get_default_resource(), known);
+  fill(chosen);
+  CHECK(probes(chosen) > kKeys / 4);
+  // Linear probing at most half full: one and a half in the mean.
+  for (int i = 0; i < 20; ++i) {
+    FlowTable table;
+    fill(table);
+    CHECK(probes(table) < 3);
+  }
+}
+
+TEST_CASE("each table has a secret of its own, all of whose bits count") {
+  FlowTable first, second;
+  int same = 0;
+  for (std::uint32_t number = 0; number < 1000; ++number) same += first.hash(key_of(number)) == second.hash(key_of(number));
+  CHECK(same < 5);
+  const HashSecret secret = make_hash_secret();
+  for (int bit = 0; bit < 128; ++bit) {
+    HashSecret other = secret;
+    other.words[bit / 64] ^= std::uint64_t{1} << bit % 64;
+    int kept = 0;
+    for (std::uint32_t number = 0; number < 64; ++number) {
+      kept += (hash_flow_key(key_of(number), secret) & 0xffff) == (hash_flow_key(key_of(number), other) & 0xffff);
+    }
+    CHECK(kept < 5);
+  }
+}
+
+// ---- counters
+
+/// A response of `bytes`, of whose segments the first 160 bytes are captured.
+class LongResponse {
+ public:
+  explicit LongResponse(std::uint64_t bytes) : left_(bytes) {
+    writer_ = test::PcapWriter({.snap_length = 160});
+    test::SegmentSpec spec;
+    spec.sequence = 0xfffff000;
+    spec.flags = kSyn;
+    put(spec);
+    put(reply(kSyn | kAck, 0xffff0000, 0xfffff001));
+    spec.sequence += 1;
+    spec.acknowledgment = 0xffff0001;
+    spec.flags = kAck | kPsh;
+    spec.payload = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+    put(spec);
+    asked_ = spec.sequence + static_cast<std::uint32_t>(spec.payload.size());
+    head_ = "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(bytes) + "\r\n\r\n";
+  }
+
+  std::string_view next() {
+    if (given_) {
+      writer_bytes_.clear();
+      writer_ = test::PcapWriter({.snap_length = 160});
+    }
+    while (!over_ && writer_.bytes().size() < 60'000) step();
+    const std::size_t header = std::exchange(given_, true) ? 24 : 0;
+    writer_bytes_.assign(writer_.bytes().begin() + static_cast<std::ptrdiff_t>(header), writer_.bytes().end());
+    return writer_bytes_;
+  }
+
+ private:
+  static constexpr std::size_t kMost = 65'495;
+
+  test::SegmentSpec reply(std::uint8_t flags, std::uint32_t sequence, std::uint32_t acknowledgment) {
+    test::SegmentSpec spec;
+    std::swap(spec.source, spec.destination);
+    std::swap(spec.source_port, spec.destination_port);
+    spec.flags = flags;
+    spec.sequence = sequence;
+    spec.acknowledgment = acknowledgment;
+    return spec;
+  }
+  /// `length`: of the packet on the wire, 0 for all of it.
+  void put(const test::SegmentSpec& spec, std::size_t more = 0) {
+    test::Buffer frame = test::ethernet_frame(spec);
+    const std::size_t length = frame.size() + more;
+    test::Buffer ip_length;
+    test::put16(ip_length, static_cast<unsigned>(length - 14));
+    std::copy(ip_length.begin(), ip_length.end(), frame.begin() + 16);
+    frame.resize(std::min<std::size_t>(length, 160));
+    writer_.add(time_ += 10'000, frame, length);
+  }
+  void step() {
+    if (!head_.empty()) {
+      test::SegmentSpec spec = reply(kAck, sequence_, asked_);
+      spec.payload = std::exchange(head_, {});
+      put(spec);
+      sequence_ += static_cast<std::uint32_t>(spec.payload.size());
+      return;
+    }
+    const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(left_, kMost));
+    put(reply(kAck, sequence_, asked_), count);
+    sequence_ += static_cast<std::uint32_t>(count);
+    left_ -= count;
+    test::SegmentSpec spec;
+    spec.sequence = asked_;
+    spec.acknowledgment = sequence_;
+    put(spec);
+    over_ = left_ == 0;
+  }
+
+  test::PcapWriter writer_;
+  std::string writer_bytes_;
+  std::string head_;
+  std::uint64_t left_;
+  std::uint32_t sequence_ = 0xffff0001, asked_ = 0;
+  Nanos time_ = 1'700'000'000 * kNanosPerSecond;
+  bool given_ = false, over_ = false;
+};
+
+TEST_CASE("a response of more than 4 GiB is counted to its last byte, over wraps of sequence numbers") {
+  constexpr std::uint64_t kBytes = 9'000'000'001;
+  struct Sums : Sink {
+    std::uint64_t count = 0, body = 0, bytes = 0, missing = 0;
+    http::Outcome outcome{};
+    void write(const Row& row) override {
+      ++count;
+      body = row.exchange.response.body_bytes;
+      bytes = row.exchange.response.bytes;
+      missing = row.exchange.missing_bytes;
+      outcome = row.exchange.outcome;
+    }
+  } sums;
+  Engine engine({}, sums);
+  LongResponse capture(kBytes);
+  REQUIRE(!run_capture(engine, [&] { return capture.next(); }));
+  CHECK(sums.count == 1);
+  CHECK(sums.outcome == http::Outcome::complete);
+  CHECK(sums.body == kBytes);
+  CHECK(sums.bytes == kBytes + std::string("HTTP/1.1 200 OK\r\nContent-Length: 9000000001\r\n\r\n").size());
+  CHECK(sums.missing > kBytes / 100 * 99);
+  CHECK(sums.missing < kBytes);
+}
+
+TEST_CASE("more connections that end with the capture than are remembered, beside closed ones") {
+  // Open ones with the lowest numbers, closed ones, and open ones again.
+  const auto all = [](bool closed) {
+    test::PcapWriter writer;
+    const auto put = [&](std::uint32_t number, std::uint8_t flags) {
+      test::SegmentSpec spec;
+      spec.source = "10.1." + std::to_string(number >> 8) + "." + std::to_string(number & 0xff);
+      spec.flags = flags;
+      if ((flags & kRst) != 0) std::swap(spec.source, spec.destination), std::swap(spec.source_port, spec.destination_port);
+      writer.add(kNanosPerSecond, test::ethernet_frame(spec));
+    };
+    for (std::uint32_t number = 0; number < 3 * 4000; ++number) {
+      put(number, kSyn);
+      if (closed && number / 4000 == 1) put(number, kRst | kAck);
+    }
+    return std::string(writer.bytes().begin(), writer.bytes().end());
+  };
+  for (const bool closed : {true, false}) {
+    const std::string capture = all(closed);
+    Told told;
+    EngineOptions options;
+    options.wanted.connections = true;
+    Engine engine(options, told);
+    REQUIRE(!run_capture(engine, piece_of(capture)));
+    CHECK(told.endings["refused"] == (closed ? 4000 : 0));
+    CHECK(told.endings["unanswered"] == (closed ? 8000 : 12'000));
+  }
+}
+
+TEST_CASE("counters go on past 2^32") {
+  // Numbers of connections, packets and frames.
+  static_assert(sizeof(Connection::number) == 8 && sizeof(Connection::exchanges) == 8);
+  static_assert(sizeof(Connection::packets[0]) == 8 && sizeof(TcpCounts::packets) == 8);
+  static_assert(sizeof(Record::number) == 8 && sizeof(Segment::frame) == 8 && sizeof(DecodeCounts::records) == 8);
+  static_assert(sizeof(http::Exchange::number) == 8 && sizeof(Summary::connections) == 8);
+  constexpr std::uint64_t kNear = 0xffff'ffff;
+  struct Silent {
+    void on_packet(Connection&, Side, const Segment&) {}
+    void on_bytes(Connection&, Side, const Chunk&, const Arrival&) {}
+    void on_skipped(Connection&, Side, std::uint64_t, const Arrival&) {}
+    void on_missing(Connection&, Side, std::uint64_t, const Arrival&) {}
+    void on_sent_again(Connection&, Side, std::uint64_t, const Arrival&) {}
+    void on_unneeded(Connection&, Side) {}
+    void on_acknowledged(Connection&, Side) {}
+    void on_fin(Connection&, Side, const Arrival&) {}
+    void on_ending(Connection&, Ending, Nanos) {}
+    void on_gone(Connection& connection) { numbers.emplace_back(connection.number, connection.first_frame); }
+    std::uint64_t skippable(Connection&, Side) { return 0; }
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> numbers;
+  } silent;
+  Tracker<Silent> tracker(silent, kNear - 1);
+  for (std::uint16_t i = 0; i < 3; ++i) {
+    test::SegmentSpec spec;
+    spec.source_port = static_cast<std::uint16_t>(5000 + i);
+    spec.flags = kSyn;
+    const test::Buffer frame = test::ethernet_frame(spec);
+    Segment segment;
+    REQUIRE(decode(test::record_of(frame, 0, kNear + i), segment) == Stop::none);
+    tracker.take(segment);
+  }
+  tracker.finish(0);
+  CHECK(tracker.connections() == kNear + 2);
+  CHECK(silent.numbers == decltype(silent.numbers){{kNear, kNear}, {kNear + 1, kNear + 1}, {kNear + 2, kNear + 2}});
+}
+
+}  // namespace
+}  // namespace wirelap
