@@ -102,6 +102,7 @@ void set_child_signals() {
   ::signal(SIGINT, SIG_IGN);
   ::signal(SIGTERM, SIG_DFL);
   ::signal(SIGPIPE, SIG_DFL);
+  ::signal(SIGXFSZ, SIG_DFL);
 }
 
 bool write_all(int fd, const std::uint8_t* at, std::size_t count) {
