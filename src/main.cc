@@ -287,6 +287,7 @@ class Run {
     if (!line_.sandbox) return;
     give_up_root();
     begin_starter();
+    give_up_files();
     give_up_calls();
   }
 
@@ -374,7 +375,10 @@ class Run {
 
   static bool is_stopped() {
     pollfd stop{stop_pipe[0], POLLIN, 0};
-    return ::poll(&stop, 1, 0) > 0;
+    int ready = -1;
+    while ((ready = ::poll(&stop, 1, 0)) < 0 && errno == EINTR) {
+    }
+    return ready > 0;
   }
 
   /// False where the output failed. That its reader left (`| head`) needs no word.

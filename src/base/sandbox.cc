@@ -84,9 +84,11 @@ constexpr Allowed kAllowed[] = {
     // A terminal's width, and whether it is one.
     {SYS_ioctl, 1, ~0u, TIOCGWINSZ},
     {SYS_ioctl, 1, ~0u, TCGETS},
-    // What the starter sends, and its end.
+    // Orders to the starter, its answers, and its end.
+    {SYS_sendmsg},
     {SYS_recvmsg},
 #ifdef SYS_socketcall
+    {SYS_socketcall, 0, ~0u, SYS_SENDMSG},
     {SYS_socketcall, 0, ~0u, SYS_RECVMSG},
 #endif
     {SYS_wait4},
@@ -182,7 +184,6 @@ class Filter {
 };
 
 bool close_calls() {
-  if (!kHasCallFilter) return false;
   Filter filter;
   for (const Allowed& allowed : kAllowed) filter.allow(allowed);
   // abort() signals its own process.
@@ -253,21 +254,14 @@ bool drop_capabilities() {
 
 const bool kHasCallFilter = kArchitecture != 0;
 
-GivenUp give_up_root() {
-  GivenUp given;
-  if (!kCanGiveUp) return given;
-  given.gaining = ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+bool give_up_root() {
+  if (!kCanGiveUp) return false;
+  const bool gains_none = ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
   const bool left = leave_root();
-  given.root = drop_capabilities() && left;
-  return given;
+  return drop_capabilities() && left && gains_none;
 }
 
-GivenUp give_up_calls() {
-  GivenUp given;
-  if (!kCanGiveUp) return given;
-  given.files = close_files();
-  given.calls = close_calls();
-  return given;
-}
+bool give_up_files() { return kCanGiveUp && close_files(); }
+bool give_up_calls() { return kCanGiveUp && kHasCallFilter && close_calls(); }
 
 }  // namespace wirelap

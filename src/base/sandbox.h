@@ -8,15 +8,6 @@
 
 namespace wirelap {
 
-/// What a process has given up. What the system does not have, or does not let
-/// it give up, is false and no error.
-struct GivenUp {
-  bool gaining = false;  ///< no_new_privs: neither it nor what it starts can gain rights by exec
-  bool root = false;     ///< user, groups and capabilities of root, where it had them
-  bool files = false;    ///< Landlock (5.13): it opens no file, and (6.7) no TCP connection
-  bool calls = false;    ///< seccomp: a system call that reading does not need kills it
-};
-
 /// False in a build with AddressSanitizer, whose runtime opens files and traces
 /// processes at the end: the functions below then do nothing.
 extern const bool kCanGiveUp;
@@ -24,13 +15,20 @@ extern const bool kCanGiveUp;
 /// Whether this machine's system calls are known to the filter: x86-64, i386, aarch64, s390x.
 extern const bool kHasCallFilter;
 
-/// First, when what only root may open is open: sets no_new_privs, becomes
-/// nobody (65534) where it is root, or the user who called a set-user-ID program,
-/// and drops all capabilities. Children that are started now are nobody's, too.
-GivenUp give_up_root();
+// Each is true where the system has it and lets it be given up, and holds for
+// ever, for the calling thread and all that it makes or starts.
 
-/// Then, when all is open and started: closes the file system and the calls. It
-/// holds for the calling thread and all that it makes, and for ever.
-GivenUp give_up_calls();
+/// When what only root may open is open: becomes nobody (65534) where it is root,
+/// or the user who called a set-user-ID program, without groups and capabilities.
+/// Neither it nor what it starts can gain rights by exec any more (no_new_privs).
+bool give_up_root();
+
+/// When all is open: it opens no file (Landlock, from Linux 5.13 on), and no TCP
+/// connection (6.7). To be called after give_up_root.
+bool give_up_files();
+
+/// When all is started: a system call that reading what is open and writing does
+/// not need kills it (seccomp). To be called after give_up_root.
+bool give_up_calls();
 
 }  // namespace wirelap

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <memory>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "capture/container.h"
@@ -31,9 +32,9 @@ struct Order {
   char program[8];  // ends with NUL
 };
 
-/// One message with `fd` (-1: none) in it.
-bool send_result(int socket, int error, int fd) {
-  iovec piece{&error, sizeof error};
+/// Sends one message, and in it `fd` where that is one.
+bool send_message(int socket, Bytes bytes, int fd = -1) {
+  iovec piece{const_cast<std::uint8_t*>(bytes.data()), bytes.size()};
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof fd)] = {};
   msghdr message{};
   message.msg_iov = &piece;
@@ -47,13 +48,15 @@ bool send_result(int socket, int error, int fd) {
     head->cmsg_len = CMSG_LEN(sizeof fd);
     std::memcpy(CMSG_DATA(head), &fd, sizeof fd);
   }
-  return ::sendmsg(socket, &message, MSG_NOSIGNAL) == static_cast<ssize_t>(sizeof error);
+  ssize_t sent = -1;
+  while ((sent = ::sendmsg(socket, &message, MSG_NOSIGNAL)) < 0 && errno == EINTR) {
+  }
+  return sent == static_cast<ssize_t>(bytes.size());
 }
 
-/// The other way: an errno, or 0 and the descriptor.
-int receive_result(int socket, int& fd) {
-  int error = 0;
-  iovec piece{&error, sizeof error};
+/// Receives one; returns its size, 0 where the other end has gone. `fd` is what came in it, else as before.
+std::size_t receive_message(int socket, std::span<std::uint8_t> room, int& fd) {
+  iovec piece{room.data(), room.size()};
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof fd)] = {};
   msghdr message{};
   message.msg_iov = &piece;
@@ -63,13 +66,15 @@ int receive_result(int socket, int& fd) {
   ssize_t got = -1;
   while ((got = ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC)) < 0 && errno == EINTR) {
   }
-  if (got < 0) return errno;
-  if (got != static_cast<ssize_t>(sizeof error)) return ECHILD;
   const cmsghdr* const head = CMSG_FIRSTHDR(&message);
   const bool has_fd = head != nullptr && head->cmsg_type == SCM_RIGHTS && head->cmsg_len == CMSG_LEN(sizeof fd);
-  if (has_fd) std::memcpy(&fd, CMSG_DATA(head), sizeof fd);
-  if (error == 0 && !has_fd) return EMFILE;  // no room for one more
-  return error;
+  if (got > 0 && has_fd) std::memcpy(&fd, CMSG_DATA(head), sizeof fd);
+  return got > 0 ? static_cast<std::size_t>(got) : 0;
+}
+
+template <class Value>
+Bytes bytes_of(const Value& value) {
+  return {reinterpret_cast<const std::uint8_t*>(&value), sizeof value};
 }
 
 /// What the process does. It trusts its orders no more than a capture.
@@ -79,13 +84,13 @@ class Service {
 
   void run() {
     alignas(Order) std::uint8_t message[sizeof(Order) + Starter::kMostHeldBytes];
+    int none = -1;
     while (!inputs_.empty()) {
-      const ssize_t got = ::read(socket_, message, sizeof message);
-      if (got < 0 && errno == EINTR) continue;
-      if (got < static_cast<ssize_t>(sizeof(Order))) return;
+      const std::size_t got = receive_message(socket_, message, none);
+      if (got < sizeof(Order)) return;
       Order order;
       std::memcpy(&order, message, sizeof order);
-      if (!obey(order, {message + sizeof order, static_cast<std::size_t>(got) - sizeof order})) return;
+      if (!obey(order, {message + sizeof order, got - sizeof order})) return;
     }
   }
 
@@ -102,12 +107,12 @@ class Service {
   bool start(const Order& order, Bytes held) {
     const std::string program(order.program, ::strnlen(order.program, sizeof order.program));
     const bool known = std::count(inputs_.begin(), inputs_.end(), order.input) != 0;
-    if (!known || !is_decompressor(program)) return send_result(socket_, EINVAL, -1);
+    if (!known || !is_decompressor(program)) return send_message(socket_, bytes_of(int{EINVAL}));
     decompressor_.emplace();
     const int error = order.is_file ? decompressor_->start_on_file(program, order.input)
                                     : decompressor_->start_on_pipe(program, order.input, held);
     if (error != 0) decompressor_.reset();
-    return send_result(socket_, error, decompressor_ ? decompressor_->output() : -1);
+    return send_message(socket_, bytes_of(error), decompressor_ ? decompressor_->output() : -1);
   }
 
   bool finish() {
@@ -115,7 +120,7 @@ class Service {
     words.resize(std::min(words.size(), kMostWordsBytes));
     decompressor_.reset();
     words += '\n';  // an empty message would be an end
-    return ::write(socket_, words.data(), words.size()) == static_cast<ssize_t>(words.size());
+    return send_message(socket_, {reinterpret_cast<const std::uint8_t*>(words.data()), words.size()});
   }
 
   bool leave(int input) {
@@ -163,13 +168,6 @@ int Starter::begin(std::vector<int> inputs) {
   return error;
 }
 
-bool Starter::send(const void* message, std::size_t bytes) {
-  ssize_t sent = -1;
-  while ((sent = ::write(socket_, message, bytes)) < 0 && errno == EINTR) {
-  }
-  return sent == static_cast<ssize_t>(bytes);
-}
-
 int Starter::start(const std::string& program, int input, bool is_file, Bytes held, int& output) {
   Order order{Wish::start, is_file, input, {}};
   if (process_ < 0) return EPERM;
@@ -178,26 +176,27 @@ int Starter::start(const std::string& program, int input, bool is_file, Bytes he
   std::vector<std::uint8_t> message(sizeof order + held.size());
   std::memcpy(message.data(), &order, sizeof order);
   std::copy(held.begin(), held.end(), message.begin() + sizeof order);
-  if (!send(message.data(), message.size())) return ECHILD;
-  return receive_result(socket_, output);
+  int error = 0;
+  if (!send_message(socket_, message)) return ECHILD;
+  std::uint8_t reply[sizeof error];
+  if (receive_message(socket_, reply, output) != sizeof error) return ECHILD;
+  std::memcpy(&error, reply, sizeof error);
+  return error == 0 && output < 0 ? EMFILE : error;
 }
 
 std::string Starter::finish() {
   const Order order{Wish::finish, false, -1, {}};
-  char words[kMostWordsBytes + 1];
-  ssize_t got = 0;
-  if (send(&order, sizeof order)) {
-    while ((got = ::read(socket_, words, sizeof words)) < 0 && errno == EINTR) {
-    }
-  }
-  if (got <= 0) return "how its decompressor ended is not known";
-  return {words, static_cast<std::size_t>(got - 1)};
+  std::uint8_t words[kMostWordsBytes + 1];
+  int none = -1;
+  const std::size_t got = send_message(socket_, bytes_of(order)) ? receive_message(socket_, words, none) : 0;
+  if (got == 0) return "how its decompressor ended is not known";
+  return std::string(as_text({words, got - 1}));
 }
 
 void Starter::leave(int input) {
   if (std::erase(inputs_, input) == 0 || process_ < 0) return;
   const Order order{Wish::leave, false, input, {}};
-  send(&order, sizeof order);
+  send_message(socket_, bytes_of(order));
   if (inputs_.empty()) end();
 }
 

@@ -15,7 +15,7 @@
 
 namespace wirelap {
 
-/// The far end of a process that runs one Decompressor at a time.
+/// The near end of a process that runs one Decompressor at a time.
 class Starter {
  public:
   /// The most that may have been read of a pipe before its decompressor starts.
@@ -44,7 +44,6 @@ class Starter {
   void leave(int input);
 
  private:
-  bool send(const void* message, std::size_t bytes);
   void end();
 
   int socket_ = -1;
