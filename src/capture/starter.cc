@@ -22,12 +22,12 @@ namespace {
 
 constexpr std::size_t kMostWordsBytes = 2048;  // each of a decompressor's 200 may be shown by four
 
-enum class Wish : std::uint8_t { start, finish, leave };
+enum class Wish : std::uint32_t { start, finish, leave };
 
 /// What is asked, one message; behind it the bytes held of a pipe.
 struct Order {
   Wish wish;
-  bool is_file;
+  std::uint32_t is_file;
   int input;
   char program[8];  // ends with NUL
 };
@@ -109,8 +109,8 @@ class Service {
     const bool known = std::count(inputs_.begin(), inputs_.end(), order.input) != 0;
     if (!known || !is_decompressor(program)) return send_message(socket_, bytes_of(int{EINVAL}));
     decompressor_.emplace();
-    const int error = order.is_file ? decompressor_->start_on_file(program, order.input)
-                                    : decompressor_->start_on_pipe(program, order.input, held);
+    const int error = order.is_file != 0 ? decompressor_->start_on_file(program, order.input)
+                                         : decompressor_->start_on_pipe(program, order.input, held);
     if (error != 0) decompressor_.reset();
     return send_message(socket_, bytes_of(error), decompressor_ ? decompressor_->output() : -1);
   }
@@ -169,7 +169,7 @@ int Starter::begin(std::vector<int> inputs) {
 }
 
 int Starter::start(const std::string& program, int input, bool is_file, Bytes held, int& output) {
-  Order order{Wish::start, is_file, input, {}};
+  Order order{Wish::start, is_file ? 1u : 0u, input, {}};
   if (process_ < 0) return EPERM;
   if (program.size() >= sizeof order.program || held.size() > kMostHeldBytes) return EINVAL;
   std::copy(program.begin(), program.end(), order.program);
@@ -185,7 +185,7 @@ int Starter::start(const std::string& program, int input, bool is_file, Bytes he
 }
 
 std::string Starter::finish() {
-  const Order order{Wish::finish, false, -1, {}};
+  const Order order{Wish::finish, 0, -1, {}};
   std::uint8_t words[kMostWordsBytes + 1];
   int none = -1;
   const std::size_t got = send_message(socket_, bytes_of(order)) ? receive_message(socket_, words, none) : 0;
@@ -195,7 +195,7 @@ std::string Starter::finish() {
 
 void Starter::leave(int input) {
   if (std::erase(inputs_, input) == 0 || process_ < 0) return;
-  const Order order{Wish::leave, false, input, {}};
+  const Order order{Wish::leave, 0, input, {}};
   send_message(socket_, bytes_of(order));
   if (inputs_.empty()) end();
 }
