@@ -86,12 +86,18 @@ demo: $(BUILD)/wirelap
 	$(BUILD)/wirelap --format table fixtures/s3-session.pcap
 
 # A suite runs its own flavour of the program: WIRELAP tells which.
+test: export WIRELAP_SHIM_LIBRARY := $(BUILD)/shim.so
 test: $(BUILD)/sanitized/run-tests $(BUILD)/sanitized/wirelap $(BUILD)/release/run-tests $(BUILD)/wirelap lint \
-  bench-allocations bench-guard floods-test
+  bench-allocations bench-guard floods-test $(BUILD)/shim.so
 	WIRELAP=$(BUILD)/sanitized/wirelap $(BUILD)/sanitized/run-tests
 	WIRELAP=$(BUILD)/wirelap $(BUILD)/release/run-tests
 	tests/commands.sh $(BUILD)/wirelap
 	tests/oracle/check_classic.sh
+
+# Makes system calls go wrong, for tests.
+$(BUILD)/shim.so: tests/support/shim.cc Makefile
+	@mkdir -p $(@D)
+	@$(CXX) $(STRICT) -shared -fPIC -o $@ $< -ldl
 
 lint:
 	tests/lint.sh

@@ -4,6 +4,7 @@
 #include <getopt.h>
 #include <poll.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,11 +17,15 @@
 #include <cstdlib>
 #include <cstring>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/sandbox.h"
+#include "capture/container.h"
+#include "capture/starter.h"
 #include "engine.h"
 #include "report/progress.h"
 
@@ -49,8 +54,8 @@ usage: wirelap [OPTIONS] [CAPTURE...]   '-' or none on a pipe: standard input
       --connections  add a record for each TCP connection
       --tcp          also time the turns of TCP protocols that are not known
   -q, --quiet        no summary and no progress on standard error
-  -h, --help         this text
-      --version      the version
+      --no-sandbox   keep the process's rights while reading, for odd systems
+  -h, --help         this text (--version: the version)
 
 Live: tcpdump --immediate-mode -U -w - 'tcp port 80' | wirelap
 Exit: 0 all read (one cut inside its last record counts as read);
@@ -62,6 +67,7 @@ struct CommandLine {
   std::optional<Format> format;
   bool classic = false;
   bool quiet = false;
+  bool sandbox = true;
   std::string output;  // empty: standard output
   EngineOptions engine;
 };
@@ -125,7 +131,8 @@ void add_header(std::string_view name, CommandLine& line) {
 
 CommandLine parse_command_line(int argc, char** argv) {
   constexpr int kVersionOption = 256, kPacketsOption = 257, kHeaderOption = 258, kS3Option = 259,
-                kConnectionsOption = 260, kTcpOption = 261, kJoinOption = 262, kMemoryOption = 263;
+                kConnectionsOption = 260, kTcpOption = 261, kJoinOption = 262, kMemoryOption = 263,
+                kNoSandboxOption = 264;
   const option known[] = {{"format", required_argument, nullptr, 'f'},
                           {"output", required_argument, nullptr, 'o'},
                           {"port", required_argument, nullptr, 'p'},
@@ -137,6 +144,7 @@ CommandLine parse_command_line(int argc, char** argv) {
                           {"memory", required_argument, nullptr, kMemoryOption},
                           {"join", no_argument, nullptr, kJoinOption},
                           {"quiet", no_argument, nullptr, 'q'},
+                          {"no-sandbox", no_argument, nullptr, kNoSandboxOption},
                           {"help", no_argument, nullptr, 'h'},
                           {"version", no_argument, nullptr, kVersionOption},
                           {nullptr, 0, nullptr, 0}};
@@ -157,6 +165,7 @@ CommandLine parse_command_line(int argc, char** argv) {
       case kMemoryOption: line.engine.memory_bytes = parse_memory(optarg); break;
       case kJoinOption: line.engine.join = true; break;
       case 'q': line.quiet = true; break;
+      case kNoSandboxOption: line.sandbox = false; break;
       case 'h': say_and_exit(kHelp);
       case kVersionOption: say_and_exit("wirelap " WIRELAP_VERSION "\n");
       default: std::fputs("Try 'wirelap --help'.\n", stderr); std::exit(kExitUsage);
@@ -179,6 +188,12 @@ void hold_standard_descriptors() {
   }
 }
 
+/// A failed write is an error to tell, and no reason to die.
+void ignore_write_signals() {
+  ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGXFSZ, SIG_IGN);  // past the limit on the size of files
+}
+
 int stop_pipe[2] = {-1, -1};
 
 /// SIGINT and SIGTERM end the run as the end of its input does; a second one
@@ -194,7 +209,6 @@ void catch_stop_signals() {
   action.sa_flags = static_cast<int>(SA_RESETHAND);
   ::sigaction(SIGINT, &action, nullptr);
   ::sigaction(SIGTERM, &action, nullptr);
-  ::signal(SIGPIPE, SIG_IGN);
 }
 
 /// Columns of the table: a terminal's own, at least 80; elsewhere 100.
@@ -265,6 +279,16 @@ class ProgressLine {
   Clock::time_point next_ = began_ + std::chrono::seconds(1);
 };
 
+/// All captures are open at once.
+void allow_open_files(std::size_t captures) {
+  constexpr rlim_t kOthers = 32;
+  rlimit limit{};
+  const rlim_t wanted = captures + kOthers;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) return;
+  limit.rlim_cur = std::min(wanted, limit.rlim_max);
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 /// Reads all captures in turn; a bad one does not stop the others.
 class Run {
  public:
@@ -276,10 +300,21 @@ class Run {
                         line.engine.wanted, TableStyle{wants_colour(fd), table_width(fd)})),
         engine_(line.engine, *sink_) {}
 
+  /// Opens all captures, and then gives up what only that needs.
+  void open_all() {
+    allow_open_files(line_.captures.size());
+    for (const std::string& capture : line_.captures) open(capture);
+    if (!line_.sandbox) return;
+    give_up_root();
+    begin_starter();
+    give_up_files();
+    give_up_calls();
+  }
+
   int read_all() {
     bool all_read = true;
-    for (const std::string& capture : line_.captures) {
-      const std::optional<Fault> fault = read(capture);
+    for (std::size_t i = 0; i < line_.captures.size(); ++i) {
+      const std::optional<Fault> fault = read(opened_[i], line_.captures[i]);
       output_.before_write([] {});
       output_.flush();
       if (fault) std::fprintf(stderr, "wirelap: %s\n", describe(*fault).c_str());
@@ -287,32 +322,64 @@ class Run {
       if (fault && fault->kind != Fault::Kind::cut) all_read = false;
       if (is_stopped()) break;
     }
+    opened_.clear();
     engine_.finish();
     if (!line_.classic) sink_->finish();
     output_.flush();
-    if (output_.error() == 0 && !line_.quiet && !line_.classic) say_at_end(all_read);
+    const bool all_written = written();
+    if (all_written && !line_.quiet && !line_.classic) say_at_end(all_read);
     if (const std::string line = describe_evicted(engine_.summary()); !line.empty()) {
       std::fprintf(stderr, "wirelap: %s\n", line.c_str());
     }
-    return written() && all_read ? 0 : kExitIncomplete;
+    return all_written && all_read ? 0 : kExitIncomplete;
   }
 
  private:
-  std::optional<Fault> read(const std::string& capture) {
+  struct Opened {
+    std::unique_ptr<Input> input;
+    int error;
+  };
+
+  void open(const std::string& capture) {
     Input::Options options;
     options.stop_fd = stop_pipe[0];
     options.before_wait = [this] { output_.flush(); };
     options.wanted = [this] { return output_.error() == 0; };
-    ProgressLine progress(!line_.quiet);
-    options.on_progress = [&](std::uint64_t done, std::uint64_t total) { progress.show(done, total); };
-    if (::isatty(fd_)) output_.before_write([&] { progress.clear(); });
-    Input input(options);
-    if (capture == "-") {
-      input.attach(STDIN_FILENO);
-    } else if (const int error = input.open(capture); error != 0) {
-      if (error == EINTR && is_stopped()) return std::nullopt;  // a FIFO that nobody opened
-      return Fault{Fault::Kind::unreadable, capture, std::strerror(error)};
+    options.on_progress = [this](std::uint64_t done, std::uint64_t total) { progress_->show(done, total); };
+    options.starter = line_.sandbox ? &starter_ : nullptr;
+    auto input = std::make_unique<Input>(options);
+    int error = 0;
+    if (capture == "-")
+      input->attach(STDIN_FILENO);
+    else
+      error = input->open(capture);
+    opened_.push_back({std::move(input), error});
+  }
+
+  /// For what is compressed, and what does not say so before it is read.
+  void begin_starter() {
+    std::vector<int> unknown;
+    for (const auto& [input, error] : opened_) {
+      std::uint8_t start[kMagicBytes];
+      const Bytes seen{start, input->peek(start)};
+      const bool plain = error != 0 || (!seen.empty() && find_compression(seen) == nullptr);
+      const bool again = std::find(unknown.begin(), unknown.end(), input->descriptor()) != unknown.end();
+      if (!plain && !again) unknown.push_back(input->descriptor());
     }
+    if (!unknown.empty()) starter_.begin(unknown);
+  }
+
+  std::optional<Fault> read(Opened& opened, const std::string& capture) {
+    const std::unique_ptr<Input> input = std::move(opened.input);
+    if (opened.error != 0) return Fault{Fault::Kind::unreadable, capture, std::strerror(opened.error)};
+    progress_.emplace(!line_.quiet);
+    if (::isatty(fd_)) output_.before_write([this] { progress_->clear(); });
+    const auto fault = read(*input, capture);
+    progress_->clear();
+    return fault;
+  }
+
+  std::optional<Fault> read(Input& input, const std::string& capture) {
     if (line_.classic) return run_classic(input, capture, line_.engine.ports, output_);
     const auto fault = engine_.run(input, capture);
     if (engine_.is_out_of_order()) {
@@ -331,15 +398,19 @@ class Run {
 
   static bool is_stopped() {
     pollfd stop{stop_pipe[0], POLLIN, 0};
-    return ::poll(&stop, 1, 0) > 0;
+    int ready = -1;
+    while ((ready = ::poll(&stop, 1, 0)) < 0 && errno == EINTR) {
+    }
+    return ready > 0;
   }
 
   /// False where the output failed. That its reader left (`| head`) needs no word.
   bool written() const {
-    if (output_.error() != 0 && output_.error() != EPIPE) {
-      std::fprintf(stderr, "wirelap: output: %s\n", std::strerror(output_.error()));
-    }
-    return output_.error() == 0;
+    // Some file systems tell only now that there is no room.
+    const int late = ::close(fd_) == 0 ? 0 : errno;
+    const int error = output_.error() != 0 ? output_.error() : late;
+    if (error != 0 && error != EPIPE) std::fprintf(stderr, "wirelap: output: %s\n", std::strerror(error));
+    return error == 0;
   }
 
   const CommandLine& line_;
@@ -347,6 +418,9 @@ class Run {
   Output output_;
   std::unique_ptr<Sink> sink_;
   Engine engine_;
+  std::optional<ProgressLine> progress_;  // of the capture that is read
+  Starter starter_;
+  std::vector<Opened> opened_;
 };
 
 }  // namespace
@@ -354,7 +428,10 @@ class Run {
 
 int main(int argc, char** argv) {
   wirelap::hold_standard_descriptors();
+  wirelap::ignore_write_signals();
   const wirelap::CommandLine line = wirelap::parse_command_line(argc, argv);
   wirelap::catch_stop_signals();
-  return wirelap::Run(line, wirelap::open_output(line)).read_all();
+  wirelap::Run run(line, wirelap::open_output(line));
+  run.open_all();
+  return run.read_all();
 }

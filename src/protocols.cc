@@ -73,7 +73,7 @@ void Protocols::begin_http(Connection& connection, const Chunk& chunk, const Arr
   drop(connection);
   connection.ignored = false;
   connection.protocol = {};
-  auto* const conversation = new http::Conversation(connection, pool_);
+  auto* const conversation = make<http::Conversation>(connection, pool_);
   attach(connection, conversation, kHttp, first, began);
   conversation->feed(http::Role::response, chunk, arrival);
 }

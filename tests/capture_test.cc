@@ -387,7 +387,7 @@ TEST_CASE("capture: what cannot be opened or read") {
   CHECK(describe(*failed.fault) == "x.pcap: cannot be read on: Is a directory");
 }
 
-TEST_CASE("capture: a named pipe is read, not mapped") {
+TEST_CASE("capture: a named pipe is read") {
   Pipe pipe;
   pipe.write(sample_capture().bytes());
   Input input({});

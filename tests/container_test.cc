@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <vector>
 
+#include "support/folder.h"
 #include "support/pcapng.h"
 #include "support/read.h"
 #include "support/run.h"
@@ -27,28 +28,6 @@ using test::slurp;
 
 namespace fs = std::filesystem;
 using Kind = Fault::Kind;
-
-/// A folder that is gone with its guard.
-class Folder {
- public:
-  Folder() {
-    char name[] = "/tmp/wirelap-test-XXXXXX";
-    REQUIRE(::mkdtemp(name) != nullptr);
-    path_ = name;
-  }
-  ~Folder() { fs::remove_all(path_); }
-  Folder(const Folder&) = delete;
-  std::string add(const std::string& name, std::string_view content, int mode = 0600) const {
-    const std::string path = path_ + "/" + name;
-    std::ofstream(path, std::ios::binary) << content;
-    ::chmod(path.c_str(), static_cast<mode_t>(mode));
-    return path;
-  }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 bool has_program(const std::string& name) {
   for (const char* const folder : {"/usr/local/bin/", "/usr/bin/", "/bin/"}) {
@@ -201,14 +180,15 @@ TEST_CASE("container: a pcapng fixture through a pipe in pieces of any size") {
 
 /// A program that stands in for gzip: it says what its shell script says.
 struct Stub {
-  explicit Stub(const std::string& script) { programs.add("gzip", "#!/bin/sh\n" + script + "\n", 0700); }
+  explicit Stub(const std::string& script) { programs.add("gzip", "#!/bin/sh\n" + script + "\n", 0755); }
   Folder programs;
 };
 
 const std::string kGzipMagic = std::string("\x1f\x8b\x08", 3) + std::string(40, '\0');
 
 TEST_CASE("container: how a decompressor ends is told, after all it gave is reported") {
-  const std::string capture = fs::absolute("fixtures/ipv6.pcap").string();
+  const Folder captures;  // where nobody may read, too
+  const std::string capture = captures.add("ipv6.pcap", slurp("fixtures/ipv6.pcap"));
   struct Case {
     std::string name, script;
     int exit_code;
@@ -261,7 +241,7 @@ TEST_CASE("container: the decompressor gets every byte of a file or pipe, -dc, a
   const Folder results;
   const std::string got = results.path() + "/input", told = results.path() + "/told";
   const Stub stub("cat > " + got + "; { echo \"$@\"; echo \"$GZIP$XZ_OPT$LC_ALL\"; } > " + told + "; cat " +
-                  fs::absolute("fixtures/nanoseconds.pcap").string());
+                  results.add("capture", slurp("fixtures/nanoseconds.pcap")));
   std::string content = kGzipMagic;
   for (unsigned i = 0; content.size() < 700'000; ++i) content += std::to_string(i);
   const std::string path = stub.programs.add("x.gz", content);

@@ -19,8 +19,8 @@ namespace wirelap {
 /// Collects text and writes it to a descriptor that it does not own.
 ///
 /// Errors: the first failed write is kept in `error()`, and all later text is
-/// dropped, so a closed pipe or a full disk never leaves half a line behind
-/// what was already written by the system.
+/// dropped. Where a file is full in the middle of a line, what is there of that
+/// line is taken back: a file ends with a whole one.
 class Output {
  public:
   /// `fd` stays open and belongs to the caller; -1 keeps all text in `text()`.
@@ -64,6 +64,7 @@ class Output {
   void before_write(std::function<void()> before) { before_write_ = std::move(before); }
 
   /// Writes all that has gathered, waiting for a slow reader; EINTR is retried.
+  /// To be called between records.
   void flush();
 
   /// errno of the first failed write, 0 if none failed (EPIPE: the reader left).
@@ -77,6 +78,8 @@ class Output {
 
   /// Makes room for `count` bytes.
   void grow(std::size_t count);
+  /// Shortens a file by the `count` bytes last written.
+  void take_back(std::size_t count);
 
   std::unique_ptr<char[]> buffer_;
   char* end_ = nullptr;    // of the text

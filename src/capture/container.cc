@@ -118,6 +118,13 @@ const Compression* find_compression(Bytes start) {
   return nullptr;
 }
 
+bool is_decompressor(std::string_view program) {
+  for (const CompressionMagic& known : kCompressions) {
+    if (program == known.compression.program) return true;
+  }
+  return false;
+}
+
 const Foreign* find_foreign(Bytes start) {
   for (const ForeignMagic& known : kForeign) {
     if (begins_with(start, known.magic)) return &known.foreign;

@@ -25,6 +25,9 @@ struct Compression {
 /// The compression that `start` begins with; null where none.
 const Compression* find_compression(Bytes start);
 
+/// Whether a compression's program has that name.
+bool is_decompressor(std::string_view program);
+
 /// A capture, or what may hold one, that is not read.
 struct Foreign {
   const char* what;    ///< what it is

@@ -21,6 +21,7 @@
 namespace wirelap {
 namespace {
 
+constexpr int kEndGraceMs = 1000;               // from the end of its output to its own
 constexpr std::size_t kWordsBytes = 200;        // of what a child says
 constexpr int kPipeBytes = 1 << 20;             // fewer turns between child and reader
 constexpr std::size_t kFeedBytes = 64 << 10;    // a pipe's default size
@@ -102,6 +103,7 @@ void set_child_signals() {
   ::signal(SIGINT, SIG_IGN);
   ::signal(SIGTERM, SIG_DFL);
   ::signal(SIGPIPE, SIG_DFL);
+  ::signal(SIGXFSZ, SIG_DFL);
 }
 
 bool write_all(int fd, const std::uint8_t* at, std::size_t count) {
@@ -217,6 +219,11 @@ std::string Decompressor::words() {
 
 std::string Decompressor::finish() {
   if (child_ <= 0) return "";
+  pollfd still_there{errors_, 0, 0};
+  int ended = -1;
+  while ((ended = ::poll(&still_there, 1, kEndGraceMs)) < 0 && errno == EINTR) {
+  }
+  if (ended == 0) ::kill(child_, SIGKILL);
   const int status = wait_for(child_);
   child_ = -1;
   end_feeder();

@@ -2,46 +2,152 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 namespace wirelap {
 
+/// poll(2), begun anew where a signal interrupts it.
+static int wait_for(pollfd* fds, nfds_t count, int timeout_ms) {
+  int ready = -1;
+  while ((ready = ::poll(fds, count, timeout_ms)) < 0 && errno == EINTR) {
+  }
+  return ready;
+}
+
 Input::~Input() {
-  unmap();
+  if (asked_about_ >= 0) options_.starter->leave(asked_about_);
   if (owns_fd_) ::close(fd_);
 }
 
 int Input::open(const std::string& path) {
-  fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  // O_NONBLOCK: who opens several FIFOs shall not wait for the writer of each in turn.
+  fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (fd_ < 0) return errno;
   owns_fd_ = true;
   struct stat status {};
   if (::fstat(fd_, &status) != 0) return errno;
   if (S_ISDIR(status.st_mode)) return EISDIR;
-  mapped_ = S_ISREG(status.st_mode);
-  file_bytes_ = static_cast<std::uint64_t>(status.st_size);
+  look_at_file();
+  return 0;
+}
+
+void Input::attach(int fd) {
+  fd_ = fd;
+  look_at_file();
+}
+
+void Input::look_at_file() {
+  asked_about_ = options_.starter != nullptr ? fd_ : -1;
+  struct stat status {};
+  is_file_ = ::fstat(fd_, &status) == 0 && S_ISREG(status.st_mode);
+  if (!is_file_) return;
+  ::posix_fadvise(fd_, 0, 0, POSIX_FADV_SEQUENTIAL);
+  const off_t position = ::lseek(fd_, 0, SEEK_CUR);
+  begin_ = static_cast<std::uint64_t>(std::max<off_t>(position, 0));
+  const auto size = static_cast<std::uint64_t>(status.st_size);
+  file_bytes_ = size - std::min(size, begin_);
+}
+
+std::size_t Input::peek(std::span<std::uint8_t> room) const {
+  if (!is_file_) return 0;
+  const ssize_t got = ::pread(fd_, room.data(), room.size(), static_cast<off_t>(begin_ + offset()));
+  return got > 0 ? static_cast<std::size_t>(got) : 0;
+}
+
+void Input::keep_as_is() {
+  if (asked_about_ >= 0) options_.starter->leave(std::exchange(asked_about_, -1));
+}
+
+int Input::start_decompressor(const std::string& name, int& output) {
+  const Bytes held = is_file_ ? Bytes{} : Bytes{cursor_, size()};
+  // What was read of a file is read again.
+  if (is_file_ && ::lseek(fd_, static_cast<off_t>(begin_), SEEK_SET) < 0) return errno;
+  if (options_.starter != nullptr) return options_.starter->start(name, fd_, is_file_, held, output);
+  auto decompressor = std::make_unique<Decompressor>();
+  const int error = is_file_ ? decompressor->start_on_file(name, fd_) : decompressor->start_on_pipe(name, fd_, held);
+  if (error != 0) return error;
+  output = decompressor->output();
+  decompressor_ = std::move(decompressor);
   return 0;
 }
 
 int Input::decompress(const std::string& name) {
-  auto decompressor = std::make_unique<Decompressor>();
-  const int error =
-      mapped_ ? decompressor->start_on_file(name, fd_) : decompressor->start_on_pipe(name, fd_, Bytes{cursor_, size()});
-  if (error != 0) return error;
+  int output = -1;
+  if (const int error = start_decompressor(name, output); error != 0) return error;
   if (owns_fd_) ::close(fd_);
-  unmap();
-  decompressor_ = std::move(decompressor);
-  fd_ = decompressor_->output();
-  owns_fd_ = mapped_ = ended_ = false;
-  cursor_ = end_ = nullptr;
-  end_offset_ = 0;
+  fd_ = output;
+  owns_fd_ = decompressor_ == nullptr;
+  decompressed_ = true;
+  is_file_ = ended_ = false;
+  cursor_ = end_ = buffer_.get();
+  end_offset_ = file_bytes_ = 0;
   error_ = 0;
+  shrunk_to_.reset();
   return 0;
+}
+
+bool Input::is_stop_asked() const {
+  pollfd stop{options_.stop_fd, POLLIN, 0};
+  return wait_for(&stop, 1, 0) > 0;
+}
+
+bool Input::wait_readable() {
+  if (is_file_) {
+    stopped_ = is_stop_asked();
+    return !stopped_;
+  }
+  pollfd fds[2] = {{fd_, POLLIN, 0}, {options_.stop_fd, POLLIN, 0}};
+  if (!stop_deadline_ && wait_for(fds, 2, 0) == 0) {
+    options_.before_wait();
+    wait_for(fds, 2, -1);
+  }
+  if (!stop_deadline_ && fds[1].revents != 0) stop_deadline_ = Clock::now() + kStopGrace;
+  if (!stop_deadline_) return true;
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(*stop_deadline_ - Clock::now());
+  stopped_ = left.count() <= 0 || wait_for(fds, 1, static_cast<int>(left.count())) <= 0;
+  return !stopped_;
+}
+
+/// Room for `needed` bytes in all behind the cursor; what is there goes to the buffer's front.
+void Input::make_room(std::size_t needed) {
+  const std::size_t kept = size();
+  if (buffer_bytes_ < needed || buffer_ == nullptr) {
+    buffer_bytes_ = std::max(needed, options_.window_bytes);
+    auto larger = std::make_unique_for_overwrite<std::uint8_t[]>(buffer_bytes_);
+    std::copy_n(cursor_, kept, larger.get());
+    buffer_ = std::move(larger);
+  } else {
+    std::copy_n(cursor_, kept, buffer_.get());  // towards the front: overlapping is fine
+  }
+  cursor_ = buffer_.get();
+  end_ = cursor_ + kept;
+}
+
+/// Of a file only what it had when it was opened: one that grows is read to some end.
+std::size_t Input::most_to_read() const {
+  std::uint64_t most = buffer_bytes_ - size();
+  if (end_offset_ < kFirstBytes) most = std::min(most, kFirstBytes - end_offset_);
+  if (file_bytes_ != 0) most = std::min(most, file_bytes_ - end_offset_);
+  return static_cast<std::size_t>(most);
+}
+
+void Input::note_end(int error) {
+  error_ = error;
+  ended_ = true;
+  if (file_bytes_ != 0 && error == 0 && end_offset_ < file_bytes_) {
+    const off_t now = ::lseek(fd_, 0, SEEK_END);
+    if (now >= 0 && static_cast<std::uint64_t>(now) < begin_ + file_bytes_) {
+      shrunk_to_ = static_cast<std::uint64_t>(now);
+    }
+  }
+  // Where the run is being stopped, what feeds the decompressor was stopped too.
+  if (!decompressed_ || stop_deadline_) return;
+  decompressor_failure_ = decompressor_ != nullptr ? decompressor_->finish() : options_.starter->finish();
 }
 
 bool Input::refill(std::size_t needed) {
@@ -51,86 +157,17 @@ bool Input::refill(std::size_t needed) {
     stopped_ = ended_ = true;
     return false;
   }
-  return mapped_ ? map_more(needed) : read_more(needed);
-}
-
-void Input::unmap() {
-  if (map_ != nullptr) ::munmap(map_, map_bytes_);
-  map_ = nullptr;
-}
-
-bool Input::map_more(std::size_t needed) {
-  const std::uint64_t at = offset();
-  options_.on_progress(at, file_bytes_);
-  if (file_bytes_ - at < needed && end_offset_ == file_bytes_) {
-    ended_ = true;
-    return false;
-  }
-  pollfd stop{options_.stop_fd, POLLIN, 0};
-  if (::poll(&stop, 1, 0) > 0) {
-    stopped_ = ended_ = true;
-    return false;
-  }
-  static const std::uint64_t page_bytes = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-  const std::uint64_t start = at / page_bytes * page_bytes;
-  const std::uint64_t wanted = (at - start) + std::max(needed, options_.window_bytes);
-  const std::size_t bytes = static_cast<std::size_t>(std::min(wanted, file_bytes_ - start));
-  unmap();
-  void* const map = ::mmap(nullptr, bytes, PROT_READ, MAP_PRIVATE, fd_, static_cast<off_t>(start));
-  if (map == MAP_FAILED) {
-    error_ = errno;
-    ended_ = true;
-    cursor_ = end_ = nullptr;
-    end_offset_ = at;
-    return false;
-  }
-  ::madvise(map, bytes, MADV_SEQUENTIAL);
-  map_ = map;
-  map_bytes_ = bytes;
-  cursor_ = static_cast<const std::uint8_t*>(map) + (at - start);
-  end_ = static_cast<const std::uint8_t*>(map) + bytes;
-  end_offset_ = start + bytes;
-  return size() >= needed;
-}
-
-bool Input::wait_readable() {
-  pollfd fds[2] = {{fd_, POLLIN, 0}, {options_.stop_fd, POLLIN, 0}};
-  if (!stop_deadline_ && ::poll(fds, 2, 0) == 0) {
-    options_.before_wait();
-    while (::poll(fds, 2, -1) < 0 && errno == EINTR) {
-    }
-  }
-  if (!stop_deadline_ && fds[1].revents != 0) stop_deadline_ = Clock::now() + kStopGrace;
-  if (!stop_deadline_) return true;
-  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(*stop_deadline_ - Clock::now());
-  stopped_ = left.count() <= 0 || ::poll(fds, 1, static_cast<int>(left.count())) <= 0;
-  return !stopped_;
-}
-
-bool Input::read_more(std::size_t needed) {
-  const std::size_t kept = size();
-  if (buffer_bytes_ < needed || buffer_ == nullptr) {
-    buffer_bytes_ = std::max(needed, std::min(options_.window_bytes, kReadBytes));
-    auto larger = std::make_unique_for_overwrite<std::uint8_t[]>(buffer_bytes_);
-    std::copy_n(cursor_, kept, larger.get());
-    buffer_ = std::move(larger);
-  } else {
-    std::copy_n(cursor_, kept, buffer_.get());  // towards the front: overlapping is fine
-  }
-  cursor_ = buffer_.get();
-  end_ = cursor_ + kept;
+  if (file_bytes_ != 0) options_.on_progress(offset(), file_bytes_);
+  make_room(needed);
   while (size() < needed) {
     if (!wait_readable()) {
       ended_ = true;
       return false;
     }
-    const ssize_t got = ::read(fd_, buffer_.get() + size(), buffer_bytes_ - size());
+    const ssize_t got = ::read(fd_, buffer_.get() + size(), most_to_read());
     if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     if (got <= 0) {
-      error_ = got < 0 ? errno : 0;
-      ended_ = true;
-      // Where the run is being stopped, what feeds the decompressor was stopped too.
-      if (decompressor_ && !stop_deadline_) decompressor_failure_ = decompressor_->finish();
+      note_end(got < 0 ? errno : 0);
       return false;
     }
     end_ += got;

@@ -1,8 +1,12 @@
 // capture: the bytes of a file, a pipe or the embedding program, through one window.
 //
-// In: a named file (mapped piece by piece), or a descriptor (read), either of
-// them through a decompressor where the reader asks for that. Out: a contiguous
-// run of bytes at a cursor, extended on demand. Formats are not known here.
+// In: a named file or a descriptor, either of them through a decompressor where
+// the reader asks for that. Out: a contiguous run of bytes at a cursor, extended
+// on demand. Formats are not known here.
+//
+// A file is read, not mapped: mapped bytes are gone, and the reader with them,
+// as soon as somebody cuts the file; and a copy into a buffer that stays in the
+// cache costs no more than the faults on a mapping's pages do.
 #pragma once
 
 #include <chrono>
@@ -11,17 +15,18 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "base/bytes.h"
 #include "capture/decompress.h"
+#include "capture/starter.h"
 
 namespace wirelap {
 
 /// A window on the bytes of one capture.
 ///
-/// Memory stays flat however long the capture is: a file is mapped a window at
-/// a time and let go of behind the cursor, a pipe is read into one buffer.
+/// Memory stays flat however long the capture is: it is read into one buffer.
 class Input {
  public:
   struct Options {
@@ -33,8 +38,11 @@ class Input {
     std::function<bool()> wanted = [] { return true; };
     /// Told from time to time how many bytes of a file have been read, and of how many.
     std::function<void(std::uint64_t done, std::uint64_t total)> on_progress = [](std::uint64_t, std::uint64_t) {};
-    /// How much of a file is mapped, and of a pipe read, at once. Tests make it small.
-    std::size_t window_bytes = kWindowBytes;
+    /// Starts decompressors where this process itself may not; outlives the Input.
+    /// Null: they are its own children.
+    Starter* starter = nullptr;
+    /// How much is read at once. Tests make it small.
+    std::size_t window_bytes = kReadBytes;
   };
 
   /// Called before the bytes at and before the cursor go away, whoever still needs them.
@@ -45,17 +53,27 @@ class Input {
   Input(const Input&) = delete;
   Input& operator=(const Input&) = delete;
 
-  /// Opens a file by name; a regular one is mapped, any other (FIFO, device) read.
+  /// Opens a file by name; a FIFO without waiting for who writes to it.
   /// Returns 0 or the errno that tells why not.
   int open(const std::string& path);
 
   /// Reads from a descriptor that stays the caller's.
-  void attach(int fd) { fd_ = fd; }
+  void attach(int fd);
+
+  /// The descriptor that is read; -1 for none.
+  int descriptor() const { return fd_; }
+
+  /// A regular file's next bytes, for a first look; nothing of any other.
+  /// Nothing is read by that. Returns how many of `room` were filled.
+  std::size_t peek(std::span<std::uint8_t> room) const;
 
   /// Puts the program `name` between the capture and the window, which begins
   /// anew with what it decompresses. To be called before anything is consumed.
   /// Returns 0, ENOENT where no such program is in PATH, or another errno.
   int decompress(const std::string& name);
+
+  /// The alternative to `decompress`: none is needed.
+  void keep_as_is();
 
   /// The bytes at the cursor; valid until the next `ensure`.
   const std::uint8_t* data() const { return cursor_; }
@@ -82,14 +100,23 @@ class Input {
   /// errno of a read that failed, else 0.
   int error() const { return error_; }
 
-  bool is_decompressed() const { return decompressor_ != nullptr; }
+  /// At the end of the input: the size of a file that has become smaller than
+  /// it was when it was opened.
+  std::optional<std::uint64_t> shrunk_to() const { return shrunk_to_; }
+
+  /// The size that a file had when it was opened; 0 of any other.
+  std::uint64_t file_bytes() const { return file_bytes_; }
+
+  bool is_decompressed() const { return decompressed_; }
 
   /// At the end of the input: how the decompressor failed, one line, else empty.
   const std::string& decompressor_failure() const { return decompressor_failure_; }
 
  private:
-  static constexpr std::size_t kWindowBytes = std::size_t{8} << 20;
   static constexpr std::size_t kReadBytes = std::size_t{256} << 10;
+  // Of the first bytes, which tell whether a decompressor is to have them: it is handed them in one piece.
+  static constexpr std::uint64_t kFirstBytes = 4096;
+  static_assert(kFirstBytes <= Starter::kMostHeldBytes);
 
   // Ctrl-C in a terminal also ends the tcpdump at the pipe's other end, which
   // then writes out what it had gathered: that is still to be read.
@@ -97,10 +124,13 @@ class Input {
   static constexpr std::chrono::milliseconds kStopGrace{100};
 
   bool refill(std::size_t needed);
-  bool map_more(std::size_t needed);
-  bool read_more(std::size_t needed);
+  void make_room(std::size_t needed);
+  std::size_t most_to_read() const;
   bool wait_readable();
-  void unmap();
+  bool is_stop_asked() const;
+  void note_end(int error);
+  void look_at_file();
+  int start_decompressor(const std::string& name, int& output);
 
   Options options_;
   std::function<void()> before_move_ = [] {};
@@ -110,17 +140,20 @@ class Input {
   int fd_ = -1;
   int error_ = 0;
   bool owns_fd_ = false;
-  bool mapped_ = false;  // by mmap; else by read
+  bool is_file_ = false;  // a regular one
   bool ended_ = false;
   bool stopped_ = false;
   std::optional<Clock::time_point> stop_deadline_;
 
-  std::uint64_t file_bytes_ = 0;  // mapped: the size of the file
-  void* map_ = nullptr;           // mapped: the window now mapped
-  std::size_t map_bytes_ = 0;
-  std::unique_ptr<std::uint8_t[]> buffer_;  // read
+  std::uint64_t file_bytes_ = 0;  // a file's, from where the capture begins
+  std::uint64_t begin_ = 0;       // where that is in the file
+  std::optional<std::uint64_t> shrunk_to_;
+  std::unique_ptr<std::uint8_t[]> buffer_;
   std::size_t buffer_bytes_ = 0;
-  std::unique_ptr<Decompressor> decompressor_;
+
+  bool decompressed_ = false;
+  std::unique_ptr<Decompressor> decompressor_;  // null where the starter has it
+  int asked_about_ = -1;                        // the descriptor by which the starter knows it
   std::string decompressor_failure_;
 };
 

@@ -22,6 +22,11 @@ bool Reader::fail_read() {
 /// which has nothing to do with what was being read.
 bool Reader::is_plain_end() {
   if (input_.error() != 0) return fail_read();
+  if (const auto now = input_.shrunk_to()) {
+    return fail(Fault::Kind::unreadable, "cut short while it was read: the file had " +
+                                             std::to_string(input_.file_bytes()) + " bytes, now it has " +
+                                             std::to_string(*now));
+  }
   if (!input_.decompressor_failure().empty()) {
     return fail(Fault::Kind::damaged, "damaged: " + input_.decompressor_failure());
   }
@@ -32,6 +37,8 @@ bool Reader::start() {
   if (!open_container()) return false;
   if (const Compression* const found = find_compression({input_.data(), input_.size()})) {
     if (!decompress(*found) || !open_container()) return false;
+  } else {
+    input_.keep_as_is();
   }
   const Bytes start{input_.data(), input_.size()};
   if (const Compression* const inner = find_compression(start)) {

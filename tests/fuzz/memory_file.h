@@ -1,4 +1,4 @@
-// Bytes as a file, which an Input can map or read.
+// Bytes as a file, which an Input can open or be given.
 #pragma once
 
 #include <sys/mman.h>
@@ -28,11 +28,11 @@ class MemoryFile {
   MemoryFile(const MemoryFile&) = delete;
   MemoryFile& operator=(const MemoryFile&) = delete;
 
-  /// By name, as a file is: mapped.
+  /// By name.
   void map(Input& input) const {
     if (input.open("/proc/self/fd/" + std::to_string(fd_)) != 0) std::abort();
   }
-  /// From its beginning, as a pipe is: read.
+  /// From its beginning, by descriptor.
   void read(Input& input) const {
     ::lseek(fd_, 0, SEEK_SET);
     input.attach(fd_);

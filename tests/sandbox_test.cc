@@ -1,0 +1,318 @@
+// base/sandbox: what is given up is gone, and reading goes on; and the program
+// gives it up.
+#include <doctest/doctest.h>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <functional>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "base/sandbox.h"
+#include "support/process.h"
+#include "support/run.h"
+
+namespace wirelap::test {
+namespace {
+
+constexpr int kNotGiven = 77;  // the system does not have it
+
+/// How a child ends that does `what`: its exit code, or 128 + its signal.
+int in_child(const std::function<int()>& what) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);                   // one that is killed leaves no core behind
+    ::dup2(::open("/dev/null", O_WRONLY), STDOUT_FILENO);  // what the tests have not written yet is theirs
+    ::_exit(what());
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+int with_calls_given_up(const std::function<int()>& what) {
+  return in_child([&] {
+    give_up_root();
+    if (!give_up_calls()) return kNotGiven;
+    return what();
+  });
+}
+
+/// False, and said, where there is nothing to test.
+bool has_call_filter() {
+  if (!kCanGiveUp) {
+    MESSAGE("skipped: a build with AddressSanitizer gives up nothing");
+    return false;
+  }
+  if (with_calls_given_up([] { return 0; }) != kNotGiven) return true;
+  MESSAGE("skipped: this system has no seccomp, or this machine no filter");
+  return false;
+}
+
+TEST_CASE("sandbox: a forbidden call kills") {
+  if (!has_call_filter()) return;
+  struct Case {
+    const char* name;
+    std::function<long()> call;
+  };
+  static char* no_arguments[] = {nullptr};
+  static const int here = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  const Case cases[] = {
+      {"socket", [] { return ::socket(AF_INET, SOCK_STREAM, 0); }},
+      {"open", [] { return ::open("/etc/passwd", O_RDONLY); }},
+      {"create", [] { return ::open("/tmp/wirelap-never", O_WRONLY | O_CREAT, 0600); }},
+      {"exec", [] { return ::execve("/bin/true", no_arguments, no_arguments); }},
+      {"fork", [] { return ::syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0); }},
+      {"clone3", [] { return ::syscall(SYS_clone3, nullptr, 0); }},
+      {"kill", [] { return ::kill(::getppid(), 0); }},
+      {"a signal to another", [] { return ::syscall(SYS_tgkill, 1, 1, 0); }},
+      {"ptrace", [] { return ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr); }},
+      {"code", [] { return ::mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED; }},
+      {"memory made code", [] {
+         void* const page = ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+         return ::mprotect(page, 4096, PROT_READ | PROT_EXEC);
+       }},
+      {"typing into a terminal", [] { return ::ioctl(here, TIOCSTI, "x"); }},
+      {"stat", [] {
+         struct stat status {};
+         return ::stat("/etc/passwd", &status);
+       }},
+      {"unlink", [] { return ::unlink("/tmp/wirelap-never"); }},
+      {"chmod", [] { return ::chmod("/tmp/wirelap-never", 0777); }},
+      {"setuid", [] { return ::setuid(0); }},
+      {"prctl", [] { return ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0); }},
+      {"connect", [] { return ::connect(here, nullptr, 0); }},
+      {"bpf", [] { return ::syscall(SYS_bpf, 0, nullptr, 0); }},
+      {"a call that does not exist", [] { return ::syscall(4000); }},
+#ifdef __x86_64__
+      {"a call of the x32 ABI", [] { return ::syscall(0x40000000 + SYS_read, 0, nullptr, 0); }},
+      {"a call of i386", [] {
+         long result = 20;  // getpid there, writev here
+         asm volatile("int $0x80" : "+a"(result) : : "memory");
+         return result;
+       }},
+#endif
+  };
+  for (const Case& test : cases) {
+    INFO(test.name);
+    CHECK(with_calls_given_up([&] { return test.call() >= 0 ? 1 : 2; }) == 128 + SIGSYS);
+  }
+}
+
+TEST_CASE("sandbox: what reading needs goes on") {
+  if (!has_call_filter()) return;
+  char name[] = "/tmp/wirelap-test-XXXXXX";
+  const int file = ::mkstemp(name);
+  REQUIRE(file >= 0);
+  ::unlink(name);
+  int pipe[2];
+  REQUIRE(::pipe2(pipe, O_CLOEXEC) == 0);
+  const int code = with_calls_given_up([&] {
+    char piece[4] = "abc";
+    if (::write(file, piece, 4) != 4 || ::lseek(file, 0, SEEK_SET) != 0 || ::read(file, piece, 4) != 4) return 1;
+    if (::ftruncate(file, 2) != 0 || ::lseek(file, 0, SEEK_END) != 2) return 2;
+    pollfd ready{pipe[0], POLLIN, 0};
+    if (::poll(&ready, 1, 1) != 0) return 3;
+    ::isatty(file);
+    for (int i = 0; i < 100; ++i) {
+      std::vector<char> memory(std::size_t{1} << (i % 22), 'x');
+      memory.resize(memory.size() * 2);
+    }
+    if (::clock_gettime(CLOCK_MONOTONIC, new timespec) != 0) return 4;
+    std::fprintf(stderr, "%s", "");
+    if (::close(pipe[0]) != 0) return 5;
+    std::exit(42);  // with all that runs at the end
+  });
+  CHECK(code == 42);
+  CHECK(with_calls_given_up([]() -> int {
+          ::signal(SIGABRT, SIG_DFL);  // not the tests' own
+          std::abort();
+        }) == 128 + SIGABRT);
+  for (const int fd : {file, pipe[0], pipe[1]}) ::close(fd);
+}
+
+TEST_CASE("sandbox: stopped and continued, a wait goes on") {
+  if (!has_call_filter()) return;
+  int pipe[2];
+  REQUIRE(::pipe2(pipe, O_CLOEXEC) == 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    give_up_root();
+    if (!give_up_calls()) ::_exit(kNotGiven);
+    pollfd ready{pipe[0], POLLIN, 0};
+    ::_exit(::poll(&ready, 1, 20'000) == 1 ? 0 : 1);
+  }
+  int status = 0;
+  for (int i = 0; i < 3; ++i) {
+    ::kill(child, SIGSTOP);
+    REQUIRE(::waitpid(child, &status, WUNTRACED) == child);
+    REQUIRE(WIFSTOPPED(status));
+    ::kill(child, SIGCONT);
+  }
+  REQUIRE(::write(pipe[1], "x", 1) == 1);
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK((WIFEXITED(status) && WEXITSTATUS(status) == 0));
+  ::close(pipe[0]);
+  ::close(pipe[1]);
+}
+
+TEST_CASE("sandbox: no file is opened where the kernel has Landlock, and what is open stays so") {
+  const int open = ::open("README.md", O_RDONLY | O_CLOEXEC);
+  const int code = in_child([&] {
+    give_up_root();
+    if (!give_up_files()) return kNotGiven;
+    char byte;
+    if (::read(open, &byte, 1) != 1) return 1;
+    for (const char* const path : {"/etc/passwd", "/", "/dev/null", "/proc/self/fd/0"}) {
+      if (::open(path, O_RDONLY | O_CLOEXEC) >= 0 || errno != EACCES) return 2;
+    }
+    if (::open("/tmp/wirelap-never", O_WRONLY | O_CREAT | O_CLOEXEC, 0600) >= 0) return 3;
+    if (::mkdir("/tmp/wirelap-never", 0700) == 0) return 4;
+    return 0;
+  });
+  ::close(open);
+  if (code == kNotGiven)
+    MESSAGE("skipped: no Landlock here, or a build with AddressSanitizer");
+  else
+    CHECK(code == 0);
+}
+
+/// A value of /proc/PID/status.
+std::string status_of(pid_t process, const std::string& key) {
+  std::istringstream status(slurp("/proc/" + std::to_string(process) + "/status"));
+  for (std::string line; std::getline(status, line);) {
+    if (!line.starts_with(key + ":")) continue;
+    const std::size_t begin = line.find_first_not_of(" \t", key.size() + 1);
+    return begin == std::string::npos ? "" : line.substr(begin);
+  }
+  return "?";
+}
+
+TEST_CASE("sandbox: root and its capabilities are gone for good") {
+  if (!kCanGiveUp) {
+    MESSAGE("skipped: a build with AddressSanitizer gives up nothing");
+    return;
+  }
+  const bool root = ::geteuid() == 0;
+  CHECK(in_child([&] {
+          if (!give_up_root()) return 1;
+          if (::geteuid() == 0 || ::getegid() == 0) return 2;
+          if (root && (::geteuid() != 65534 || ::getegid() != 65534 || ::getgroups(0, nullptr) != 0)) return 3;
+          if (::setuid(0) == 0 || ::seteuid(0) == 0 || ::setgid(0) == 0) return root ? 4 : 0;
+          return ::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 ? 0 : 5;
+        }) == 0);
+  if (!root) MESSAGE("skipped in part: to leave root, one has to be root");
+}
+
+/// Processes whose parent is `process`.
+std::vector<pid_t> children_of(pid_t process) {
+  std::vector<pid_t> children;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    const pid_t id = std::atoi(entry.path().filename().c_str());
+    if (id > 0 && status_of(id, "PPid") == std::to_string(process)) children.push_back(id);
+  }
+  return children;
+}
+
+const std::string kNobody = "65534\t65534\t65534\t65534";
+
+TEST_CASE("sandbox: the program has given up all of it when the first record is out") {
+  Process process({program(), "-f", "ndjson"});
+  process.write(slurp("fixtures/ipv6.pcap"));
+  const std::string records = process.read_lines(4);
+  REQUIRE(std::count(records.begin(), records.end(), '\n') == 4);
+  const bool expected = kCanGiveUp && has_call_filter();
+  CHECK(status_of(process.id(), "Seccomp") == (expected ? "2" : "0"));
+  CHECK(status_of(process.id(), "NoNewPrivs") == (kCanGiveUp ? "1" : "0"));
+  if (kCanGiveUp) {
+    for (const char* const set : {"CapInh", "CapPrm", "CapEff", "CapAmb"}) {
+      CHECK(status_of(process.id(), set) == "0000000000000000");
+    }
+    if (::geteuid() == 0) {
+      CHECK(status_of(process.id(), "Uid") == kNobody);
+      CHECK(status_of(process.id(), "Gid") == kNobody);
+      CHECK(status_of(process.id(), "Groups") == "");
+    }
+  }
+  CHECK(children_of(process.id()).empty());  // a capture that is not compressed needs nobody to start anything
+  process.close_input();
+  CHECK(process.wait() == 0);
+}
+
+TEST_CASE("sandbox: what starts decompressors is not root, and is there only where it may be needed") {
+  Process process({program(), "-f", "ndjson", "fixtures/ipv6.pcap", "-"});
+  const std::string records = process.read_lines(4);
+  REQUIRE(std::count(records.begin(), records.end(), '\n') == 4);
+  const std::vector<pid_t> children = children_of(process.id());
+  REQUIRE(children.size() == 1);
+  CHECK(status_of(children[0], "NoNewPrivs") == (kCanGiveUp ? "1" : "0"));
+  if (kCanGiveUp && ::geteuid() == 0) CHECK(status_of(children[0], "Uid") == kNobody);
+  // Without it the others are read as well as before, and what is compressed is told.
+  ::kill(children[0], SIGKILL);
+  process.write(std::string("\x1f\x8b\x08", 3) + std::string(40, '\0'));
+  CHECK(process.wait() == 1);
+  CHECK(has(process.errors(), "wirelap: -: a gzip file, and gzip does not start: No child processes\n"));
+}
+
+TEST_CASE("sandbox: --no-sandbox keeps everything") {
+  Process process({program(), "--no-sandbox", "-f", "ndjson"});
+  process.write(slurp("fixtures/ipv6.pcap"));
+  const std::string records = process.read_lines(4);
+  REQUIRE(std::count(records.begin(), records.end(), '\n') == 4);
+  for (const char* const key : {"Seccomp", "NoNewPrivs", "Uid", "Gid", "CapEff"}) {
+    CHECK(status_of(process.id(), key) == status_of(::getpid(), key));
+  }
+  process.close_input();
+  CHECK(process.wait() == 0);
+  if (run({"sh", "-c", "command -v gzip"}).exit_code != 0) return;
+  const RunResult result = run({program(), "--no-sandbox", "-q", "-f", "ndjson", "fixtures/dress/nanoseconds.pcap.gz", "-"},
+                               slurp("fixtures/dress/nanoseconds.pcap.gz"));
+  CHECK(result.exit_code == 0);
+  CHECK(result.errors == "");
+  CHECK(std::count(result.output.begin(), result.output.end(), '\n') == 6);
+}
+
+#ifdef __x86_64__
+TEST_CASE("sandbox: a program that is made to call what it gave up dies") {
+  if (!has_call_filter()) return;
+  Process process({program(), "-f", "ndjson"});
+  process.write(slurp("fixtures/ipv6.pcap"));
+  const std::string records = process.read_lines(4);
+  REQUIRE(std::count(records.begin(), records.end(), '\n') == 4);
+  if (::ptrace(PTRACE_SEIZE, process.id(), nullptr, nullptr) != 0) {
+    MESSAGE("skipped: tracing is not allowed here");
+    return;
+  }
+  int status = 0;
+  REQUIRE(::ptrace(PTRACE_INTERRUPT, process.id(), nullptr, nullptr) == 0);
+  REQUIRE(::waitpid(process.id(), &status, 0) == process.id());
+  // It waits in poll: that is called again, and becomes a socket.
+  REQUIRE(::ptrace(PTRACE_SYSCALL, process.id(), nullptr, nullptr) == 0);
+  REQUIRE(::waitpid(process.id(), &status, 0) == process.id());
+  REQUIRE(WIFSTOPPED(status));
+  user_regs_struct registers{};
+  REQUIRE(::ptrace(PTRACE_GETREGS, process.id(), nullptr, &registers) == 0);
+  registers.orig_rax = SYS_socket;
+  REQUIRE(::ptrace(PTRACE_SETREGS, process.id(), nullptr, &registers) == 0);
+  REQUIRE(::ptrace(PTRACE_CONT, process.id(), nullptr, nullptr) == 0);
+  CHECK(process.wait() == 128 + SIGSYS);
+}
+#endif
+
+}  // namespace
+}  // namespace wirelap::test

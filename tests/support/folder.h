@@ -1,0 +1,39 @@
+// A folder for a test's files.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <string_view>
+#include <sys/stat.h>
+
+namespace wirelap::test {
+
+/// A folder that is gone with its guard. Everybody may read and write in it, since a
+/// program that was started as root goes on as nobody.
+class Folder {
+ public:
+  Folder() {
+    char name[] = "/tmp/wirelap-test-XXXXXX";
+    REQUIRE(::mkdtemp(name) != nullptr);
+    path_ = name;
+    ::chmod(name, 0777);
+  }
+  ~Folder() { std::filesystem::remove_all(path_); }
+  Folder(const Folder&) = delete;
+  std::string add(const std::string& name, std::string_view content, int mode = 0644) const {
+    const std::string path = path_ + "/" + name;
+    std::ofstream(path, std::ios::binary) << content;
+    ::chmod(path.c_str(), static_cast<mode_t>(mode));
+    return path;
+  }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+}  // namespace wirelap::test

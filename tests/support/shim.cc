@@ -1,0 +1,78 @@
+// Stands between a program and its C library (LD_PRELOAD), where calls go wrong
+// as WIRELAP_SHIM says, words with spaces between:
+//   interrupt    every other read, write and poll, by chance, is interrupted before it does anything
+//   short        reads give at most 7 bytes, writes take at most 5
+//   read=N       the Nth read fails (EIO)
+//   write=N      the Nth write fails (EIO)
+//   late         closing standard output fails (ENOSPC)
+#include <dlfcn.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+namespace {
+
+/// The number behind `word=` in WIRELAP_SHIM; 1 where the word is there alone, else 0.
+long wish(const char* word) {
+  const char* const wishes = std::getenv("WIRELAP_SHIM");
+  const char* const at = wishes != nullptr ? std::strstr(wishes, word) : nullptr;
+  if (at == nullptr) return 0;
+  return at[std::strlen(word)] == '=' ? std::atol(at + std::strlen(word) + 1) : 1;
+}
+
+bool interrupts() {
+  static const bool wished = wish("interrupt") != 0;
+  static unsigned chance = 1;
+  chance = chance * 1103515245 + 12345;  // by turns a loop of two calls would never end
+  if (!wished || (chance >> 16 & 1) == 0) return false;
+  errno = EINTR;
+  return true;
+}
+
+bool fails(long& calls, long nth) {
+  if (nth == 0 || ++calls != nth) return false;
+  errno = EIO;
+  return true;
+}
+
+template <class Function>
+Function* real(const char* name) {
+  return reinterpret_cast<Function*>(::dlsym(RTLD_NEXT, name));
+}
+
+}  // namespace
+
+extern "C" ssize_t read(int fd, void* bytes, size_t count) {
+  static const auto next = real<ssize_t(int, void*, size_t)>("read");
+  static const bool is_short = wish("short") != 0;
+  static const long nth = wish("read");
+  static long calls = 0;
+  if (interrupts() || fails(calls, nth)) return -1;
+  return next(fd, bytes, is_short ? std::min<size_t>(count, 7) : count);
+}
+
+extern "C" ssize_t write(int fd, const void* bytes, size_t count) {
+  static const auto next = real<ssize_t(int, const void*, size_t)>("write");
+  static const bool is_short = wish("short") != 0;
+  static const long nth = wish("write");
+  static long calls = 0;
+  if (interrupts() || fails(calls, nth)) return -1;
+  return next(fd, bytes, is_short ? std::min<size_t>(count, 5) : count);
+}
+
+extern "C" int poll(pollfd* fds, nfds_t count, int timeout_ms) {
+  static const auto next = real<int(pollfd*, nfds_t, int)>("poll");
+  return interrupts() ? -1 : next(fds, count, timeout_ms);
+}
+
+extern "C" int close(int fd) {
+  static const auto next = real<int(int)>("close");
+  static const bool late = wish("late") != 0;
+  if (!late || fd != STDOUT_FILENO) return next(fd);
+  errno = ENOSPC;
+  return -1;
+}
