@@ -13,10 +13,13 @@ STRICT   := -std=c++20 -Wall -Wextra -Wconversion -Wshadow -Isrc -DWIRELAP_VERSI
 PRODUCT  := $(STRICT) -fno-exceptions
 SANITIZE := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 RELEASE  := -DNDEBUG $(if $(findstring clang,$(CXX)),,-flto=auto)
+# What runs once a run, or for few packets, is made small instead.
+COLD     := src/main.cc src/base/error.cc $(addprefix src/capture/,container.cc decompress.cc input.cc) src/wire/stop.cc \
+            $(addprefix src/report/,classic.cc progress.cc summary.cc table.cc)
 
 # What is fuzzed; tests replay it without libFuzzer.
 FUZZED   := $(filter-out %/fuzzer.cc %/seeds.cc,$(wildcard tests/fuzz/*.cc))
-LIBRARY  := $(filter-out src/main.cc,$(wildcard src/*.cc src/*/*.cc))
+LIBRARY  := $(filter-out src/main.cc src/static.cc,$(wildcard src/*.cc src/*/*.cc))
 TESTS    := $(wildcard tests/*.cc) $(FUZZED)
 
 .PHONY: all demo test lint static install lab lab-score golden captures clean help
@@ -70,10 +73,9 @@ $(BUILD)/$(1)/count-packets: $(patsubst %.cc,$(BUILD)/$(1)/%.o,$(LIBRARY) tests/
 
 -include $(patsubst %.cc,$(BUILD)/$(1)/%.d,$(LIBRARY) $(TESTS) tests/oracle/count_packets.cc tests/fuzz/seeds.cc tests/fuzz/fuzzer.cc src/main.cc)
 endef
-$(eval $(call flavour,release,$$(CXXFLAGS) $(RELEASE),$$(LDFLAGS)))
+$(eval $(call flavour,release,$$(CXXFLAGS) $(RELEASE) $$(if $$(filter $(COLD),$$<),-Os),$$(LDFLAGS)))
 $(eval $(call flavour,sanitized,$(SANITIZE),))
 $(eval $(call flavour,fuzz,$(SANITIZE) -fsanitize=fuzzer-no-link,))
-$(eval $(call flavour,static,$$(CXXFLAGS) $(RELEASE),-static -s))
 
 $(BUILD)/wirelap: $(BUILD)/release/wirelap
 	cp $< $@
@@ -140,6 +142,13 @@ fuzz-corpus: $(FUZZER)
 	tests/fuzz/keep.sh $(FUZZER) $(CORPUS) $(TARGETS)
 
 static: $(BUILD)/static/wirelap
+
+# The same objects, linked small.
+$(BUILD)/static/wirelap: $(patsubst %.cc,$(BUILD)/release/%.o,$(LIBRARY) src/main.cc src/static.cc)
+	@mkdir -p $(@D)
+	@echo link $@
+	@$(CXX) $(CXXFLAGS) $(RELEASE) -fno-exceptions -fno-asynchronous-unwind-tables -static -s -o $@ $^ $(LDFLAGS) \
+	  -Wl,-T,src/static.ld,--gc-sections,-z,noseparate-code,--build-id=none
 
 install: $(BUILD)/wirelap
 	install -D -m 755 $(BUILD)/wirelap $(DESTDIR)$(PREFIX)/bin/wirelap

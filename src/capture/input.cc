@@ -71,7 +71,7 @@ bool Input::map_more(std::size_t needed) {
     stopped_ = ended_ = true;
     return false;
   }
-  static const std::uint64_t page_bytes = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  const auto page_bytes = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
   const std::uint64_t start = at / page_bytes * page_bytes;
   const std::uint64_t wanted = (at - start) + std::max(needed, options_.window_bytes);
   const std::size_t bytes = static_cast<std::size_t>(std::min(wanted, file_bytes_ - start));

@@ -25,7 +25,7 @@ class Reader {
 
   /// Reads the file header. False where it is none; `fault()` then says why.
   /// A compressed capture's decompressor is started here.
-  bool start();
+  [[gnu::cold]] bool start();
 
   /// Moves to the next record; false at the end, whether good (no `fault()`) or bad.
   /// The record's bytes are valid until the next call.
@@ -75,18 +75,18 @@ class Reader {
   bool next_pcapng(Record& record);
   std::optional<pcapng::Decoder::Found> next_block(Record& record);
 
-  bool open_container();
-  bool decompress(const Compression& compression);
-  bool start_pcap(Bytes start);
-  bool start_pcapng();
+  [[gnu::cold]] bool open_container();
+  [[gnu::cold]] bool decompress(const Compression& compression);
+  [[gnu::cold]] bool start_pcap(Bytes start);
+  [[gnu::cold]] bool start_pcapng();
 
-  bool end_in_header();
-  bool end_in_record(const pcap::RecordHeader& header);
-  bool end_damaged(const pcap::RecordHeader& header);
-  bool end_in_block(std::size_t needed, const char* what);
-  bool is_plain_end();
-  bool fail(Fault::Kind kind, std::string what);
-  bool fail_read();
+  [[gnu::cold]] bool end_in_header();
+  [[gnu::cold]] bool end_in_record(const pcap::RecordHeader& header);
+  [[gnu::cold]] bool end_damaged(const pcap::RecordHeader& header);
+  [[gnu::cold]] bool end_in_block(std::size_t needed, const char* what);
+  [[gnu::cold]] bool is_plain_end();
+  [[gnu::cold]] bool fail(Fault::Kind kind, std::string what);
+  [[gnu::cold]] bool fail_read();
 
   Input& input_;
   std::string name_;
