@@ -52,6 +52,21 @@ class Input {
   /// Reads from a descriptor that stays the caller's.
   void attach(int fd) { fd_ = fd; }
 
+  /// Reads from the embedding program's memory: `bytes` begin with those that are
+  /// not consumed yet, and stay until the next call. `last`: no more will come.
+  void look_at(Bytes bytes, bool last) {
+    end_offset_ = offset() + bytes.size();
+    cursor_ = bytes.data();
+    end_ = cursor_ + bytes.size();
+    in_memory_ = true;
+    more_to_come_ = !last;
+  }
+
+  /// Whether the bytes come from the embedding program's memory.
+  bool is_in_memory() const { return in_memory_; }
+  /// Whether what `ensure` did not find will still come.
+  bool has_more_to_come() const { return more_to_come_; }
+
   /// Puts the program `name` between the capture and the window, which begins
   /// anew with what it decompresses. To be called before anything is consumed.
   /// Returns 0, ENOENT where no such program is in PATH, or another errno.
@@ -110,6 +125,8 @@ class Input {
   int fd_ = -1;
   int error_ = 0;
   bool owns_fd_ = false;
+  bool in_memory_ = false;
+  bool more_to_come_ = false;
   bool mapped_ = false;  // by mmap; else by read
   bool ended_ = false;
   bool stopped_ = false;

@@ -23,11 +23,13 @@ class Reader {
   /// `input` is borrowed; `name` is for faults.
   Reader(Input& input, std::string name) : input_(input), name_(std::move(name)) {}
 
-  /// Reads the file header. False where it is none; `fault()` then says why.
+  /// Reads the file header. False where it is none; `fault()` then says why; or
+  /// where not all of it is there yet: to be called again.
   /// A compressed capture's decompressor is started here.
   [[gnu::cold]] bool start();
 
-  /// Moves to the next record; false at the end, whether good (no `fault()`) or bad.
+  /// Moves to the next record; false at the end, whether good (no `fault()`) or bad,
+  /// and where the input has more to come.
   /// The record's bytes are valid until the next call.
   bool next(Record& record) {
     if (container_ == Container::pcap) [[likely]]
