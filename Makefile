@@ -40,7 +40,7 @@ help:
 #: make static                 build/static/wirelap, which needs no other file
 #: make install PREFIX=        installs the program and the library
 #: make architectures          the same program on other machines, under qemu
-#: make reproducible           builds the static program twice more: one hash
+#: make reproducible           builds the static program once more elsewhere: the same bytes
 #: make lab                    captures fixtures and scenarios anew (root, nginx, node, tcpdump)
 #: make lab-score              holds the causes against the lab's truth, from fixtures/causes
 #: make golden                 rewrites the expected outputs in fixtures/golden
@@ -54,7 +54,7 @@ help:
 #: make clean                  removes build/
 
 # A flavour is a folder of its own: $(BUILD)/FLAVOUR/, with its own flags.
-#   $(call flavour,NAME,COMPILE FLAGS,LINK FLAGS)
+#   $(call flavour,NAME,COMPILE FLAGS,LINK FLAGS,WHAT TESTS ARE LINKED WITH)
 define flavour
 $(BUILD)/$(1)/%.o: %.cc Makefile
 	@mkdir -p $$(@D)
@@ -65,7 +65,7 @@ $(BUILD)/$(1)/wirelap: $(patsubst %.cc,$(BUILD)/$(1)/%.o,$(LIBRARY) src/main.cc)
 	@echo link $$@
 	@$$(CXX) $(2) -o $$@ $$^ $(3)
 
-$(BUILD)/$(1)/run-tests: $(patsubst %.cc,$(BUILD)/$(1)/%.o,$(LIBRARY) $(TESTS))
+$(BUILD)/$(1)/run-tests: $(patsubst %.cc,$(BUILD)/$(1)/%.o,$(TESTS)) $(4)
 	@echo link $$@
 	@$$(CXX) $(2) -o $$@ $$^ $(3)
 
@@ -79,9 +79,9 @@ $(BUILD)/$(1)/count-packets: $(patsubst %.cc,$(BUILD)/$(1)/%.o,$(LIBRARY) tests/
 
 -include $(patsubst %.cc,$(BUILD)/$(1)/%.d,$(LIBRARY) $(TESTS) tests/oracle/count_packets.cc tests/fuzz/seeds.cc tests/fuzz/fuzzer.cc src/main.cc)
 endef
-$(eval $(call flavour,release,$$(CXXFLAGS) $(RELEASE) $$(if $$(filter $(COLD),$$<),-Os),$$(LDFLAGS)))
-$(eval $(call flavour,sanitized,$(SANITIZE),))
-$(eval $(call flavour,fuzz,$(SANITIZE) -fsanitize=fuzzer-no-link,))
+$(eval $(call flavour,release,$$(CXXFLAGS) $(RELEASE) $$(if $$(filter $(COLD),$$<),-Os),$$(LDFLAGS),$(BUILD)/libwirelap.a))
+$(eval $(call flavour,sanitized,$(SANITIZE),,$(patsubst %.cc,$(BUILD)/sanitized/%.o,$(LIBRARY))))
+$(eval $(call flavour,fuzz,$(SANITIZE) -fsanitize=fuzzer-no-link,,))
 
 $(BUILD)/wirelap: $(BUILD)/release/wirelap
 	cp $< $@
@@ -190,8 +190,8 @@ captures: $(BUILD)/wirelap $(BUILD)/release/count-packets
 architectures: $(BUILD)/wirelap
 	tests/architectures.sh $(BUILD)
 
-reproducible:
-	tests/reproducible.sh
+reproducible: $(BUILD)/static/wirelap
+	tests/reproducible.sh $<
 
 clean:
 	rm -rf $(BUILD)

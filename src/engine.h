@@ -77,8 +77,8 @@ class Engine {
   std::unique_ptr<Session> session_;
   Decoder decoder_;
   std::unique_ptr<Reading> reading_;  // between begin() and end()
-  Summary summary_;             // but for what the decoder counts
-  Nanos last_time_ = kUndated;  // of a record
+  Summary summary_;                   // but for what the decoder counts
+  Nanos last_time_ = kUndated;        // of a record
   bool out_of_order_ = false;
 
   static constexpr Nanos kUndated = 631'152'000 * kNanosPerSecond;  // 1990-01-01: clocks before it were not set

@@ -23,12 +23,12 @@ namespace wirelap {
 
 /// What records are wanted, and what is to be in them.
 struct CaptureOptions {
-  std::string name = "-";             ///< the records' `capture`, and the one in problem()
-  std::vector<std::uint16_t> ports;   ///< servers' ports; empty: told from the traffic
-  std::vector<std::string> headers;   ///< header fields to be columns, in lower case
-  bool packets = false;               ///< `interpacket_times`
-  bool connections = false;           ///< records of connections, too
-  bool tcp = false;                   ///< turns of TCP protocols that are not known, too
+  std::string name = "-";            ///< the records' `capture`, and the one in problem()
+  std::vector<std::uint16_t> ports;  ///< servers' ports; empty: told from the traffic
+  std::vector<std::string> headers;  ///< header fields to be columns, in lower case
+  bool packets = false;              ///< `interpacket_times`
+  bool connections = false;          ///< records of connections, too
+  bool tcp = false;                  ///< turns of TCP protocols that are not known, too
 };
 
 /// Takes one record: a JSON object (RFC 8259) with the columns that README.md

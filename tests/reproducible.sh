@@ -1,14 +1,13 @@
 #!/bin/sh
-# Builds the static program in two folders of different names: one hash.
-# usage: tests/reproducible.sh
+# Builds PROGRAM, the static one, once more, from a copy of the sources in a
+# folder of another name and depth: the same bytes.
+# usage: tests/reproducible.sh PROGRAM
 set -eu
+program=$1
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-for name in one another/deeper; do
-  mkdir -p "$folder/$name"
-  cp -r Makefile src tests fixtures "$folder/$name"
-  (cd "$folder/$name" && find . -exec touch {} + && ${MAKE:-make} -s ${CXX:+CXX="$CXX"} BUILD="build-$name" static > /dev/null)
-  hash=$(sha256sum < "$folder/$name/build-$name/static/wirelap")
-  [ "$hash" = "${first:=$hash}" ] || { echo "reproducible: NO, $first and $hash" >&2; exit 1; }
-done
-echo "reproducible: ${first%% *}"
+mkdir -p "$folder/somewhere/else"
+cp -r Makefile src "$folder/somewhere/else"
+(cd "$folder/somewhere/else" && ${MAKE:-make} -s ${CXX:+CXX="$CXX"} BUILD=there there/static/wirelap > /dev/null)
+cmp "$program" "$folder/somewhere/else/there/static/wirelap"
+echo "reproducible: $(sha256sum < "$program" | cut -d ' ' -f 1)"

@@ -26,7 +26,7 @@ class Reader {
   /// Reads the file header. False where it is none; `fault()` then says why; or
   /// where not all of it is there yet: to be called again.
   /// A compressed capture's decompressor is started here.
-  [[gnu::cold]] bool start();
+  bool start();
 
   /// Moves to the next record; false at the end, whether good (no `fault()`) or bad,
   /// and where the input has more to come.
@@ -77,10 +77,10 @@ class Reader {
   bool next_pcapng(Record& record);
   std::optional<pcapng::Decoder::Found> next_block(Record& record);
 
-  [[gnu::cold]] bool open_container();
+  bool open_container();
   [[gnu::cold]] bool decompress(const Compression& compression);
-  [[gnu::cold]] bool start_pcap(Bytes start);
-  [[gnu::cold]] bool start_pcapng();
+  bool start_pcap(Bytes start);
+  bool start_pcapng();
 
   [[gnu::cold]] bool end_in_header();
   [[gnu::cold]] bool end_in_record(const pcap::RecordHeader& header);
