@@ -8,18 +8,26 @@ BUILD    ?= build
 PREFIX   ?= /usr/local
 DESTDIR  ?=
 
-STRICT   := -std=c++20 -Wall -Wextra -Wconversion -Wshadow -Isrc -DWIRELAP_VERSION='"$(VERSION)"' $(EXTRA)
+STRICT   := -std=c++20 -Wall -Wextra -Wconversion -Wshadow -Isrc -DWIRELAP_VERSION='"$(VERSION)"' \
+            -D_FILE_OFFSET_BITS=64 $(EXTRA)
 # Nothing below main.cc throws; the tests' framework does.
 PRODUCT  := $(STRICT) -fno-exceptions
-SANITIZE := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+# The tests themselves are long and run once: to make them quick would take most of the time.
+TESTING  := $(STRICT) -Itests
+PLAIN    := -O0 -fno-lto
+SANITIZE := -O1 -g1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 RELEASE  := -DNDEBUG $(if $(findstring clang,$(CXX)),,-flto=auto)
+# What runs once a run, or for few packets, is made small instead.
+COLD     := src/main.cc src/base/error.cc $(addprefix src/capture/,container.cc decompress.cc input.cc) src/wire/stop.cc \
+            $(addprefix src/report/,classic.cc progress.cc summary.cc table.cc)
 
 # What is fuzzed; tests replay it without libFuzzer.
 FUZZED   := $(filter-out %/fuzzer.cc %/seeds.cc,$(wildcard tests/fuzz/*.cc))
-LIBRARY  := $(filter-out src/main.cc,$(wildcard src/*.cc src/*/*.cc))
+LIBRARY  := $(filter-out src/main.cc src/static.cc,$(wildcard src/*.cc src/*/*.cc))
 TESTS    := $(wildcard tests/*.cc) $(FUZZED)
 
-.PHONY: all demo test lint static install lab lab-score golden captures captures-tshark clean help
+.PHONY: all demo test lint static install architectures reproducible lab lab-score golden captures captures-tshark
+.PHONY: clean help
 .PHONY: bench bench-peers bench-scale bench-accept bench-guard bench-allocations
 .PHONY: floods floods-test long
 .PHONY: fuzz fuzz-corpus
@@ -31,8 +39,10 @@ help:
 #: make                        the program, build/wirelap
 #: make demo                   builds it and shows a real S3 session
 #: make test                   all tests, under sanitizers and as released
-#: make static                 build/static/wirelap, without shared libraries
-#: make install PREFIX=        installs the program
+#: make static                 build/static/wirelap, which needs no other file
+#: make install PREFIX=        installs the program and the library
+#: make architectures          the same program on other machines, under qemu
+#: make reproducible           builds the static program once more elsewhere: the same bytes
 #: make lab                    captures fixtures and scenarios anew (root, nginx, node, tcpdump)
 #: make lab-score              holds the causes against the lab's truth, from fixtures/causes
 #: make golden                 rewrites the expected outputs in fixtures/golden
@@ -49,18 +59,18 @@ help:
 #: make clean                  removes build/
 
 # A flavour is a folder of its own: $(BUILD)/FLAVOUR/, with its own flags.
-#   $(call flavour,NAME,COMPILE FLAGS,LINK FLAGS)
+#   $(call flavour,NAME,COMPILE FLAGS,LINK FLAGS,WHAT TESTS ARE LINKED WITH)
 define flavour
 $(BUILD)/$(1)/%.o: %.cc Makefile
 	@mkdir -p $$(@D)
 	@echo compile $$@
-	@$$(CXX) $$(if $$(filter tests/%,$$<),$$(STRICT) -Itests,$$(PRODUCT)) $(2) -MMD -MP -c -o $$@ $$<
+	@$$(CXX) $$(if $$(filter tests/%,$$<),$$(TESTING),$$(PRODUCT)) $(2) $$(if $$(filter %_test.cc,$$<),$$(PLAIN)) -MMD -MP -c -o $$@ $$<
 
 $(BUILD)/$(1)/wirelap: $(patsubst %.cc,$(BUILD)/$(1)/%.o,$(LIBRARY) src/main.cc)
 	@echo link $$@
 	@$$(CXX) $(2) -o $$@ $$^ $(3)
 
-$(BUILD)/$(1)/run-tests: $(patsubst %.cc,$(BUILD)/$(1)/%.o,$(LIBRARY) $(TESTS))
+$(BUILD)/$(1)/run-tests: $(patsubst %.cc,$(BUILD)/$(1)/%.o,$(TESTS)) $(4)
 	@echo link $$@
 	@$$(CXX) $(2) -o $$@ $$^ $(3)
 
@@ -74,10 +84,9 @@ $(BUILD)/$(1)/count-packets: $(patsubst %.cc,$(BUILD)/$(1)/%.o,$(LIBRARY) tests/
 
 -include $(patsubst %.cc,$(BUILD)/$(1)/%.d,$(LIBRARY) $(TESTS) tests/oracle/count_packets.cc tests/fuzz/seeds.cc tests/fuzz/fuzzer.cc src/main.cc)
 endef
-$(eval $(call flavour,release,$$(CXXFLAGS) $(RELEASE),$$(LDFLAGS)))
-$(eval $(call flavour,sanitized,$(SANITIZE),))
-$(eval $(call flavour,fuzz,$(SANITIZE) -fsanitize=fuzzer-no-link,))
-$(eval $(call flavour,static,$$(CXXFLAGS) $(RELEASE),-static -s))
+$(eval $(call flavour,release,$$(CXXFLAGS) $(RELEASE) $$(if $$(filter $(COLD),$$<),-Os),$$(LDFLAGS),$(BUILD)/libwirelap.a))
+$(eval $(call flavour,sanitized,$(SANITIZE),,$(patsubst %.cc,$(BUILD)/sanitized/%.o,$(LIBRARY))))
+$(eval $(call flavour,fuzz,$(SANITIZE) -fsanitize=fuzzer-no-link,,))
 
 $(BUILD)/wirelap: $(BUILD)/release/wirelap
 	cp $< $@
@@ -88,10 +97,11 @@ demo: $(BUILD)/wirelap
 # A suite runs its own flavour of the program: WIRELAP tells which.
 test: export WIRELAP_SHIM_LIBRARY := $(BUILD)/shim.so
 test: $(BUILD)/sanitized/run-tests $(BUILD)/sanitized/wirelap $(BUILD)/release/run-tests $(BUILD)/wirelap lint \
-  bench-allocations bench-guard floods-test $(BUILD)/shim.so
+  bench-allocations bench-guard floods-test static $(BUILD)/libwirelap.a $(BUILD)/shim.so
 	WIRELAP=$(BUILD)/sanitized/wirelap $(BUILD)/sanitized/run-tests
 	WIRELAP=$(BUILD)/wirelap $(BUILD)/release/run-tests
 	tests/commands.sh $(BUILD)/wirelap
+	tests/library.sh $(BUILD)
 	tests/oracle/check_classic.sh
 
 # Makes system calls go wrong, for tests.
@@ -159,9 +169,28 @@ fuzz-corpus: $(FUZZER)
 	tests/fuzz/keep.sh $(FUZZER) $(CORPUS) $(TARGETS)
 
 static: $(BUILD)/static/wirelap
+	tests/static.sh $<
 
-install: $(BUILD)/wirelap
+# The same objects, linked small.
+$(BUILD)/static/wirelap: $(patsubst %.cc,$(BUILD)/release/%.o,$(LIBRARY) src/main.cc src/static.cc)
+	@mkdir -p $(@D)
+	@echo link $@
+	@$(CXX) $(CXXFLAGS) $(RELEASE) -fno-exceptions -fno-asynchronous-unwind-tables -static -s -o $@ $^ $(LDFLAGS) \
+	  -Wl,-T,src/static.ld,--gc-sections,-z,noseparate-code,--build-id=none
+
+# One object of the whole library, so that any linker takes it. (In several parts g++ 12 dies of it.)
+WHOLE := $(if $(findstring clang,$(CXX)),,-flto-partition=one -flinker-output=nolto-rel)
+$(BUILD)/libwirelap.a: $(patsubst %.cc,$(BUILD)/release/%.o,$(LIBRARY))
+	@echo archive $@
+	@$(CXX) $(CXXFLAGS) $(RELEASE) -fno-exceptions -r $(WHOLE) -o $(BUILD)/libwirelap.o $^
+	@rm -f $@ && $(AR) rcsD $@ $(BUILD)/libwirelap.o
+
+install: $(BUILD)/wirelap $(BUILD)/libwirelap.a
 	install -D -m 755 $(BUILD)/wirelap $(DESTDIR)$(PREFIX)/bin/wirelap
+	install -D -m 644 $(BUILD)/libwirelap.a $(DESTDIR)$(PREFIX)/lib/libwirelap.a
+	install -D -m 644 src/wirelap.h $(DESTDIR)$(PREFIX)/include/wirelap.h
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' src/wirelap.pc.in > $(BUILD)/wirelap.pc
+	install -D -m 644 $(BUILD)/wirelap.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig/wirelap.pc
 
 lab:
 	python3 fixtures/lab/make.py
@@ -180,6 +209,12 @@ captures: $(BUILD)/wirelap $(BUILD)/release/count-packets
 
 captures-tshark: $(BUILD)/wirelap
 	python3 tests/oracle/tshark.py $(BUILD)/wirelap $(CAPTURES) --known tests/oracle/known_tshark.tsv --cache $(BUILD)/tshark
+
+architectures: $(BUILD)/wirelap
+	tests/architectures.sh $(BUILD)
+
+reproducible: $(BUILD)/static/wirelap
+	tests/reproducible.sh $<
 
 clean:
 	rm -rf $(BUILD)

@@ -147,10 +147,10 @@ class Engine::Dispatcher {
     pool_.give_back(exchange);
   }
 
-  const std::string& capture_of(Frame frame) const { return captures_[file_of(frame)].name; }
+  const std::string& capture_of(Frame frame) const { return captures_[static_cast<std::size_t>(file_of(frame))].name; }
   int decimals_of(Frame frame) const {
     const bool now = reader_ != nullptr && file_of(frame) == file();
-    return now ? reader_->decimals() : captures_[file_of(frame)].decimals;
+    return now ? reader_->decimals() : captures_[static_cast<std::size_t>(file_of(frame))].decimals;
   }
 
   struct Capture {
@@ -174,6 +174,15 @@ struct Engine::Session {
   Nanos end = 0;  // the time of its last record
 };
 
+struct Engine::Reading {
+  Reading(Input& from, const std::string& called) : input(from), name(called), reader(from, called) {}
+
+  Input& input;
+  std::string name;
+  Reader reader;
+  bool started = false;
+};
+
 Engine::Engine(EngineOptions options, Sink& sink)
     : options_(std::move(options)), sink_(sink), memory_(options_.memory_bytes) {}
 Engine::~Engine() = default;
@@ -185,14 +194,30 @@ static bool is_inside(const Segment& segment, const Record& record) {
 }
 
 std::optional<Fault> Engine::run(Input& input, const std::string& name) {
-  Reader reader(input, name);
+  begin(input, name);
+  read_on();
+  return end();
+}
+
+void Engine::begin(Input& input, const std::string& name) {
+  reading_ = std::make_unique<Reading>(input, name);
   out_of_order_ = false;
-  if (!reader.start()) return reader.fault();
+}
+
+bool Engine::start() {
+  if (!reading_->reader.start()) return false;
+  reading_->started = true;
   if (session_ == nullptr) session_ = std::make_unique<Session>(*this);
-  session_->dispatcher.begin_capture(name, reader);
+  session_->dispatcher.begin_capture(reading_->name, reading_->reader);
+  return true;
+}
+
+bool Engine::read_on() {
+  Reader& reader = reading_->reader;
+  if (!reading_->started && !start()) return !reader.fault();
   const Frame file = frame_of(session_->dispatcher.file(), 0);
   Lookahead<Dispatcher> lookahead(session_->tracker);
-  input.set_before_move([&] { lookahead.drain(); });
+  reading_->input.set_before_move([&] { lookahead.drain(); });
   Record record;
   while (reader.next(record)) {
     if (record.time < last_time_) [[unlikely]]
@@ -203,12 +228,19 @@ std::optional<Fault> Engine::run(Input& input, const std::string& name) {
     if (decoder_.decode(record, segment)) lookahead.take(is_inside(segment, record));
   }
   lookahead.drain();
-  input.set_before_move([] {});
+  reading_->input.set_before_move([] {});
   if (record.number != 0) session_->end = record.time;
-  session_->dispatcher.end_capture();
   summary_.connections = session_->tracker.connections();
-  if (!options_.join) finish();
-  return reader.fault();
+  return !reader.fault();
+}
+
+std::optional<Fault> Engine::end() {
+  const std::unique_ptr<Reading> done = std::move(reading_);
+  if (done->started) {
+    session_->dispatcher.end_capture();
+    if (!options_.join) finish();
+  }
+  return done->reader.fault();
 }
 
 void Engine::finish() {

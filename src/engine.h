@@ -48,6 +48,14 @@ class Engine {
   /// good end, after all that came before has been reported.
   std::optional<Fault> run(Input& input, const std::string& name);
 
+  /// The same in steps, for bytes that come in from outside (`Input::look_at`):
+  /// begin(), then read_on() each time that there are more, then end().
+  /// `input` outlives them.
+  void begin(Input& input, const std::string& name);
+  /// Reads all records that are there. False where the capture cannot be read on.
+  bool read_on();
+  std::optional<Fault> end();
+
   /// Ends the connections of joined captures: no piece follows.
   void finish();
 
@@ -66,7 +74,10 @@ class Engine {
   class Dispatcher;
   /// The captures whose connections go on.
   struct Session;
+  /// The capture that is read.
+  struct Reading;
 
+  bool start();
   void note_step_back(const Record& record);
 
   EngineOptions options_;
@@ -74,8 +85,9 @@ class Engine {
   Memory memory_;
   std::unique_ptr<Session> session_;
   Decoder decoder_;
-  Summary summary_;             // but for what the decoder counts
-  Nanos last_time_ = kUndated;  // of a record
+  std::unique_ptr<Reading> reading_;  // between begin() and end()
+  Summary summary_;                   // but for what the decoder counts
+  Nanos last_time_ = kUndated;        // of a record
   bool out_of_order_ = false;
 
   static constexpr Nanos kUndated = 631'152'000 * kNanosPerSecond;  // 1990-01-01: clocks before it were not set

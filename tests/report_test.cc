@@ -4,11 +4,13 @@
 
 #include <arpa/inet.h>
 #include <cerrno>
+#include <charconv>
 #include <csignal>
 #include <fcntl.h>
 #include <functional>
 #include <limits>
 #include <memory>
+#include <random>
 #include <sstream>
 #include <string>
 #include <sys/mman.h>
@@ -389,47 +391,52 @@ TEST_CASE("table: short_bytes at its edges, at most five columns") {
 }
 
 // What Python's repr writes, as Python 3 printed it.
-TEST_CASE("classic: python_float") {
+TEST_CASE("classic: python_seconds") {
   struct Case {
-    double value;
+    std::int64_t micros;
     std::string shown;
   };
-  const Case cases[] = {{0.0, "0.0"},
-                        {-0.0, "-0.0"},
-                        {1.0, "1.0"},
-                        {-1.0, "-1.0"},
-                        {0.1, "0.1"},
-                        {0.3, "0.3"},
-                        {0.5, "0.5"},
-                        {1e-06, "1e-06"},
-                        {-1e-06, "-1e-06"},
-                        {1e-05, "1e-05"},
-                        {2.2e-05, "2.2e-05"},
-                        {9.9e-05, "9.9e-05"},
-                        {0.0001, "0.0001"},
-                        {0.00010000000000000002, "0.00010000000000000002"},
-                        {0.000123, "0.000123"},
-                        {0.001234, "0.001234"},
-                        {12.345678, "12.345678"},
-                        {-12.345678, "-12.345678"},
-                        {1.0 / 3, "0.3333333333333333"},
-                        {2.0 / 3, "0.6666666666666666"},
-                        {100.0, "100.0"},
-                        {123456.0, "123456.0"},
-                        {999999.999999, "999999.999999"},
-                        {1700000000.123456, "1700000000.123456"},
-                        {4294967295.999999, "4294967295.999999"},
-                        {1e15, "1000000000000000.0"},
-                        {9999999999999998.0, "9999999999999998.0"},
-                        {1e16, "1e+16"},
-                        {-1e16, "-1e+16"},
-                        {1.5e16, "1.5e+16"},
-                        {12345678901234567.0, "1.2345678901234568e+16"},
-                        {1e22, "1e+22"},
-                        {1e100, "1e+100"},
-                        {5e-324, "5e-324"},
-                        {1.7976931348623157e308, "1.7976931348623157e+308"}};
-  for (const Case& test : cases) CHECK(python_float(test.value) == test.shown);
+  const Case cases[] = {{0, "0.0"},
+                        {1'000'000, "1.0"},
+                        {-1'000'000, "-1.0"},
+                        {100'000, "0.1"},
+                        {300'000, "0.3"},
+                        {1, "1e-06"},
+                        {-1, "-1e-06"},
+                        {9, "9e-06"},
+                        {10, "1e-05"},
+                        {22, "2.2e-05"},
+                        {90, "9e-05"},
+                        {99, "9.9e-05"},
+                        {100, "0.0001"},
+                        {101, "0.000101"},
+                        {123, "0.000123"},
+                        {1'234, "0.001234"},
+                        {12'345'678, "12.345678"},
+                        {-12'345'678, "-12.345678"},
+                        {100'000'000, "100.0"},
+                        {123'456'000'000, "123456.0"},
+                        {999'999'999'999, "999999.999999"},
+                        {1'700'000'000'123'456, "1700000000.123456"},
+                        {4'294'967'295'999'999, "4294967295.999999"},
+                        {4'600'000'000'000'000, "4600000000.0"},
+                        {-4'599'999'999'999'999, "-4599999999.999999"}};
+  for (const Case& test : cases) CHECK(python_seconds(test.micros) == test.shown);
+}
+
+// The C++ library's own shortest digits, which are too large to be in a small program.
+TEST_CASE("classic: python_seconds has the shortest digits that read back") {
+  std::mt19937_64 random(7);
+  for (int i = 0; i < 100'000; ++i) {
+    const std::int64_t micros = static_cast<std::int64_t>(random() % 4'600'000'000'000'000) >> (i % 52);
+    char digits[64];
+    const double value = static_cast<double>(micros) / 1e6;
+    const bool small = value != 0 && value < 1e-4;
+    const auto format = small ? std::chars_format::scientific : std::chars_format::fixed;
+    std::string expected(digits, std::to_chars(digits, digits + sizeof digits, value, format).ptr);
+    if (!small && expected.find('.') == std::string::npos) expected += ".0";
+    if (python_seconds(micros) != expected) FAIL(micros);
+  }
 }
 
 // ---- phases

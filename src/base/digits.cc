@@ -1,5 +1,7 @@
 #include "base/digits.h"
 
+#include "base/wide.h"
+
 namespace wirelap {
 namespace {
 
@@ -18,9 +20,8 @@ inline char* write_fraction(char* at, std::uint64_t nanos, int decimals) {
   std::uint64_t rest = nanos * kNano;
   *at++ = '.';
   for (; at < end; at += 2) {
-    const auto shifted = static_cast<unsigned __int128>(rest) * 100;
-    write_pair(at, static_cast<std::uint32_t>(shifted >> 64));
-    rest = static_cast<std::uint64_t>(shifted);
+    write_pair(at, static_cast<std::uint32_t>(multiply_high(rest, 100)));
+    rest *= 100;
   }
   return end;
 }

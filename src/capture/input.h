@@ -67,6 +67,21 @@ class Input {
   /// Nothing is read by that. Returns how many of `room` were filled.
   std::size_t peek(std::span<std::uint8_t> room) const;
 
+  /// Reads from the embedding program's memory: `bytes` begin with those that are
+  /// not consumed yet, and stay until the next call. `last`: no more will come.
+  void look_at(Bytes bytes, bool last) {
+    end_offset_ = offset() + bytes.size();
+    cursor_ = bytes.data();
+    end_ = cursor_ + bytes.size();
+    in_memory_ = true;
+    more_to_come_ = !last;
+  }
+
+  /// Whether the bytes come from the embedding program's memory.
+  bool is_in_memory() const { return in_memory_; }
+  /// Whether what `ensure` did not find will still come.
+  bool has_more_to_come() const { return more_to_come_; }
+
   /// Puts the program `name` between the capture and the window, which begins
   /// anew with what it decompresses. To be called before anything is consumed.
   /// Returns 0, ENOENT where no such program is in PATH, or another errno.
@@ -141,6 +156,8 @@ class Input {
   int error_ = 0;
   bool owns_fd_ = false;
   bool is_file_ = false;  // a regular one
+  bool in_memory_ = false;
+  bool more_to_come_ = false;
   bool ended_ = false;
   bool stopped_ = false;
   std::optional<Clock::time_point> stop_deadline_;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "base/wide.h"
+
 namespace wirelap::pcapng {
 namespace {
 
@@ -71,11 +73,31 @@ Nanos Clock::time_of(std::uint64_t units) const {
       simple <= static_cast<std::uint64_t>(kLatestTime)) {
     return static_cast<Nanos>(simple);
   }
-  using Wide = __int128;  // 2^64 seconds, and the largest offset, in nanoseconds
-  Wide nanos = (static_cast<Wide>(units) * multiply_) >> shift_;
-  if (divide_ != 1) nanos /= divide_;
-  nanos += static_cast<Wide>(offset_s_) * kNanosPerSecond;
-  return static_cast<Nanos>(std::clamp<Wide>(nanos, 0, kLatestTime));
+  constexpr auto kLatestSecond = static_cast<std::uint64_t>(kLatestTime / kNanosPerSecond);
+  auto [seconds, nanos] = split(units);
+  if (offset_s_ < 0) {
+    const std::uint64_t before = 0 - static_cast<std::uint64_t>(offset_s_);
+    if (seconds < before) return 0;
+    seconds -= before;
+  } else if (__builtin_add_overflow(seconds, static_cast<std::uint64_t>(offset_s_), &seconds)) {
+    return kLatestTime;
+  }
+  if (seconds >= kLatestSecond) return kLatestTime;
+  return static_cast<Nanos>(seconds) * kNanosPerSecond + static_cast<Nanos>(nanos);
+}
+
+Clock::Split Clock::split(std::uint64_t units) const {
+  if (shift_ != 0) {
+    const std::uint64_t seconds = shift_ < 64 ? units >> shift_ : 0;
+    // The rest in units of 2^-64 s: times a second's nanoseconds they come out at the top.
+    const std::uint64_t rest = shift_ < 64 ? units << (64 - shift_) : units;
+    const std::uint64_t nanos = multiply_high(rest, kNanosPerSecond);
+    return {seconds, shift_ < 64 ? nanos : nanos >> (shift_ - 64)};
+  }
+  if (multiply_ == 0) return {0, 0};
+  const std::uint64_t second = kNanosPerSecond / multiply_;  // in units, or in what they are divided to
+  const std::uint64_t parts = units / divide_;
+  return {parts / second, parts % second * multiply_};
 }
 
 std::uint16_t Decoder::load16(const std::uint8_t* at) const {

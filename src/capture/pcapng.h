@@ -46,6 +46,13 @@ class Clock {
  private:
   bool is_simple() const { return divide_ == 1 && shift_ == 0 && offset_s_ == 0; }
 
+  /// Time since an interface's zero; nanos are below a second.
+  struct Split {
+    std::uint64_t seconds;
+    std::uint64_t nanos;
+  };
+  Split split(std::uint64_t units) const;
+
   std::uint64_t multiply_ = 1;  // units to nanoseconds: times this,
   std::uint64_t divide_ = 1;    // by this,
   int shift_ = 0;               // and by two to the power of this
@@ -100,15 +107,15 @@ class Decoder {
     std::uint32_t length = 0;
   };
 
-  bool fail(std::string problem);
-  bool fail_length(std::uint32_t length);
+  [[gnu::cold]] bool fail(std::string problem);
+  [[gnu::cold]] bool fail_length(std::uint32_t length);
   bool has_room(Bytes body, std::size_t needed, const char* block_name);
-  bool fail_interface(std::uint32_t interface);
-  bool fail_captured(std::uint32_t captured, std::size_t room);
+  [[gnu::cold]] bool fail_interface(std::uint32_t interface);
+  [[gnu::cold]] bool fail_captured(std::uint32_t captured, std::size_t room);
   bool is_known(std::uint32_t interface) { return interface < interfaces_.size() || fail_interface(interface); }
   bool fits(std::uint32_t captured, std::size_t room) { return captured <= room || fail_captured(captured, room); }
-  bool take_section(Bytes body);
-  bool take_interface(Bytes body);
+  [[gnu::cold]] bool take_section(Bytes body);
+  [[gnu::cold]] bool take_interface(Bytes body);
   bool take_enhanced_packet(Bytes body, Record& record);
   bool take_obsolete_packet(Bytes body, Record& record);
   bool take_simple_packet(Bytes body, Record& record);

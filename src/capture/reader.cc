@@ -18,9 +18,10 @@ bool Reader::fail_read() {
   return fail(Fault::Kind::unreadable, std::string("cannot be read on: ") + std::strerror(input_.error()));
 }
 
-/// Where the input gave less than was asked for: false where that is a fault
-/// which has nothing to do with what was being read.
+/// Where the input gave less than was asked for: false where the rest will come,
+/// and where that is a fault which has nothing to do with what was being read.
 bool Reader::is_plain_end() {
+  if (input_.has_more_to_come()) return false;
   if (input_.error() != 0) return fail_read();
   if (const auto now = input_.shrunk_to()) {
     return fail(Fault::Kind::unreadable, "cut short while it was read: the file had " +
@@ -58,6 +59,9 @@ bool Reader::open_container() {
 
 bool Reader::decompress(const Compression& compression) {
   const std::string program = compression.program;
+  if (input_.is_in_memory()) {
+    return fail(Fault::Kind::not_capture, std::string("compressed by ") + program + ": to be unpacked first");
+  }
   const int error = input_.decompress(program);
   if (error == 0) return true;
   const std::string file = std::string(compression.article) + " " + program + " file";
@@ -73,7 +77,7 @@ bool Reader::start_pcap(Bytes start) {
   const bool whole = start.size() >= pcap::kFileHeaderBytes;
   const auto header = whole ? pcap::parse_file_header(start.data()) : std::nullopt;
   if (!header) {
-    input_.ensure(kForeignBytes);
+    if (!input_.ensure(kForeignBytes) && input_.has_more_to_come()) return false;
     if (const Foreign* const found = find_foreign({input_.data(), input_.size()})) {
       return fail(Fault::Kind::not_capture, std::string(found->what) + "; " + found->advice);
     }

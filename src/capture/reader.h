@@ -23,11 +23,13 @@ class Reader {
   /// `input` is borrowed; `name` is for faults.
   Reader(Input& input, std::string name) : input_(input), name_(std::move(name)) {}
 
-  /// Reads the file header. False where it is none; `fault()` then says why.
+  /// Reads the file header. False where it is none; `fault()` then says why; or
+  /// where not all of it is there yet: to be called again.
   /// A compressed capture's decompressor is started here.
   bool start();
 
-  /// Moves to the next record; false at the end, whether good (no `fault()`) or bad.
+  /// Moves to the next record; false at the end, whether good (no `fault()`) or bad,
+  /// and where the input has more to come.
   /// The record's bytes are valid until the next call.
   bool next(Record& record) {
     if (container_ == Container::pcap) [[likely]]
@@ -76,17 +78,17 @@ class Reader {
   std::optional<pcapng::Decoder::Found> next_block(Record& record);
 
   bool open_container();
-  bool decompress(const Compression& compression);
+  [[gnu::cold]] bool decompress(const Compression& compression);
   bool start_pcap(Bytes start);
   bool start_pcapng();
 
-  bool end_in_header();
-  bool end_in_record(const pcap::RecordHeader& header);
-  bool end_damaged(const pcap::RecordHeader& header);
-  bool end_in_block(std::size_t needed, const char* what);
-  bool is_plain_end();
-  bool fail(Fault::Kind kind, std::string what);
-  bool fail_read();
+  [[gnu::cold]] bool end_in_header();
+  [[gnu::cold]] bool end_in_record(const pcap::RecordHeader& header);
+  [[gnu::cold]] bool end_damaged(const pcap::RecordHeader& header);
+  [[gnu::cold]] bool end_in_block(std::size_t needed, const char* what);
+  [[gnu::cold]] bool is_plain_end();
+  [[gnu::cold]] bool fail(Fault::Kind kind, std::string what);
+  [[gnu::cold]] bool fail_read();
 
   Input& input_;
   std::string name_;

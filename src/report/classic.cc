@@ -1,7 +1,6 @@
 #include "report/classic.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "report/escape.h"
 
@@ -12,7 +11,6 @@ constexpr std::string_view kFlagNames[] = {"LAST_PACKET_SHORT", "IPID_GAP", "OUT
 constexpr std::uint8_t kLastShort = 1, kIdGap = 2, kOutOfOrder = 4, kNineThousand = 8;
 
 std::int64_t micros(Nanos time) { return time / kNanosPerMicro; }
-double seconds(std::int64_t micros) { return static_cast<double>(micros) / 1e6; }
 
 /// A segment of the usual sizes, with and without timestamps.
 bool is_full(const Segment& segment) { return segment.data_length == 1448 || segment.data_length == 1460; }
@@ -28,19 +26,21 @@ void put_signed(Output& output, std::int64_t value) {
 
 }  // namespace
 
-std::string python_float(double value) {
-  char text[32];
-  const auto end = std::to_chars(text, text + sizeof text, value, std::chars_format::scientific).ptr;
-  const std::string_view scientific(text, static_cast<std::size_t>(end - text));
-  const std::size_t e = scientific.find('e');
-  int exponent = 0;
-  const bool negative = scientific[e + 1] == '-';
-  std::from_chars(text + e + 2, end, exponent);
-  // Python changes to an exponent below 1e-4 and from 1e16 on.
-  if ((negative && exponent > 4) || (!negative && exponent >= 16)) return std::string(scientific);
-  const auto fixed_end = std::to_chars(text, text + sizeof text, value, std::chars_format::fixed).ptr;
-  std::string fixed(text, fixed_end);
-  return fixed.find('.') == std::string::npos ? fixed + ".0" : fixed;
+// The digits are those of the whole number: up to 15 of them tell any two doubles
+// apart, and so do 16 with six decimals, since the times of captures are below 2^33 s.
+std::string python_seconds(std::int64_t micros) {
+  const auto magnitude = micros < 0 ? 0 - static_cast<std::uint64_t>(micros) : static_cast<std::uint64_t>(micros);
+  std::string text = micros < 0 ? "-" : "";
+  if (magnitude != 0 && magnitude < 100) {  // Python changes to an exponent below 1e-4
+    const bool tens = magnitude >= 10;
+    text += static_cast<char>('0' + (tens ? magnitude / 10 : magnitude));
+    if (tens && magnitude % 10 != 0) (text += '.') += static_cast<char>('0' + magnitude % 10);
+    return text + (tens ? "e-05" : "e-06");
+  }
+  char digits[kSecondsRoom];
+  char* end = write_seconds(digits, static_cast<Nanos>(magnitude) * kNanosPerMicro, 6);
+  while (end[-1] == '0' && end[-2] != '.') --end;
+  return text.append(digits, end);
 }
 
 bool Classic::is_server_port(std::uint16_t port) const {
@@ -122,7 +122,7 @@ void Classic::put(Output& output, const Result& result) {
     output.put("  {\n    \"addr\": \"");
     put_address(output, {0, kIpv4Mapped | result.address}, 4);
     output.put("\",\n    \"syn_rtt\": ");
-    output.put(python_float(seconds(result.syn_rtt)));
+    output.put(python_seconds(result.syn_rtt));
     output.put("\n  }");
     return;
   }
@@ -135,7 +135,7 @@ void Classic::put(Output& output, const Result& result) {
   for (const Step& step : result.steps) {
     output.put(separator);
     output.put("      [\n        ");
-    output.put(python_float(seconds(step.micros)));
+    output.put(python_seconds(step.micros));
     output.put(",\n        ");
     output.put_integer(step.reached);
     for (unsigned flag = 0; flag < 4; ++flag) {

@@ -76,7 +76,8 @@ class Classic {
   std::deque<State> connections_;  // in the order of their first packets
 };
 
-/// A double as Python's repr writes it: the shortest digits that read back the same.
-std::string python_float(double value);
+/// Seconds, `micros` / 1e6, as Python's repr writes that double: the shortest digits
+/// that read back the same. `micros`: the difference of two times of captures.
+std::string python_seconds(std::int64_t micros);
 
 }  // namespace wirelap

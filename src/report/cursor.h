@@ -55,4 +55,30 @@ class Cursor {
   const char* usual_limit_;  // to here there is kUsualRoom
 };
 
+/// Hands columns on by calls: inlined they are quick, so they are small. For
+/// rows of connections, which are fewer.
+template <class Visitor>
+class ByCall {
+ public:
+  explicit ByCall(Visitor& visitor) : to_(visitor) {}
+  [[gnu::noinline]] void text(std::string_view name, std::string_view value, bool known = true) {
+    to_.text(name, value, known);
+  }
+  [[gnu::noinline]] void word(std::string_view name, std::string_view value, bool known = true) {
+    to_.word(name, value, known);
+  }
+  [[gnu::noinline]] void integer(std::string_view name, std::uint64_t value, bool known = true) {
+    to_.integer(name, value, known);
+  }
+  [[gnu::noinline]] void flag(std::string_view name, bool value, bool known) { to_.flag(name, value, known); }
+  [[gnu::noinline]] void seconds(std::string_view name, Nanos value) { to_.seconds(name, value); }
+  [[gnu::noinline]] void address(std::string_view name, const Address& value, int ip_version) {
+    to_.address(name, value, ip_version);
+  }
+  [[gnu::noinline]] void vlan(std::string_view name, std::uint32_t tag) { to_.vlan(name, tag); }
+
+ private:
+  Visitor& to_;
+};
+
 }  // namespace wirelap

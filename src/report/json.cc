@@ -70,10 +70,16 @@ class JsonColumns {
   int decimals_;
 };
 
-template <class AnyRow>
-void put_object(Output& output, const AnyRow& row) {
+void put_object(Output& output, const Row& row) {
   JsonColumns columns(output, row.decimals);
   visit_columns(row, columns);
+  columns.finish();
+}
+
+void put_object(Output& output, const ConnectionRow& row) {
+  JsonColumns columns(output, row.decimals);
+  ByCall calls(columns);
+  visit_columns(row, calls);
   columns.finish();
 }
 

@@ -15,12 +15,14 @@ constexpr const char* kBold = "\x1b[1m";
 constexpr const char* kRed = "\x1b[31m";
 constexpr const char* kYellow = "\x1b[33m";
 
-/// `value` with three significant digits, as printf would with 2, 1 or 0 decimals.
-std::string three_digits(double value) {
-  char text[16];
-  const int decimals = value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
-  std::snprintf(text, sizeof text, "%.*f", decimals, value);
-  return text;
+/// `duration` in `unit` with three significant digits, rounded: with 2, 1 or 0 decimals.
+std::string three_digits(Nanos duration, Nanos unit) {
+  int decimals = 2;
+  Nanos step = unit / 100;
+  for (; decimals > 0 && (duration + step / 2) / step >= 1000; --decimals) step *= 10;
+  std::string digits = std::to_string((duration + step / 2) / step);
+  if (decimals > 0) digits.insert(digits.size() - static_cast<std::size_t>(decimals), 1, '.');
+  return digits;
 }
 
 /// The largest cause with its share of the total: "server 84%".
@@ -92,11 +94,10 @@ std::string describe_connection(const ConnectionRow& row) {
 std::string short_duration(Nanos duration) {
   if (duration == kUnknownTime) return "-";
   if (duration == 0) return "0";
-  const double seconds = static_cast<double>(duration) / 1e9;
-  if (seconds < 0.0009995) return std::to_string((duration + 500) / 1000) + "us";
-  if (seconds < 0.9995) return three_digits(seconds * 1e3) + "ms";
-  if (seconds < 99.95) return three_digits(seconds) + "s";
-  const auto whole = static_cast<unsigned long long>(seconds + 0.5);
+  if (duration < 999'500) return std::to_string((duration + 500) / 1000) + "us";
+  if (duration < 999'500'000) return three_digits(duration, kNanosPerSecond / 1000) + "ms";
+  if (duration < 99'950'000'000) return three_digits(duration, kNanosPerSecond) + "s";
+  const auto whole = static_cast<unsigned long long>((duration - kNanosPerSecond / 2) / kNanosPerSecond + 1);
   char text[48];
   if (whole < 6000) {
     std::snprintf(text, sizeof text, "%llum%02llus", whole / 60, whole % 60);

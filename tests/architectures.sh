@@ -1,0 +1,55 @@
+#!/bin/sh
+# Builds the program for other machines, of 32 bits and of the other byte order,
+# and runs it on every fixture under qemu: each output as fixtures/golden has it.
+# What is not installed is said and passed over.
+# usage: tests/architectures.sh BUILD [MACHINE...]
+set -eu
+build=$1
+shift
+failed=0
+[ $# -gt 0 ] || set -- i686 s390x aarch64
+
+# Compares what PROGRAM makes of each fixture, from the file and through a pipe.
+compare() {
+  wrong=0 compared=0
+  for capture in fixtures/*.pcap; do
+    name=$(basename "$capture" .pcap)
+    case $name in tcp-*) options=--tcp ;; *) options= ;; esac
+    for format in ndjson json csv table classic; do
+      [ $format = classic ] && options='-p 80 -p 4568 -p 8080'
+      "$@" $options -q -f $format "$capture" 2> /dev/null | cmp -s - "fixtures/golden/$name.$format" ||
+        { wrong=$((wrong + 1)); echo "architectures: $name.$format differs" >&2; }
+      compared=$((compared + 1))
+    done
+    cat "$capture" | "$@" $options -q -f classic - 2> /dev/null | cmp -s - "fixtures/golden/$name.classic" ||
+      { wrong=$((wrong + 1)); echo "architectures: $name.classic differs through a pipe" >&2; }
+  done
+  # Of more than 2 GiB, but damaged at its start.
+  head -c 24 fixtures/loss.pcap > "$build/large.pcap"
+  printf '\377\377\377\377\377\377\377\377\377\377\377\377\377\377\377\377' >> "$build/large.pcap"
+  truncate -s 3G "$build/large.pcap"
+  for capture in fixtures/dress/* "$build/large.pcap"; do
+    "$@" -q -f csv "$capture" > "$build/there" 2> "$build/there.errors" || true
+    "$build/wirelap" -q -f csv "$capture" > "$build/here" 2> "$build/here.errors" || true
+    cmp -s "$build/there" "$build/here" && cmp -s "$build/there.errors" "$build/here.errors" ||
+      { wrong=$((wrong + 1)); echo "architectures: $capture differs" >&2; }
+    compared=$((compared + 1))
+  done
+  rm -f "$build/large.pcap"
+  echo "architectures: $machine: $compared outputs, $wrong differ"
+  [ $wrong = 0 ]
+}
+
+for machine; do
+  case $machine in i686) emulator=qemu-i386-static ;; *) emulator=qemu-$machine-static ;; esac
+  compiler=$machine-linux-gnu-g++
+  if ! command -v $compiler > /dev/null || ! command -v $emulator > /dev/null; then
+    echo "architectures: $machine: NOT TRIED, apt-get install g++-$machine-linux-gnu qemu-user-static"
+    continue
+  fi
+  ${MAKE:-make} -s CXX="${COMPILER_CACHE:-} $compiler" CXXFLAGS=-O1 BUILD="$build/$machine" static > "$build/$machine.log" 2>&1 ||
+    { cat "$build/$machine.log" >&2; failed=1; continue; }
+  if grep -q warning "$build/$machine.log"; then cat "$build/$machine.log" >&2; failed=1; fi
+  compare $emulator "$build/$machine/static/wirelap" || failed=1
+done
+exit $failed

@@ -1,0 +1,149 @@
+// The library's face: a capture fed in pieces of any size gives the records
+// that the program gives, and says the same of one that is damaged.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "support/run.h"
+#include "wirelap.h"
+
+namespace wirelap {
+namespace {
+
+using test::slurp;
+
+struct Fed {
+  std::string records;  // a line each
+  std::string problem;
+  std::uint64_t packets = 0;
+  bool all_read = false;
+  friend bool operator==(const Fed&, const Fed&) = default;
+};
+
+/// Feeds `capture` in pieces that end at `ends`, each from memory of its own, so
+/// that a byte kept past the call is a use after free.
+Fed feed(const std::string& capture, const std::vector<std::size_t>& ends, const std::string& name = "x") {
+  Fed fed;
+  CaptureOptions options;
+  options.name = name;
+  options.connections = name == "x";
+  Capture reader(options, [&](std::string_view record) { (fed.records += record) += '\n'; });
+  std::size_t at = 0;
+  for (const std::size_t end : ends) {
+    const std::vector<char> piece(capture.begin() + static_cast<std::ptrdiff_t>(at),
+                                  capture.begin() + static_cast<std::ptrdiff_t>(end));
+    if (!reader.feed(piece.data(), piece.size())) CHECK(!reader.problem().empty());
+    at = end;
+  }
+  fed.all_read = reader.finish();
+  CHECK(reader.finish() == fed.all_read);
+  fed.problem = reader.problem();
+  fed.packets = reader.counts().packets;
+  return fed;
+}
+
+Fed feed_by(const std::string& capture, std::size_t piece_bytes, const std::string& name = "x") {
+  std::vector<std::size_t> ends;
+  for (std::size_t at = 0; at < capture.size(); at += piece_bytes) ends.push_back(std::min(at + piece_bytes, capture.size()));
+  return feed(capture, ends, name);
+}
+
+TEST_CASE("library: fixtures in pieces give their golden records") {
+  for (const std::string name : {"s3-session", "loss", "h2", "tls13", "close", "vlan"}) {
+    CAPTURE(name);
+    const std::string capture = slurp("fixtures/" + name + ".pcap");
+    const std::string golden = slurp("fixtures/golden/" + name + ".ndjson");
+    REQUIRE(!golden.empty());
+    for (const std::size_t piece : {std::size_t{613}, std::size_t{65536}, capture.size()}) {
+      const Fed fed = feed_by(capture, piece, "fixtures/" + name + ".pcap");
+      CHECK(fed.all_read);
+      CHECK(fed.records == golden);
+    }
+  }
+}
+
+TEST_CASE("library: a capture whole, byte by byte and at every split is the same") {
+  const std::string pcapng = slurp("fixtures/dress/nanoseconds.pcapng");
+  const std::string pcap = slurp("fixtures/dress/dumpcap-lo.pcap");
+  std::string damaged = pcap;
+  for (std::size_t i = 1000; i < 1100; ++i) damaged[i] = '\xff';
+  const std::string captures[] = {pcapng,
+                                  pcap,
+                                  damaged,
+                                  pcap.substr(0, pcap.size() - 9),
+                                  pcapng.substr(0, pcapng.size() - 9),
+                                  pcap.substr(0, 30),
+                                  pcap.substr(0, 20),
+                                  pcap.substr(0, 24),
+                                  slurp("fixtures/dress/nanoseconds.pcap.gz"),
+                                  std::string(200, 'x'),
+                                  "<?xml version=\"1.0\"?>\n<pdml version=\"0\">" + std::string(100, ' '),
+                                  "too short",
+                                  ""};
+  for (const std::string& capture : captures) {
+    CAPTURE(capture.substr(0, 16));
+    CAPTURE(capture.size());
+    const Fed whole = feed(capture, {capture.size()});
+    CHECK(whole.all_read == whole.problem.empty());
+    CHECK((feed_by(capture, 1) == whole));
+    for (std::size_t split = 0; split <= capture.size(); ++split) {
+      if (!(feed(capture, {split, capture.size()}) == whole)) FAIL(split);
+    }
+  }
+  CHECK(feed(pcapng, {pcapng.size()}).records.find("\"type\":\"exchange\"") != std::string::npos);
+}
+
+TEST_CASE("library: says what is wrong as the program does") {
+  struct Case {
+    std::string capture;
+    std::string problem;
+  };
+  const std::string pcap = slurp("fixtures/dress/dumpcap-lo.pcap");
+  const Case cases[] = {
+      {"", "x: empty: a capture begins with a 24-byte header"},
+      {"too short", "x: not a pcap or pcapng capture: its header needs 24 bytes, 9 are there"},
+      {slurp("fixtures/dress/nanoseconds.pcap.gz"), "x: compressed by gzip: to be unpacked first"},
+      {pcap.substr(0, 30), "x: record 1 at byte 24: cut short: a record header needs 16 bytes, 6 are there"},
+  };
+  for (const Case& test : cases) {
+    const Fed fed = feed_by(test.capture, 7);
+    CHECK(!fed.all_read);
+    CHECK(fed.problem == test.problem);
+  }
+}
+
+TEST_CASE("library: a record is there as soon as its exchange has ended") {
+  const std::string capture = slurp("fixtures/s3-session.pcap");
+  std::size_t records = 0;
+  Capture reader({}, [&](std::string_view) { ++records; });
+  std::size_t early = 0;
+  for (std::size_t at = 0; at < capture.size(); at += 100) {
+    CHECK(reader.feed(&capture[at], std::min<std::size_t>(100, capture.size() - at)));
+    if (at < capture.size() / 2) early = records;
+  }
+  CHECK(early > 3);
+  CHECK(reader.finish());
+  CHECK(records > early);
+  CHECK(reader.counts().exchanges == records);
+}
+
+TEST_CASE("library: two captures in two threads") {
+  const std::string names[] = {"fixtures/loss.pcap", "fixtures/h2.pcap"};
+  std::string got[2];
+  std::vector<std::thread> threads;
+  for (std::size_t i = 0; i < 2; ++i) {
+    threads.emplace_back([&, i] {
+      const std::string capture = slurp(names[i]);
+      for (int again = 0; again < 5; ++again) got[i] = feed_by(capture, 1000, names[i]).records;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(got[0] == slurp("fixtures/golden/loss.ndjson"));
+  CHECK(got[1] == slurp("fixtures/golden/h2.ndjson"));
+}
+
+}  // namespace
+}  // namespace wirelap
