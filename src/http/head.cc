@@ -258,18 +258,19 @@ std::size_t find_head_end(std::string_view bytes, std::size_t from) {
   return std::string_view::npos;
 }
 
+Head parse_simple_request(std::string_view line) {
+  constexpr std::size_t kMethodBytes = 3;
+  Head head;
+  head.minor_version = kSimple;
+  const std::string_view text = take_line(line);
+  head.method = text.substr(0, kMethodBytes);
+  head.target = text.substr(kMethodBytes + 1);
+  return head;
+}
+
 std::optional<Head> parse_head(std::string_view bytes, Role role) {
   Head head;
-  const bool simple = role == Role::request && is_simple_request(bytes);
-  const std::string_view line = take_line(bytes);
-  if (simple) {
-    constexpr std::size_t kMethodBytes = 3;
-    head.minor_version = kSimple;
-    head.method = line.substr(0, kMethodBytes);
-    head.target = line.substr(kMethodBytes + 1);
-  } else if (!parse_start_line(line, role, head)) {
-    return std::nullopt;
-  }
+  if (!parse_start_line(take_line(bytes), role, head)) return std::nullopt;
   head.fields = bytes;
   while (!bytes.empty()) take_field(take_field_line(bytes), head);
   return head;
