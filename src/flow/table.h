@@ -68,7 +68,7 @@ class FlowTable {
     std::uint32_t hash;
     std::uint32_t place;  // in the pool, from 1; 0 for an empty slot
   };
-  static constexpr std::uint32_t kBlock = 512;
+  static constexpr std::uint32_t kBlock = 64;  // 28 KiB: little for a capture of few connections
   static constexpr std::size_t kLarge = 8192;
 
   const Connection& pool(std::uint32_t place) const { return blocks_[(place - 1) / kBlock][(place - 1) % kBlock]; }

@@ -46,7 +46,28 @@ std::string without_places(std::string_view line) {
   return std::string(line.substr(connection, frame - connection)).append(line.substr(start));
 }
 
+Output& cleared(Output& output) {
+  output.clear();
+  return output;
+}
+
+Output& text_buffer() {
+  static Output buffer(-1);
+  return cleared(buffer);
+}
+
+Output& spare_buffer() {
+  static Output buffer(-1);
+  return cleared(buffer);
+}
+
 }  // namespace
+
+Rows::Rows(const http::Wanted& wanted, Format also)
+    : output_(text_buffer()),
+      spare_(spare_buffer()),
+      ndjson_(make_sink(Format::ndjson, output_, wanted)),
+      also_(make_sink(also, spare_, wanted)) {}
 
 void Rows::write(const Row& row) {
   check_times(row);
@@ -70,7 +91,16 @@ void Rows::check_line(std::size_t begin) {
   const std::string_view line = output_.text().substr(begin);
   require(line.size() > 1 && line.find('\n') == line.size() - 1);
   require(test::is_json(line));
-  placeless_ += without_places(line);
+}
+
+std::string Rows::placeless() const {
+  std::string all;
+  for (std::string_view rest = text(); !rest.empty();) {
+    const std::size_t end = rest.find('\n') + 1;
+    all += without_places(rest.substr(0, end));
+    rest.remove_prefix(end);
+  }
+  return all;
 }
 
 }  // namespace wirelap::fuzz
