@@ -70,7 +70,7 @@ void check_joined(Bytes input, EngineOptions options) {
   const Buffer back = put_together(parts[1], kCaptureLayout, input.size());
   const Buffer both = put_together(pieces, kCaptureLayout, input.size());
   const Ran whole = run(options, {both}, Format::table);
-  const Ran joined = run(options, {front, back}, Format::table);
+  const Ran joined = run(options, {front, back}, Format::ndjson);
   require(whole.placeless == joined.placeless);
   require(whole.summary == joined.summary);
 }
@@ -84,7 +84,7 @@ void run_engine(Bytes input) {
   // The system takes longer to map a file than we to read it.
   const bool by_name = choice(input, 2) % 8 == 7;
   const Ran whole = run(options, {input}, kFormats[choice(input, 3) % 3], {by_name, 0});
-  const Ran pieces = run(options, {input}, Format::json, {false, std::size_t{1} + choice(input, 0)});
+  const Ran pieces = run(options, {input}, Format::ndjson, {false, std::size_t{1} + choice(input, 0)});
   require(whole == pieces);
   if ((choice(input, 1) & 32) != 0) check_joined(input, options);
   if ((choice(input, 1) & 64) != 0) {

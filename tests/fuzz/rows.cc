@@ -67,7 +67,7 @@ Rows::Rows(const http::Wanted& wanted, Format also)
     : output_(text_buffer()),
       spare_(spare_buffer()),
       ndjson_(make_sink(Format::ndjson, output_, wanted)),
-      also_(make_sink(also, spare_, wanted)) {}
+      also_(also != Format::ndjson ? make_sink(also, spare_, wanted) : nullptr) {}
 
 void Rows::write(const Row& row) {
   check_times(row);
@@ -75,7 +75,7 @@ void Rows::write(const Row& row) {
   const std::size_t begin = output_.text().size();
   ndjson_->write(row);
   check_line(begin);
-  also_->write(row);
+  if (also_ != nullptr) also_->write(row);
 }
 
 void Rows::write_connection(const ConnectionRow& row) {
@@ -84,7 +84,7 @@ void Rows::write_connection(const ConnectionRow& row) {
   const std::size_t begin = output_.text().size();
   ndjson_->write_connection(row);
   check_line(begin);
-  also_->write_connection(row);
+  if (also_ != nullptr) also_->write_connection(row);
 }
 
 void Rows::check_line(std::size_t begin) {

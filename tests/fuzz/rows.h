@@ -12,15 +12,17 @@
 
 namespace wirelap::fuzz {
 
-/// Keeps what ndjson says. `also`: a further format that is to survive. There
-/// is one at a time: the text's memory is the next one's, too.
+/// Keeps what ndjson says. `also`: a further format that is to survive, ndjson
+/// for none. There is one at a time: the text's memory is the next one's, too.
 class Rows : public Sink {
  public:
   Rows(const http::Wanted& wanted, Format also);
 
   void write(const Row& row) override;
   void write_connection(const ConnectionRow& row) override;
-  void finish() override { also_->finish(); }
+  void finish() override {
+    if (also_ != nullptr) also_->finish();
+  }
 
   std::string_view text() const { return output_.text(); }
   /// Without the columns that tell in which file a record is: the same wherever the capture was cut.

@@ -107,7 +107,7 @@ struct Messages {
 
 class MessageSink : public Sink {
  public:
-  MessageSink(const http::Wanted& wanted, Messages& messages) : rows_(wanted, Format::csv), all_(messages) {}
+  MessageSink(const http::Wanted& wanted, Format also, Messages& messages) : rows_(wanted, also), all_(messages) {}
 
   void write(const Row& row) override {
     rows_.write(row);
@@ -134,9 +134,9 @@ class MessageSink : public Sink {
   Messages& all_;
 };
 
-Messages run(const Buffer& pcap, const EngineOptions& options) {
+Messages run(const Buffer& pcap, const EngineOptions& options, Format also = Format::ndjson) {
   Messages messages;
-  MessageSink sink(options.wanted, messages);
+  MessageSink sink(options.wanted, also, messages);
   const MemoryFile file(pcap);
   Input::Options reading;
   reading.window_bytes = file.whole();
@@ -159,7 +159,10 @@ bool is_all_counted(const Pieces& script, const Messages& messages) {
 }  // namespace
 
 void play(const Pieces& script, const EngineOptions& options) {
-  const Messages whole = run(pcap_of(script, false), options);
+  // Any of the formats is seen often enough.
+  constexpr Format kAlso[] = {Format::ndjson, Format::csv, Format::ndjson, Format::table};
+  const std::uint8_t choice = script.all.empty() ? 0 : script.all.front().header[1];
+  const Messages whole = run(pcap_of(script, false), options, kAlso[choice % 4]);
   if (!whole.certain || !is_all_counted(script, whole)) return;
   const Messages in_two = run(pcap_of(script, true), options);
   // In mid-connection a protocol is told by a whole segment.
