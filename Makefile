@@ -16,6 +16,8 @@ PRODUCT  := $(STRICT) -fno-exceptions
 TESTING  := $(STRICT) -Itests
 PLAIN    := -O0 -fno-lto
 SANITIZE := -O1 -g1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+# As fast as it gets with all checks: of what runs the edges alone are counted, without what was compared.
+FUZZING  := -O2 -gline-tables-only -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 RELEASE  := -DNDEBUG $(if $(findstring clang,$(CXX)),,-flto=auto)
 # What runs once a run, or for few packets, is made small instead.
 COLD     := src/main.cc src/base/error.cc $(addprefix src/capture/,container.cc decompress.cc input.cc) src/wire/stop.cc \
@@ -86,7 +88,7 @@ $(BUILD)/$(1)/count-packets: $(patsubst %.cc,$(BUILD)/$(1)/%.o,$(LIBRARY) tests/
 endef
 $(eval $(call flavour,release,$$(CXXFLAGS) $(RELEASE) $$(if $$(filter $(COLD),$$<),-Os),$$(LDFLAGS),$(BUILD)/libwirelap.a))
 $(eval $(call flavour,sanitized,$(SANITIZE),,$(patsubst %.cc,$(BUILD)/sanitized/%.o,$(LIBRARY))))
-$(eval $(call flavour,fuzz,$(SANITIZE) -fsanitize=fuzzer-no-link,,))
+$(eval $(call flavour,fuzz,$(FUZZING) $$(COVERED),,))
 
 $(BUILD)/wirelap: $(BUILD)/release/wirelap
 	cp $< $@
@@ -156,14 +158,20 @@ CAPTURES ?= ../shared/captures
 FUZZER   := $(BUILD)/fuzz/fuzzer
 CORPUS   := $(BUILD)/corpus
 SECONDS  ?= 20
+JOBS     ?= 2
 TARGETS  ?= $(shell grep -o '{"[a-z0-9]*", run_' tests/fuzz/target.h | cut -d '"' -f 2)
-$(BUILD)/fuzz/%: CXX := clang++
+CLANG    ?= clang++
+$(BUILD)/fuzz/%: override CXX := $(CLANG)
+# What only makes inputs and checks rows is not what is to be covered.
+UNCOVERED := mutate rows script seeds fuzzer target
+$(BUILD)/fuzz/%.o: COVERED := -fsanitize-coverage=inline-8bit-counters,pc-table
+$(patsubst %,$(BUILD)/fuzz/tests/fuzz/%.o,$(UNCOVERED)): override COVERED :=
 $(FUZZER): $(patsubst %.cc,$(BUILD)/fuzz/%.o,$(LIBRARY) $(FUZZED) tests/fuzz/fuzzer.cc)
 	@echo link $@
-	@$(CXX) $(SANITIZE) -fsanitize=fuzzer -o $@ $^
+	@$(CXX) $(FUZZING) -fsanitize=fuzzer -o $@ $^
 
 fuzz: $(FUZZER) $(BUILD)/fuzz/make-seeds
-	tests/fuzz/run.sh $(FUZZER) $(CORPUS) $(SECONDS) "$(CAPTURES)" $(TARGETS)
+	tests/fuzz/run.sh $(FUZZER) $(CORPUS) $(SECONDS) $(JOBS) "$(CAPTURES)" $(TARGETS)
 
 fuzz-corpus: $(FUZZER)
 	tests/fuzz/keep.sh $(FUZZER) $(CORPUS) $(TARGETS)

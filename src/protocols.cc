@@ -182,13 +182,19 @@ void Protocols::take_for_unknown(Connection& connection, Side sender, std::uint6
   attach(connection, turns, kTcp, first, began);
   for (const Side side : {first, other(first)}) {
     const Stream& stream = connection.stream(side);
+    const http::Role role = role_of(connection, side);
     const std::uint64_t count = stream.next + (side == sender ? length : 0);
     if (count == 0) continue;
     const Arrival start = side == first ? began : arrival;
+    // No byte of it was captured.
+    if (count == stream.missing) {
+      turns->miss_back(role, 0, count, start);
+      continue;
+    }
     const Arrival end =
         side == sender && length != 0 ? arrival : Arrival{stream.last_time, start.frame, start.acknowledged};
-    turns->take_back(role_of(connection, side), 0, 1, start);
-    if (count > 1) turns->take_back(role_of(connection, side), 1, count - 1, end);
+    turns->take_back(role, 0, 1, start);
+    if (count > 1) turns->take_back(role, 1, count - 1, end);
   }
 }
 

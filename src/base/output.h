@@ -73,6 +73,9 @@ class Output {
   /// What has gathered and is not yet written; valid until the next call.
   std::string_view text() const { return {buffer_.get(), end_}; }
 
+  /// Drops what has gathered and is not yet written.
+  void clear() { end_ = buffer_.get(); }
+
  private:
   static constexpr std::size_t kFlushBytes = 64 * 1024;
 

@@ -93,9 +93,7 @@ void Conversation::end_open(Outcome outcome, Nanos time) {
   while (Exchange* const exchange = exchanges_.oldest()) {
     if (!exchange->request.begun && !exchange->response.begun) {
       // Interim responses to a request that was not captured, or a tunnel without a byte.
-      if (responding_ == exchange) responding_ = nullptr;
-      if (tunnel_ == exchange) tunnel_ = nullptr;
-      exchanges_.discard(*exchange);
+      discard(*exchange);
       continue;
     }
     const bool is_alone = is_unasked(*exchange) || exchange->pair == Pair::kept;
@@ -344,10 +342,7 @@ void Conversation::on_garbage(Role role) {
     return finish_exchange(exchange, Outcome::gap, arrival_.time);
   }
   exchange.message(role) = {};
-  if (!exchange.response.begun) {
-    pairing_.forget(exchange);
-    exchanges_.discard(exchange);
-  }
+  if (!exchange.response.begun) discard(exchange);
 }
 
 bool Conversation::is_headless(Role role) const {
@@ -358,14 +353,20 @@ void Conversation::finish_exchange(Exchange& exchange, Outcome outcome, Nanos ti
   // A response whose end is hidden was summed up at each byte that came of it.
   const bool has_sum = exchange.response.begun && exchange.pair != Pair::open && exchange.ended != kUnknownTime;
   if (adrift_[index(Role::response)] != &exchange && !has_sum) exchanges_.sum_up(exchange, time);
-  pairing_.forget(exchange);
-  if (tunnel_ == &exchange) tunnel_ = nullptr;
-  if (requesting_ == &exchange) requesting_ = nullptr;
-  if (responding_ == &exchange) responding_ = nullptr;
-  for (Exchange*& adrift : adrift_) {
-    if (adrift == &exchange) adrift = nullptr;
-  }
+  forget(exchange);
   exchanges_.close(exchange, outcome);
+}
+
+void Conversation::discard(Exchange& exchange) {
+  forget(exchange);
+  exchanges_.discard(exchange);
+}
+
+void Conversation::forget(const Exchange& exchange) {
+  pairing_.forget(exchange);
+  for (Exchange** const mine : {&tunnel_, &requesting_, &responding_, &adrift_[0], &adrift_[1]}) {
+    if (*mine == &exchange) *mine = nullptr;
+  }
 }
 
 }  // namespace wirelap::http

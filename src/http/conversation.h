@@ -106,6 +106,10 @@ class Conversation : public Attachment {
   void end_adrift();
   void keep_headers(Exchange& exchange, const Head& head) const;
   void finish_exchange(Exchange& exchange, Outcome outcome, Nanos time);
+  /// Takes back an exchange that was none.
+  void discard(Exchange& exchange);
+  /// Nothing here points to `exchange` any more.
+  void forget(const Exchange& exchange);
   void tell_whom_to_wait_for() const;
   bool switches_to_h2(const Head& head) const;
 

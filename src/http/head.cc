@@ -314,19 +314,23 @@ std::size_t find_head_end(std::string_view bytes, std::size_t from) {
   return std::string_view::npos;
 }
 
+Head parse_simple_request(std::string_view line) {
+  Head head;
+  head.minor_version = kSimple;
+  const std::string_view text = take_line(line);
+  const std::size_t space = text.find(' ');
+  head.method = text.substr(0, space);
+  head.target = text.substr(space + 1);
+  return head;
+}
+
 std::optional<Head> parse_head(std::string_view bytes, Role role) {
   std::optional<Head> found(std::in_place);
   Head& head = *found;
   LineEnds ends(bytes);
   std::size_t begin = std::min(ends.next() + 1, bytes.size());
   const std::string_view line = without_line_end(bytes.substr(0, begin));
-  if (!parse_start_line(line, role, head)) {
-    if (role != Role::request || !is_simple_request(bytes)) return std::nullopt;
-    const std::size_t space = line.find(' ');
-    head.minor_version = kSimple;
-    head.method = line.substr(0, space);
-    head.target = line.substr(space + 1);
-  }
+  if (!parse_start_line(line, role, head)) return std::nullopt;
   const std::size_t fields = begin;
   while (begin < bytes.size()) {
     std::size_t end = std::min(ends.next() + 1, bytes.size());

@@ -71,6 +71,9 @@ Likeness is_start_line(std::string_view bytes, Role role);
 /// it knows, but servers answer others, too.
 bool is_simple_request(std::string_view bytes);
 
+/// Parses such a line.
+Head parse_simple_request(std::string_view line);
+
 /// Where the start line of a message of `role` may begin in `bytes`, which are
 /// from the midst of a stream; npos if nowhere. A request begins with `bytes`
 /// or after an empty line; a response where it likes if `inside`, else with

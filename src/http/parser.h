@@ -265,7 +265,7 @@ class Parser {
   void take_simple(Bytes& bytes, std::string_view seen, std::size_t before, Handler& handler) {
     const std::size_t end = seen.find('\n') + 1;
     handler.on_bytes(role_, end - before, 0);
-    handler.on_head(role_, *parse_head(seen.substr(0, end), role_));
+    handler.on_head(role_, parse_simple_request(seen));
     head_.clear();
     end_message(handler);
     stop();

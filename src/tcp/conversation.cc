@@ -17,7 +17,10 @@ void Conversation::feed(Role role, const Chunk& chunk, const Arrival& arrival) {
 
 void Conversation::skip(Role role, std::uint64_t count, bool missing, const Arrival& arrival) {
   const std::uint64_t offset = stream(role).next;
-  if (!missing) return take(role, offset, {count, 0}, arrival);
+  missing ? miss_back(role, offset, count, arrival) : take(role, offset, {count, 0}, arrival);
+}
+
+void Conversation::miss_back(Role role, std::uint64_t offset, std::uint64_t count, const Arrival& arrival) {
   if (over_) return;
   http::Exchange* const turn = role == Role::request ? &turns_.place_request(arrival, offset, true)
                                                      : turns_.place_response(arrival, offset, true);

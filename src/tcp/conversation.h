@@ -51,6 +51,8 @@ class Conversation : public Attachment {
   void take_back(Role role, std::uint64_t offset, std::uint64_t count, const Arrival& arrival) {
     take(role, offset, {count, 0}, arrival);
   }
+  /// The same of bytes that were not captured.
+  void miss_back(Role role, std::uint64_t offset, std::uint64_t count, const Arrival& arrival);
 
   /// From here on the connection's bytes are a known protocol's. What was open
   /// ends, or was none where that protocol may have been spoken before.

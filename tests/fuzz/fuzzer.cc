@@ -63,6 +63,12 @@ std::size_t hand_back(const Buffer& result, std::uint8_t* data, std::size_t size
   return result.size();
 }
 
+/// What a target takes its choices from (target.h) is in a last frame that is seldom changed.
+void vary_choices(std::uint8_t* data, std::size_t size, Random& random) {
+  constexpr std::size_t kChoices = 4;
+  for (std::size_t i = size - std::min(size, kChoices); i < size; ++i) data[i] = static_cast<std::uint8_t>(random());
+}
+
 }  // namespace
 }  // namespace wirelap::fuzz
 
@@ -85,7 +91,9 @@ extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t s
   Random random(seed);
   const Shape shape = shape_of({data, size});
   if (shape == Shape::bytes || random() % 16 == 0) return LLVMFuzzerMutate(data, size, most);
-  return hand_back(mutate(shape, {data, size}, most, random, LLVMFuzzerMutate), data, size, most);
+  const std::size_t made = hand_back(mutate(shape, {data, size}, most, random, LLVMFuzzerMutate), data, size, most);
+  if (shape == Shape::capture && random() % 4 == 0) vary_choices(data, made, random);
+  return made;
 }
 
 extern "C" std::size_t LLVMFuzzerCustomCrossOver(const std::uint8_t* a, std::size_t a_size, const std::uint8_t* b,

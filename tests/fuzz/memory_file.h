@@ -19,14 +19,21 @@ inline bool is_compressed(Bytes file) {
   return find_compression(file.first(std::min(file.size(), kMagicBytes))) != nullptr;
 }
 
+/// There is one at a time: the next one is the same file with other bytes.
 class MemoryFile {
  public:
-  explicit MemoryFile(Bytes bytes) : fd_(::memfd_create("capture", MFD_CLOEXEC)) {
-    if (fd_ < 0 || ::pwrite(fd_, bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) std::abort();
+  explicit MemoryFile(Bytes bytes) : bytes_(bytes.size()) {
+    static const int file = ::memfd_create("capture", MFD_CLOEXEC);
+    fd_ = file;
+    if (::ftruncate(fd_, static_cast<off_t>(bytes_)) != 0) std::abort();
+    if (::pwrite(fd_, bytes.data(), bytes_, 0) != static_cast<ssize_t>(bytes_)) std::abort();
   }
-  ~MemoryFile() { ::close(fd_); }
   MemoryFile(const MemoryFile&) = delete;
   MemoryFile& operator=(const MemoryFile&) = delete;
+
+  std::size_t bytes() const { return bytes_; }
+  /// How large a window reads it in one piece.
+  std::size_t whole() const { return bytes_ + 1; }
 
   /// By name.
   void map(Input& input) const {
@@ -39,6 +46,7 @@ class MemoryFile {
   }
 
  private:
+  std::size_t bytes_;
   int fd_;
 };
 

@@ -46,7 +46,28 @@ std::string without_places(std::string_view line) {
   return std::string(line.substr(connection, frame - connection)).append(line.substr(start));
 }
 
+Output& cleared(Output& output) {
+  output.clear();
+  return output;
+}
+
+Output& text_buffer() {
+  static Output buffer(-1);
+  return cleared(buffer);
+}
+
+Output& spare_buffer() {
+  static Output buffer(-1);
+  return cleared(buffer);
+}
+
 }  // namespace
+
+Rows::Rows(const http::Wanted& wanted, Format also)
+    : output_(text_buffer()),
+      spare_(spare_buffer()),
+      ndjson_(make_sink(Format::ndjson, output_, wanted)),
+      also_(also != Format::ndjson ? make_sink(also, spare_, wanted) : nullptr) {}
 
 void Rows::write(const Row& row) {
   check_times(row);
@@ -54,7 +75,7 @@ void Rows::write(const Row& row) {
   const std::size_t begin = output_.text().size();
   ndjson_->write(row);
   check_line(begin);
-  also_->write(row);
+  if (also_ != nullptr) also_->write(row);
 }
 
 void Rows::write_connection(const ConnectionRow& row) {
@@ -63,14 +84,23 @@ void Rows::write_connection(const ConnectionRow& row) {
   const std::size_t begin = output_.text().size();
   ndjson_->write_connection(row);
   check_line(begin);
-  also_->write_connection(row);
+  if (also_ != nullptr) also_->write_connection(row);
 }
 
 void Rows::check_line(std::size_t begin) {
   const std::string_view line = output_.text().substr(begin);
   require(line.size() > 1 && line.find('\n') == line.size() - 1);
   require(test::is_json(line));
-  placeless_ += without_places(line);
+}
+
+std::string Rows::placeless() const {
+  std::string all;
+  for (std::string_view rest = text(); !rest.empty();) {
+    const std::size_t end = rest.find('\n') + 1;
+    all += without_places(rest.substr(0, end));
+    rest.remove_prefix(end);
+  }
+  return all;
 }
 
 }  // namespace wirelap::fuzz

@@ -12,27 +12,27 @@
 
 namespace wirelap::fuzz {
 
-/// Keeps what ndjson says, and a second log without the columns that tell in
-/// which file a record is. `also`: a further format that is to survive.
+/// Keeps what ndjson says. `also`: a further format that is to survive, ndjson
+/// for none. There is one at a time: the text's memory is the next one's, too.
 class Rows : public Sink {
  public:
-  Rows(const http::Wanted& wanted, Format also)
-      : ndjson_(make_sink(Format::ndjson, output_, wanted)), also_(make_sink(also, spare_, wanted)) {}
+  Rows(const http::Wanted& wanted, Format also);
 
   void write(const Row& row) override;
   void write_connection(const ConnectionRow& row) override;
-  void finish() override { also_->finish(); }
+  void finish() override {
+    if (also_ != nullptr) also_->finish();
+  }
 
   std::string_view text() const { return output_.text(); }
-  /// The same wherever the capture was cut into files.
-  const std::string& placeless() const { return placeless_; }
+  /// Without the columns that tell in which file a record is: the same wherever the capture was cut.
+  std::string placeless() const;
 
  private:
   void check_line(std::size_t begin);
 
-  Output output_{-1}, spare_{-1};
+  Output &output_, &spare_;
   std::unique_ptr<Sink> ndjson_, also_;
-  std::string placeless_;
 };
 
 }  // namespace wirelap::fuzz

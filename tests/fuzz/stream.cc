@@ -4,6 +4,7 @@
 // The input is a list of segments, kOpBytes each, relative to what their
 // sender has sent before, so that most of them fit together.
 #include <algorithm>
+#include <cstring>
 #include <map>
 #include <utility>
 #include <vector>
@@ -26,8 +27,22 @@ enum Op : std::uint8_t {
   kLong = 128
 };
 
-/// The byte that has a sequence number.
-std::uint8_t content(std::uint32_t sequence) { return static_cast<std::uint8_t>(sequence * 0x9e3779b1 >> 24); }
+constexpr std::uint32_t kFirstSequence = 0xffffff80;  // wraps soon
+constexpr std::uint32_t kMostData = 255 * 64;         // of a segment
+
+/// The bytes that have the sequence numbers from `sequence` on, `count` of them. They repeat after a prime number.
+Bytes content(std::uint32_t sequence, std::size_t count) {
+  constexpr std::uint32_t kPeriod = 32'749;
+  static const std::vector<std::uint8_t> all = [] {
+    std::vector<std::uint8_t> bytes(kPeriod + kMostData);
+    for (std::uint32_t i = 0; i < bytes.size(); ++i) {
+      bytes[i] = static_cast<std::uint8_t>(i % kPeriod * 0x9e3779b1 >> 24);
+    }
+    return bytes;
+  }();
+  // From before the first that a segment may have, so that they go on where those wrap.
+  return Bytes(all).subspan((sequence - kFirstSequence + kMostData) % kPeriod, count);
+}
 
 /// What was told of a stream: runs of bytes that are there, or not.
 struct Told {
@@ -60,9 +75,9 @@ struct Connections {
   void on_bytes(Connection& connection, Side sender, const Chunk& chunk, const Arrival&) {
     const Stream& stream = connection.stream(sender);
     require(chunk.length != 0 && chunk.bytes.size() <= chunk.length);
-    for (std::size_t i = 0; i < chunk.bytes.size(); ++i) {
-      require(chunk.bytes[i] == content(stream.next_sequence + static_cast<std::uint32_t>(i)));
-    }
+    require(chunk.bytes.size() <= kMostData);
+    const Bytes sent = content(stream.next_sequence, chunk.bytes.size());
+    require(sent.empty() || std::memcmp(chunk.bytes.data(), sent.data(), sent.size()) == 0);
     Told& side = told(connection, sender);
     side.add(true, chunk.bytes.size());
     side.add(false, chunk.length - chunk.bytes.size());
@@ -142,13 +157,14 @@ class Sender {
     const std::uint32_t end = first + length;
     if (static_cast<std::int32_t>(end - ends[side].sent) > 0) ends[side].sent = end;
     const std::uint32_t held = (bits & kCut) != 0 ? std::min<std::uint32_t>(length, op[6]) : length;
-    std::vector<std::uint8_t> data(held);
-    for (std::uint32_t i = 0; i < held; ++i) data[i] = content(first + i);
-    if (!in_two_ || length < 2 || (bits & kOpSyn) != 0) return take(segment, data, length);
+    const Bytes sent = content(first, held);
+    const std::vector<std::uint8_t> data(sent.begin(), sent.end());  // one byte too far is an error
+    // A RST counts by where it begins.
+    if (!in_two_ || length < 2 || (bits & (kOpSyn | kOpRst)) != 0) return take(segment, data, length);
     const std::uint32_t cut = 1 + op[6] % (length - 1);
     Segment front = segment;
     // An acknowledgment counts once: with the next segment the connection goes on behind it.
-    front.tcp.flags &= static_cast<std::uint8_t>(~(kFin | kRst | kAck));
+    front.tcp.flags &= static_cast<std::uint8_t>(~(kFin | kAck));
     take(front, Bytes(data).first(std::min(cut, held)), cut);
     segment.tcp.sequence = first + cut;
     take(segment, Bytes(data).subspan(std::min(cut, held)), length - cut);
@@ -158,7 +174,7 @@ class Sender {
 
  private:
   struct End {
-    std::uint32_t sent = 0xffffff80;  // wraps soon
+    std::uint32_t sent = kFirstSequence;
   };
 
   void take(Segment& segment, Bytes data, std::uint32_t length) {

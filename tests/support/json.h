@@ -6,9 +6,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace wirelap::test {
 
@@ -41,8 +41,9 @@ class JsonChecker {
     return true;
   }
   void skip_space() {
-    while (!at_end() && std::string_view(" \t\r\n").find(text_[at_]) != std::string_view::npos) ++at_;
+    while (!at_end() && is_space(text_[at_])) ++at_;
   }
+  static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
   bool value(int depth) {
     if (depth > kMaxDepth) return false;
@@ -58,14 +59,14 @@ class JsonChecker {
   }
 
   bool object(int depth) {
-    std::set<std::string_view> names;
+    std::vector<std::string_view> names;
     take('{');
     skip_space();
     if (take('}')) return true;
     do {
       skip_space();
       const std::size_t begin = at_;
-      if (!string() || !names.insert(text_.substr(begin, at_ - begin)).second) return false;
+      if (!string() || !add(names, text_.substr(begin, at_ - begin))) return false;
       skip_space();
       if (!take(':')) return false;
       skip_space();
@@ -73,6 +74,15 @@ class JsonChecker {
       skip_space();
     } while (take(','));
     return take('}');
+  }
+
+  /// False where it is there. Objects are small: to look at each costs less than an order.
+  static bool add(std::vector<std::string_view>& names, std::string_view name) {
+    for (const std::string_view other : names) {
+      if (other.size() == name.size() && other == name) return false;
+    }
+    names.push_back(name);
+    return true;
   }
 
   bool array(int depth) {
@@ -104,11 +114,20 @@ class JsonChecker {
 
   bool string() {
     if (!take('"')) return false;
-    while (!take('"')) {
+    while (true) {
+      skip_plain();
+      if (take('"')) return true;
       if (peek() < 0x20) return false;  // at the end, too
       if (!(peek() == '\\' ? escape() : character())) return false;
     }
-    return true;
+  }
+
+  /// Most of a text: ASCII that needs no other look.
+  void skip_plain() {
+    const auto is_plain = [](unsigned char c) { return c >= 0x20 && c < 0x80 && c != '"' && c != '\\'; };
+    const char *at = text_.data() + at_, *const end = text_.data() + text_.size();
+    while (at != end && is_plain(static_cast<unsigned char>(*at))) ++at;
+    at_ = static_cast<std::size_t>(at - text_.data());
   }
 
   bool escape() {
