@@ -30,8 +30,13 @@ Exchange& Exchanges::add(const Arrival& arrival) {
 }
 
 void Exchanges::note_step(Exchange& exchange, const Arrival& arrival) {
+  // 24 MiB: to grow, the list needs the same once more, and all at once.
+  constexpr std::size_t kMostSteps = std::size_t{1} << 20;
   Steps& steps = exchange.steps;
-  if (steps.empty() || steps.back().frame != arrival.frame) steps.push_back({arrival.time, arrival.frame, 0});
+  if (steps.empty() || steps.back().frame != arrival.frame) {
+    if (steps.size() == kMostSteps) return;
+    steps.push_back({arrival.time, arrival.frame, 0});
+  }
   steps.back().reached = exchange.response.bytes;
 }
 

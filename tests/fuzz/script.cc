@@ -125,8 +125,8 @@ class MessageSink : public Sink {
     }
     all_.counted[0] += exchange.request.bytes;
     all_.counted[1] += exchange.response.bytes;
-    all_.text += std::string(exchange.method) + ' ' + exchange.host + ' ' + exchange.target + ' ' + std::to_string(exchange.status) +
-                 ' ' + std::to_string(static_cast<int>(exchange.protocol)) + '\n';
+    all_.text += std::string(exchange.method) + ' ' + exchange.host + ' ' + exchange.target + ' ' +
+                 std::to_string(exchange.status) + ' ' + std::to_string(static_cast<int>(exchange.protocol)) + '\n';
   }
 
  private:
