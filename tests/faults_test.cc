@@ -181,7 +181,7 @@ TEST_CASE("faults: an output past the limit on files' sizes ends with a whole li
     const std::vector<std::string> command = {program(), "-f", format, "-o", path, capture};
     REQUIRE(run(command).exit_code == 0);
     const std::string whole = slurp(path);
-    for (const rlim_t limit : {0, 1, 10, 700, 4096, 10'000, 66'000, 100'001}) {
+    for (const rlim_t limit : {0, 10, 700, 10'000, 66'000}) {
       if (limit >= whole.size()) continue;
       INFO(format, " ", limit);
       Process process(command, with_limit(RLIMIT_FSIZE, limit, limit));
