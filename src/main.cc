@@ -279,14 +279,16 @@ class ProgressLine {
   Clock::time_point next_ = began_ + std::chrono::seconds(1);
 };
 
-/// All captures are open at once.
-void allow_open_files(std::size_t captures) {
-  constexpr rlim_t kOthers = 32;
+/// How many captures may be open at once: at least one, where the system lets it `wanted`.
+std::size_t allow_open_captures(std::size_t wanted) {
+  constexpr rlim_t kOthers = 24;  // decompressors' pipes and the like
   rlimit limit{};
-  const rlim_t wanted = captures + kOthers;
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) return;
-  limit.rlim_cur = std::min(wanted, limit.rlim_max);
-  ::setrlimit(RLIMIT_NOFILE, &limit);
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return wanted;
+  if (limit.rlim_cur < wanted + kOthers) {
+    limit.rlim_cur = std::min<rlim_t>(wanted + kOthers, limit.rlim_max);
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+  }
+  return static_cast<std::size_t>(std::max(limit.rlim_cur, kOthers + 1) - kOthers);
 }
 
 /// Reads all captures in turn; a bad one does not stop the others.
@@ -302,8 +304,8 @@ class Run {
 
   /// Opens all captures, and then gives up what only that needs.
   void open_all() {
-    allow_open_files(line_.captures.size());
-    for (const std::string& capture : line_.captures) open(capture);
+    const std::size_t most = allow_open_captures(line_.captures.size());
+    for (const std::string& capture : line_.captures) open(capture, opened_.size() < most);
     if (!line_.sandbox) return;
     give_up_root();
     begin_starter();
@@ -340,7 +342,7 @@ class Run {
     int error;
   };
 
-  void open(const std::string& capture) {
+  void open(const std::string& capture, bool allowed) {
     Input::Options options;
     options.stop_fd = stop_pipe[0];
     options.before_wait = [this] { output_.flush(); };
@@ -348,10 +350,10 @@ class Run {
     options.on_progress = [this](std::uint64_t done, std::uint64_t total) { progress_->show(done, total); };
     options.starter = line_.sandbox ? &starter_ : nullptr;
     auto input = std::make_unique<Input>(options);
-    int error = 0;
+    int error = allowed ? 0 : EMFILE;
     if (capture == "-")
       input->attach(STDIN_FILENO);
-    else
+    else if (allowed)
       error = input->open(capture);
     opened_.push_back({std::move(input), error});
   }

@@ -181,7 +181,7 @@ TEST_CASE("faults: an output past the limit on files' sizes ends with a whole li
     const std::vector<std::string> command = {program(), "-f", format, "-o", path, capture};
     REQUIRE(run(command).exit_code == 0);
     const std::string whole = slurp(path);
-    for (const rlim_t limit : {0, 1, 10, 700, 4096, 10'000, 66'000, 100'001}) {
+    for (const rlim_t limit : {0, 10, 700, 10'000, 66'000}) {
       if (limit >= whole.size()) continue;
       INFO(format, " ", limit);
       Process process(command, with_limit(RLIMIT_FSIZE, limit, limit));
@@ -471,13 +471,13 @@ TEST_CASE("faults: more captures than files may be open at first; more than ever
   CHECK(count_lines(many.read_all()) == 1 + 300 * 4);
   CHECK(many.wait() == 0);
   CHECK(many.errors() == "");
-  Process too_many(command, with_limit(RLIMIT_NOFILE, 64, 64));
+  Process too_many(command, with_limit(RLIMIT_NOFILE, 64, 64));  // 24 are for other things
   const std::ptrdiff_t lines = count_lines(too_many.read_all());
   CHECK(too_many.wait() == 1);
   const std::string errors = too_many.errors();
   CHECK(errors.ends_with("wirelap: fixtures/ipv6.pcap: Too many open files\n"));
   CHECK(lines == 1 + (300 - count_lines(errors)) * 4);
-  CHECK(lines > 1 + 40 * 4);
+  CHECK(lines == 1 + 40 * 4);
 }
 
 // ---- Decompressors; how they end is in container_test.cc.
