@@ -20,7 +20,7 @@ SANITIZE := -O1 -g1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-
 FUZZING  := -O2 -gline-tables-only -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 RELEASE  := -DNDEBUG $(if $(findstring clang,$(CXX)),,-flto=auto)
 # What runs once a run, or for few packets, is made small instead.
-COLD     := src/main.cc src/base/error.cc $(addprefix src/capture/,container.cc decompress.cc input.cc) src/wire/stop.cc \
+COLD     := src/main.cc src/base/error.cc $(addprefix src/capture/,container.cc decompress.cc) src/wire/stop.cc \
             $(addprefix src/report/,classic.cc progress.cc summary.cc table.cc)
 
 # What is fuzzed; tests replay it without libFuzzer.

@@ -78,17 +78,17 @@ class Reader {
   std::optional<pcapng::Decoder::Found> next_block(Record& record);
 
   bool open_container();
-  [[gnu::cold]] bool decompress(const Compression& compression);
+  bool decompress(const Compression& compression);
   bool start_pcap(Bytes start);
   bool start_pcapng();
 
-  [[gnu::cold]] bool end_in_header();
-  [[gnu::cold]] bool end_in_record(const pcap::RecordHeader& header);
-  [[gnu::cold]] bool end_damaged(const pcap::RecordHeader& header);
-  [[gnu::cold]] bool end_in_block(std::size_t needed, const char* what);
-  [[gnu::cold]] bool is_plain_end();
-  [[gnu::cold]] bool fail(Fault::Kind kind, std::string what);
-  [[gnu::cold]] bool fail_read();
+  bool end_in_header();
+  bool end_in_record(const pcap::RecordHeader& header);
+  bool end_damaged(const pcap::RecordHeader& header);
+  bool end_in_block(std::size_t needed, const char* what);
+  bool is_plain_end();
+  bool fail(Fault::Kind kind, std::string what);
+  bool fail_read();
 
   Input& input_;
   std::string name_;
