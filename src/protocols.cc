@@ -82,7 +82,8 @@ bool Protocols::look_back(Connection& connection, Side sender, Chunk chunk, cons
   bool is_other = false;
   with(connection, [&](auto& conversation) { is_other = is_something_else(conversation); });
   if (is_other) [[unlikely]] {
-    if (is_answered_in_clear(connection, sender, chunk.bytes)) {
+    // With --tcp the hello and its answer are a turn.
+    if (!tcp_ && is_answered_in_clear(connection, sender, chunk.bytes)) {
       begin_http(connection, chunk, arrival);
     } else {
       take_for_unknown(connection, sender, chunk.length, arrival);
