@@ -76,14 +76,25 @@ TEST_CASE("VLANs, ports and IP versions keep connections apart") {
   }
 }
 
+HashSecret secret_of(unsigned seed) {
+  std::mt19937_64 random(seed);
+  HashSecret secret{};
+  for (std::uint64_t& word : secret.words) word = random();
+  return secret;
+}
+
 TEST_CASE("a hash depends on its secret and on every part of its key") {
-  const HashSecret secret{{1, 2}};
+  const HashSecret secret = secret_of(1);
   for (const Address& base : {ipv4(1), Address{0x2001, 1}}) {
     const FlowKey key = key_of(segment_between(base, 40000, {base.high, base.low + 1}, 80));
     const std::uint32_t hash = hash_flow_key(key, secret);
     CHECK(hash == hash_flow_key(key, secret));
-    CHECK(hash != hash_flow_key(key, {{1, 3}}));
-    CHECK(hash != hash_flow_key(key, {{2, 2}}));
+    for (int word = 0; word < HashSecret::kWords; ++word) {
+      HashSecret another = secret;
+      another.words[word] += 2;
+      const bool is_used = base.high != 0 || word < 4 || word >= 10;
+      CHECK((hash != hash_flow_key(key, another)) == is_used);
+    }
     FlowKey changed[6];
     std::fill(std::begin(changed), std::end(changed), key);
     changed[0].addresses[0].low ^= 1 << 8;
@@ -96,6 +107,25 @@ TEST_CASE("a hash depends on its secret and on every part of its key") {
   }
   const HashSecret a = make_hash_secret(), b = make_hash_secret();
   CHECK((a.words[0] != b.words[0] || a.words[1] != b.words[1]));
+}
+
+TEST_CASE("ports and addresses in a row are spread as by chance, whatever the secret") {
+  constexpr std::size_t kSlots = 65536, kKeys = 20000;
+  for (unsigned seed = 0; seed < 30; ++seed) {
+    const HashSecret secret = secret_of(seed);
+    for (const Address& server : {ipv4(9), Address{0x2001, 1}}) {
+      std::vector<bool> taken(kSlots);
+      for (std::uint32_t i = 0; i < kKeys; ++i) {
+        const auto port = static_cast<std::uint16_t>(30000 + i / 4);
+        const Segment segment = segment_between({server.high, server.low + 1 + i % 4}, port, server, 80);
+        taken[hash_flow_key(key_of(segment), secret) % kSlots] = true;
+      }
+      // By chance 65536 * (1 - exp(-20000 / 65536)) = 17236 are taken, with a deviation of 44.
+      const auto count = std::count(taken.begin(), taken.end(), true);
+      CHECK(count > 17236 - 300);
+      CHECK(count < 17236 + 300);
+    }
+  }
 }
 
 TEST_CASE("the table holds what a map holds") {
@@ -196,7 +226,8 @@ class Recorder : public Silent {
   void on_fin(Connection& connection, Side sender, const Arrival& arrival) { line(connection, sender, "fin", arrival); }
   void on_ending(Connection& connection, Ending ending, Nanos time) {
     const char* const names[] = {"closed", "reset", "refused", "capture end", "replaced"};
-    text += std::to_string(connection.number) + " " + names[static_cast<int>(ending)] + " t" + std::to_string(time) + "\n";
+    text +=
+        std::to_string(connection.number) + " " + names[static_cast<int>(ending)] + " t" + std::to_string(time) + "\n";
   }
   std::uint64_t skippable(Connection&, Side) const { return skippable_bytes; }
 
@@ -214,10 +245,12 @@ class Wire {
   explicit Wire(std::uint32_t client_start = 1000, std::uint32_t server_start = 5000)
       : starts_{client_start, server_start} {}
 
-  void client(int offset, int acknowledged, std::string_view data, unsigned flags = kAck, std::uint32_t uncaptured = 0) {
+  void client(int offset, int acknowledged, std::string_view data, unsigned flags = kAck,
+              std::uint32_t uncaptured = 0) {
     send(0, offset, acknowledged, data, flags, uncaptured);
   }
-  void server(int offset, int acknowledged, std::string_view data, unsigned flags = kAck, std::uint32_t uncaptured = 0) {
+  void server(int offset, int acknowledged, std::string_view data, unsigned flags = kAck,
+              std::uint32_t uncaptured = 0) {
     send(1, offset, acknowledged, data, flags, uncaptured);
   }
   void syn() { client(-1, 0, "", kSyn); }
@@ -316,7 +349,7 @@ TEST_CASE("a hole that was acknowledged and never came is missing; what waited k
 TEST_CASE("two acknowledged holes with a stream's end behind them") {
   Wire wire;
   wire.open();
-  wire.server(2, 0, "cd");             // t4
+  wire.server(2, 0, "cd");               // t4
   wire.server(6, 0, "gh", kAck | kFin);  // t5
   wire.client(0, 9, "");
   wire.client(0, 9, "q");
@@ -370,7 +403,7 @@ TEST_CASE("bytes ahead that nobody needs to see are counted, not kept") {
   wire.open();
   wire.recorder.skippable_bytes = 6;
   wire.client(2, 0, "cd");
-  wire.client(4, 0, "efg");          // ends past them
+  wire.client(4, 0, "efg");  // ends past them
   wire.client(7, 0, "h", kAck, 1);
   wire.client(0, 0, "ab");
   CHECK(wire.told() == "c> 'ab' t7\nc> skipped 2 t7\nc> 'efg' t7\nc> 'h+1' t7\n");
@@ -654,7 +687,8 @@ TEST_CASE("memory for what is ahead is bounded: the oldest hole is given up") {
     send(offset);
     const std::string told = wire.told();
     CHECK(told.starts_with("c> missing 1 t4\nc> 'xxx"));
-    CHECK(static_cast<std::size_t>(std::count(told.begin(), told.end(), '\n')) == AheadStore::kMaxBytes / piece.size() + 2);
+    CHECK(static_cast<std::size_t>(std::count(told.begin(), told.end(), '\n')) ==
+          AheadStore::kMaxBytes / piece.size() + 2);
   }
   SUBCASE("bytes that are not kept do not count") {
     wire.recorder.skippable_bytes = std::uint64_t{1} << 30;
@@ -705,7 +739,9 @@ void check_random_stream(std::mt19937& random) {
   std::string original(size, 0);
   for (char& c : original) c = static_cast<char>('a' + random() % 26);
 
-  struct Range { std::size_t begin, end; };
+  struct Range {
+    std::size_t begin, end;
+  };
   std::vector<Range> to_send;
   std::vector<bool> never(size);  // sent, but not captured
   for (std::size_t at = 0; at < size;) {
@@ -794,8 +830,8 @@ TEST_CASE("a stream is what the bitmap says: its bytes, their times and what is 
 struct Diary {
   std::vector<std::string> entries;
   void note(const char* what, const Connection& connection, Side sender, std::uint64_t number) {
-    entries.push_back(std::string(what) + " " + std::to_string(connection.number) + " " + std::to_string(index(sender)) +
-                      " " + std::to_string(number));
+    entries.push_back(std::string(what) + " " + std::to_string(connection.number) + " " +
+                      std::to_string(index(sender)) + " " + std::to_string(number));
   }
   void on_packet(Connection& connection, Side sender, const Segment& segment) {
     note("packet", connection, sender, segment.frame);
