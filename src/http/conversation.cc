@@ -19,8 +19,8 @@ bool Conversation::may_begin(Connection& connection, Side sender, Bytes bytes) {
     const Role role = sender == connection.client ? Role::request : Role::response;
     const Stream& stream = connection.stream(sender);
     if (stream.at_start()) {
-      const bool simple = role == Role::request && is_simple_request(as_text(bytes));
-      return simple || is_start_line(as_text(bytes), role) != Likeness::no;
+      if (is_start_line(as_text(bytes), role) != Likeness::no) return true;
+      return role == Role::request && is_simple_request(as_text(bytes));
     }
     if (Parser::begins_message(bytes, role)) return true;
     // The beginning of the first requests was not captured.

@@ -226,9 +226,10 @@ class Parser {
     const std::size_t before = head_.size();
     if (before != 0) head_.append(as_text(bytes.first(std::min(bytes.size(), kMaxHeadBytes))));
     const std::string_view seen = before != 0 ? std::string_view(head_) : as_text(bytes);
-    if (first_ && role_ == Role::request && is_simple_request(seen)) return take_simple(bytes, seen, before, handler);
     // One that begins and ends in this piece, as nearly all do, is looked at once.
     auto head = before == 0 ? parse_head(seen, role_) : std::nullopt;
+    const bool may_be_simple = first_ && role_ == Role::request && (!head || head->minor_version == kSimple);
+    if (may_be_simple && is_simple_request(seen)) return take_simple(bytes, seen, before, handler);
     const std::size_t end = head ? head->size : find_head_end(seen, before < 2 ? 0 : before - 2);
     const bool whole = end != std::string_view::npos;
     if (whole && before != 0) head = parse_head(seen.substr(0, end), role_);
