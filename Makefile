@@ -23,7 +23,7 @@ TESTS    := $(wildcard tests/*.cc) $(FUZZED)
 
 .PHONY: all demo test lint static install lab lab-score golden captures clean help
 .PHONY: bench bench-peers bench-scale bench-accept bench-guard bench-allocations
-.PHONY: fuzz fuzz-corpus
+.PHONY: fuzz fuzz-corpus overreads
 all: $(BUILD)/wirelap
 
 help:
@@ -37,8 +37,9 @@ help:
 #: make lab                    captures fixtures and scenarios anew (root, nginx, node, tcpdump)
 #: make lab-score              holds the causes against the lab's truth, from fixtures/causes
 #: make golden                 rewrites the expected outputs in fixtures/golden
-#: make fuzz SECONDS= TARGETS=  fuzzes each target for so long (clang); CAPTURES=DIR: more seeds
+#: make fuzz SECONDS= TARGETS=  fuzzes each target for so long (clang), JOBS at a time; CAPTURES=DIR: more seeds
 #: make fuzz-corpus             keeps the best of what fuzzing found in fixtures/corpus
+#: make overreads              cuts and snaps every fixture everywhere: half an hour
 #: make captures CAPTURES=DIR  compares with tshark's and capinfos' counts and Zeek's logs
 #: make bench BENCH_SIZE= BASE= speed beside bare walks, libpcap and the program BASE
 #: make bench-peers            the same beside tcptrace, tshark, httpry, zeek, tcpflow
@@ -146,6 +147,9 @@ fuzz: $(FUZZER) $(BUILD)/fuzz/make-seeds
 
 fuzz-corpus: $(FUZZER)
 	tests/fuzz/keep.sh $(FUZZER) $(CORPUS) $(TARGETS)
+
+overreads: $(BUILD)/sanitized/run-tests
+	WIRELAP_OVERREADS=1 $(BUILD)/sanitized/run-tests -sf="*overread_test.cc"
 
 static: $(BUILD)/static/wirelap
 
