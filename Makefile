@@ -32,7 +32,7 @@ TESTS    := $(wildcard tests/*.cc) $(FUZZED)
 .PHONY: clean help
 .PHONY: bench bench-peers bench-scale bench-accept bench-guard bench-allocations
 .PHONY: floods floods-test long
-.PHONY: fuzz fuzz-corpus
+.PHONY: fuzz fuzz-corpus overreads
 all: $(BUILD)/wirelap
 
 help:
@@ -48,8 +48,9 @@ help:
 #: make lab                    captures fixtures and scenarios anew (root, nginx, node, tcpdump)
 #: make lab-score              holds the causes against the lab's truth, from fixtures/causes
 #: make golden                 rewrites the expected outputs in fixtures/golden
-#: make fuzz SECONDS= TARGETS=  fuzzes each target for so long (clang); CAPTURES=DIR: more seeds
+#: make fuzz SECONDS= TARGETS=  fuzzes each target for so long (clang), JOBS at a time; CAPTURES=DIR: more seeds
 #: make fuzz-corpus             keeps the best of what fuzzing found in fixtures/corpus
+#: make overreads              cuts and snaps every fixture everywhere: half an hour
 #: make captures CAPTURES=DIR  compares with tshark's and capinfos' counts and Zeek's logs
 #: make captures-tshark CAPTURES=DIR  asks tshark itself, by wirelap's definitions
 #: make bench BENCH_SIZE= BASE= speed beside bare walks, libpcap and the program BASE
@@ -175,6 +176,9 @@ fuzz: $(FUZZER) $(BUILD)/fuzz/make-seeds
 
 fuzz-corpus: $(FUZZER)
 	tests/fuzz/keep.sh $(FUZZER) $(CORPUS) $(TARGETS)
+
+overreads: $(BUILD)/sanitized/run-tests
+	WIRELAP_OVERREADS=1 $(BUILD)/sanitized/run-tests -sf="*overread_test.cc"
 
 static: $(BUILD)/static/wirelap
 	tests/static.sh $<

@@ -184,19 +184,19 @@ void Protocols::take_for_unknown(Connection& connection, Side sender, std::uint6
   for (const Side side : {first, other(first)}) {
     const Stream& stream = connection.stream(side);
     const http::Role role = role_of(connection, side);
-    const std::uint64_t count = stream.next + (side == sender ? length : 0);
+    const std::uint64_t count = stream.next;
     if (count == 0) continue;
-    const Arrival start = side == first ? began : arrival;
     // No byte of it was captured.
     if (count == stream.missing) {
-      turns->miss_back(role, 0, count, start);
+      turns->miss_back(role, 0, count, side == first ? began : arrival);
       continue;
     }
-    const Arrival end =
-        side == sender && length != 0 ? arrival : Arrival{stream.last_time, start.frame, start.acknowledged};
+    const Arrival start =
+        side == first ? began : Arrival{stream.last_time, arrival.frame, connection.stream(first).acknowledged};
     turns->take_back(role, 0, 1, start);
-    if (count > 1) turns->take_back(role, 1, count - 1, end);
+    if (count > 1) turns->take_back(role, 1, count - 1, {stream.last_time, start.frame, start.acknowledged});
   }
+  if (length != 0) turns->take_back(role_of(connection, sender), connection.stream(sender).next, length, arrival);
 }
 
 void Protocols::give_up_undecided(Connection& connection, const Arrival& arrival, bool unread) {

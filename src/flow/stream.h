@@ -34,6 +34,11 @@ struct Chunk {
     length -= count;
     bytes = bytes.subspan(count < bytes.size() ? static_cast<std::size_t>(count) : bytes.size());
   }
+  /// Leaves its first `count` bytes, of at least as many.
+  void keep_front(std::uint64_t count) {
+    length = count;
+    if (count < bytes.size()) bytes = bytes.first(static_cast<std::size_t>(count));
+  }
 };
 
 /// Segments that arrived before bytes that precede them, in order of offset.

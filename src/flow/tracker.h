@@ -467,6 +467,10 @@ class Tracker {
       begin = next;
     }
     const auto offset = static_cast<std::uint64_t>(begin);
+    if (stream.fin != Stream::kNever && offset + chunk.length > stream.fin) [[unlikely]] {
+      if (offset >= stream.fin) return;
+      chunk.keep_front(stream.fin - offset);
+    }
     if (offset == stream.next) [[likely]] {
       deliver(connection, sender, chunk, arrival);
       return;

@@ -228,7 +228,7 @@ class Parser {
     const std::string_view seen = before != 0 ? std::string_view(head_) : as_text(bytes);
     // One that begins and ends in this piece, as nearly all do, is looked at once.
     auto head = before == 0 ? parse_head(seen, role_) : std::nullopt;
-    const bool may_be_simple = first_ && role_ == Role::request && (!head || head->minor_version == kSimple);
+    const bool may_be_simple = first_ && role_ == Role::request && !head;
     if (may_be_simple && is_simple_request(seen)) return take_simple(bytes, seen, before, handler);
     const std::size_t end = head ? head->size : find_head_end(seen, before < 2 ? 0 : before - 2);
     const bool whole = end != std::string_view::npos;

@@ -85,7 +85,8 @@ Buffer pcap_of(const Pieces& script, bool in_two) {
     const int side = role_of(step) == Role::request ? 0 : 1;
     const Bytes bytes = Bytes(step.bytes).first(std::min(step.bytes.size(), kMostBytes));
     const Bytes held = bytes.first((bits & kSnapped) != 0 ? bytes.size() / 2 : bytes.size());
-    const unsigned flags = kAck | ((bits & kEnds) != 0 ? kFin : 0u) | ((bits & kResets) != 0 ? kRst : 0u);
+    const unsigned flags =
+        kAck | ((bits & kEnds) != 0 ? unsigned{kFin} : 0u) | ((bits & kResets) != 0 ? unsigned{kRst} : 0u);
     connection.pass(kNanosPerMicro << step.header[1] % 24);
     if ((bits & kBlind) == 0) connection.arrive(1 - side);
     const std::size_t cut = in_two && begun[side] ? bytes.size() * (step.header[1] + std::size_t{1}) / 256 : 0;
