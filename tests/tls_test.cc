@@ -243,12 +243,13 @@ class Talk {
   }
   Talk& collect() {
     conversation_->exchanges().confirm(Stream::kNever);
-    while (const http::Exchange* const exchange = conversation_->exchanges().next_finished()) {
+    while (http::Exchange* const exchange = conversation_->exchanges().next_finished()) {
       exchanges_.push_back(exchange);
       text_ += std::to_string(exchange->request.bytes) + "/" + std::to_string(exchange->response.bytes) + " " +
                names_[static_cast<int>(exchange->outcome)];
       if (exchange->missing_bytes != 0) text_ += " -" + std::to_string(exchange->missing_bytes);
       text_ += "\n";
+      pool_.give_back(*exchange);
     }
     return *this;
   }
