@@ -241,6 +241,10 @@ class Talk {
     connection_.last_time = time_;
     return collect();
   }
+  ~Talk() {
+    for (http::Exchange* const exchange : exchanges_) pool_.give_back(*exchange);
+  }
+
   Talk& collect() {
     conversation_->exchanges().confirm(Stream::kNever);
     while (http::Exchange* const exchange = conversation_->exchanges().next_finished()) {
@@ -249,7 +253,6 @@ class Talk {
                names_[static_cast<int>(exchange->outcome)];
       if (exchange->missing_bytes != 0) text_ += " -" + std::to_string(exchange->missing_bytes);
       text_ += "\n";
-      pool_.give_back(*exchange);
     }
     return *this;
   }
@@ -262,7 +265,7 @@ class Talk {
   http::Wanted wanted_;
   http::ExchangePool pool_{wanted_};
   std::unique_ptr<Conversation> conversation_;
-  std::vector<const http::Exchange*> exchanges_;
+  std::vector<http::Exchange*> exchanges_;
   std::string text_;
   Nanos time_ = 0;
   std::uint64_t frame_ = 0;
