@@ -219,6 +219,10 @@ class Talk {
     collect();
     return text_;
   }
+  ~Talk() {
+    for (http::Exchange* const exchange : exchanges_) pool_.give_back(*exchange);
+  }
+
   Conversation& conversation() { return *conversation_; }
   const http::Exchange& exchange(std::size_t i) { return *exchanges_.at(i); }
   static constexpr Nanos kMillis = 1'000'000;
@@ -241,10 +245,6 @@ class Talk {
     connection_.last_time = time_;
     return collect();
   }
-  ~Talk() {
-    for (http::Exchange* const exchange : exchanges_) pool_.give_back(*exchange);
-  }
-
   Talk& collect() {
     conversation_->exchanges().confirm(Stream::kNever);
     while (http::Exchange* const exchange = conversation_->exchanges().next_finished()) {
