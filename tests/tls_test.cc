@@ -219,6 +219,10 @@ class Talk {
     collect();
     return text_;
   }
+  ~Talk() {
+    for (http::Exchange* const exchange : exchanges_) pool_.give_back(*exchange);
+  }
+
   Conversation& conversation() { return *conversation_; }
   const http::Exchange& exchange(std::size_t i) { return *exchanges_.at(i); }
   static constexpr Nanos kMillis = 1'000'000;
@@ -243,7 +247,7 @@ class Talk {
   }
   Talk& collect() {
     conversation_->exchanges().confirm(Stream::kNever);
-    while (const http::Exchange* const exchange = conversation_->exchanges().next_finished()) {
+    while (http::Exchange* const exchange = conversation_->exchanges().next_finished()) {
       exchanges_.push_back(exchange);
       text_ += std::to_string(exchange->request.bytes) + "/" + std::to_string(exchange->response.bytes) + " " +
                names_[static_cast<int>(exchange->outcome)];
@@ -261,7 +265,7 @@ class Talk {
   http::Wanted wanted_;
   http::ExchangePool pool_{wanted_};
   std::unique_ptr<Conversation> conversation_;
-  std::vector<const http::Exchange*> exchanges_;
+  std::vector<http::Exchange*> exchanges_;
   std::string text_;
   Nanos time_ = 0;
   std::uint64_t frame_ = 0;

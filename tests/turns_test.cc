@@ -384,9 +384,10 @@ std::string fed_in_pieces(std::size_t cut) {
   }
   conversation.end(http::Outcome::closed, static_cast<Nanos>(++frame) * kMilli);
   std::string text;
-  while (const http::Exchange* const turn = conversation.exchanges().next_finished()) {
+  while (http::Exchange* const turn = conversation.exchanges().next_finished()) {
     text += std::to_string(turn->request.bytes) + "/" + std::to_string(turn->response.bytes) + "@" +
             std::to_string(turn->first_frame) + "-" + std::to_string(turn->last_frame) + " ";
+    pool.give_back(*turn);
   }
   return text;
 }
