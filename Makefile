@@ -23,7 +23,7 @@ TESTS    := $(wildcard tests/*.cc) $(FUZZED)
 
 .PHONY: all demo test lint static install lab lab-score golden captures clean help
 .PHONY: bench bench-peers bench-scale bench-accept bench-guard bench-allocations
-.PHONY: fuzz fuzz-corpus overreads
+.PHONY: fuzz fuzz-corpus overreads survive
 all: $(BUILD)/wirelap
 
 help:
@@ -40,6 +40,7 @@ help:
 #: make fuzz SECONDS= TARGETS=  fuzzes each target for so long (clang), JOBS at a time; CAPTURES=DIR: more seeds
 #: make fuzz-corpus             keeps the best of what fuzzing found in fixtures/corpus
 #: make overreads              cuts and snaps every fixture everywhere: half an hour
+#: make survive CAPTURES=DIR   runs over all captures with the sanitizers
 #: make captures CAPTURES=DIR  compares with tshark's and capinfos' counts and Zeek's logs
 #: make bench BENCH_SIZE= BASE= speed beside bare walks, libpcap and the program BASE
 #: make bench-peers            the same beside tcptrace, tshark, httpry, zeek, tcpflow
@@ -150,6 +151,9 @@ fuzz-corpus: $(FUZZER)
 
 overreads: $(BUILD)/sanitized/run-tests
 	WIRELAP_OVERREADS=1 $(BUILD)/sanitized/run-tests -sf="*overread_test.cc"
+
+survive: $(BUILD)/sanitized/wirelap
+	tests/survive.sh $< $(CAPTURES)
 
 static: $(BUILD)/static/wirelap
 
