@@ -32,7 +32,7 @@ TESTS    := $(wildcard tests/*.cc) $(FUZZED)
 .PHONY: clean help
 .PHONY: bench bench-peers bench-scale bench-accept bench-guard bench-allocations
 .PHONY: floods floods-test long
-.PHONY: fuzz fuzz-corpus overreads
+.PHONY: fuzz fuzz-corpus overreads survive
 all: $(BUILD)/wirelap
 
 help:
@@ -51,6 +51,7 @@ help:
 #: make fuzz SECONDS= TARGETS=  fuzzes each target for so long (clang), JOBS at a time; CAPTURES=DIR: more seeds
 #: make fuzz-corpus             keeps the best of what fuzzing found in fixtures/corpus
 #: make overreads              cuts and snaps every fixture everywhere: half an hour
+#: make survive CAPTURES=DIR   runs over all captures with the sanitizers
 #: make captures CAPTURES=DIR  compares with tshark's and capinfos' counts and Zeek's logs
 #: make captures-tshark CAPTURES=DIR  asks tshark itself, by wirelap's definitions
 #: make bench BENCH_SIZE= BASE= speed beside bare walks, libpcap and the program BASE
@@ -179,6 +180,9 @@ fuzz-corpus: $(FUZZER)
 
 overreads: $(BUILD)/sanitized/run-tests
 	WIRELAP_OVERREADS=1 $(BUILD)/sanitized/run-tests -sf="*overread_test.cc"
+
+survive: $(BUILD)/sanitized/wirelap
+	tests/survive.sh $< $(CAPTURES)
 
 static: $(BUILD)/static/wirelap
 	tests/static.sh $<
