@@ -14,7 +14,7 @@ run() {
   bad=$((bad + 1))
   echo "survive: exit $status: $*"
 }
-for capture in $(find "$captures" -type f -name '*.*cap*' | sort); do
+for capture in $(find "$captures" -type f -name '*.*cap*' ! -name '*.log' | sort); do
   count=$((count + 1))
   run -f ndjson "$capture"
   run -f json --tcp --connections --packets --s3 "$capture"
