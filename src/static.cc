@@ -51,6 +51,7 @@ void __throw_bad_array_new_length() { end_without_memory(); }
 void __throw_length_error(const char*) { end_with("wirelap: internal error: too long\n"); }
 void __throw_logic_error(const char*) { end_with("wirelap: internal error: logic\n"); }
 void __throw_out_of_range_fmt(const char*, ...) { end_with("wirelap: internal error: out of range\n"); }
+void __throw_system_error(int) { end_with("wirelap: internal error: system\n"); }
 void __throw_bad_function_call() { end_with("wirelap: internal error: empty function\n"); }
 
 }  // namespace std
