@@ -18,7 +18,6 @@ constexpr std::size_t kLongestStartLine = 8192;  // of one that is searched for
 constexpr std::uint64_t kMaxLength = std::numeric_limits<std::int64_t>::max();
 
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
-constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
 constexpr bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
 /// tchar of RFC 9110, section 5.6.2.
