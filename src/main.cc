@@ -25,6 +25,7 @@
 
 #include "base/sandbox.h"
 #include "capture/container.h"
+#include "capture/mapping.h"
 #include "capture/starter.h"
 #include "engine.h"
 #include "report/progress.h"
@@ -433,6 +434,7 @@ int main(int argc, char** argv) {
   wirelap::ignore_write_signals();
   const wirelap::CommandLine line = wirelap::parse_command_line(argc, argv);
   wirelap::catch_stop_signals();
+  wirelap::Mapping::survive_shrinking();
   wirelap::Run run(line, wirelap::open_output(line));
   run.open_all();
   return run.read_all();

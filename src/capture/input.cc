@@ -126,6 +126,9 @@ void Input::make_room(std::size_t needed) {
   }
   cursor_ = buffer_.get();
   end_ = cursor_ + kept;
+  if (mapping_.bytes().empty()) return;
+  mapping_.unmap();
+  ::lseek(fd_, static_cast<off_t>(begin_ + end_offset_), SEEK_SET);
 }
 
 /// Of a file only what it had when it was opened: one that grows is read to some end.
@@ -158,6 +161,51 @@ bool Input::refill(std::size_t needed) {
     return false;
   }
   if (file_bytes_ != 0) options_.on_progress(offset(), file_bytes_);
+  if (mapping_.is_torn() || is_cut_below_mapping()) return end_torn();
+  const bool may_map = is_file_ && end_offset_ >= kFirstBytes && file_bytes_ - offset() >= needed;
+  if (may_map && needed >= options_.mapped_from_bytes) return map_more(needed);
+  return read_more(needed);
+}
+
+bool Input::map_more(std::size_t needed) {
+  if (!wait_readable()) {
+    ended_ = true;
+    return false;
+  }
+  const std::uint64_t at = offset();
+  const auto length =
+      static_cast<std::size_t>(std::min<std::uint64_t>(std::max(needed, kMappedBytes), file_bytes_ - at));
+  if (mapping_.map(fd_, begin_ + at, length) != 0) {  // it is read, then
+    cursor_ = end_ = buffer_.get();
+    end_offset_ = at;
+    ::lseek(fd_, static_cast<off_t>(begin_ + at), SEEK_SET);
+    return read_more(needed);
+  }
+  cursor_ = mapping_.bytes().data();
+  end_ = cursor_ + length;
+  end_offset_ = at + length;
+  return true;
+}
+
+/// Whether some of what is mapped may have been gone already when it was looked at: of
+/// a page that the file's new end is in the rest reads as zeros without a signal.
+bool Input::is_cut_below_mapping() const {
+  if (mapping_.bytes().empty()) return false;
+  const off_t now = ::lseek(fd_, 0, SEEK_END);
+  return now >= 0 && static_cast<std::uint64_t>(now) < begin_ + end_offset_;
+}
+
+/// What was mapped is gone: all from the cursor on is taken for that.
+bool Input::end_torn() {
+  end_offset_ = offset();
+  cursor_ = end_ = buffer_.get();
+  mapping_.unmap();
+  note_end(0);
+  if (!shrunk_to_) error_ = EIO;
+  return false;
+}
+
+bool Input::read_more(std::size_t needed) {
   make_room(needed);
   while (size() < needed) {
     if (!wait_readable()) {

@@ -4,9 +4,10 @@
 // the reader asks for that. Out: a contiguous run of bytes at a cursor, extended
 // on demand. Formats are not known here.
 //
-// A file is read, not mapped: mapped bytes are gone, and the reader with them,
-// as soon as somebody cuts the file; and a copy into a buffer that stays in the
-// cache costs no more than the faults on a mapping's pages do.
+// A file is mapped where its records are large, else read: a copy of small ones into
+// a buffer that stays in the cache costs less than the faults on a mapping's pages.
+// Processor time for 300 MB, read and mapped: records of 1,500 bytes 75 and 84 ms,
+// of 190 bytes 533 and 591 ms, of 60,000 bytes 44 and 22 ms.
 #pragma once
 
 #include <chrono>
@@ -20,13 +21,15 @@
 
 #include "base/bytes.h"
 #include "capture/decompress.h"
+#include "capture/mapping.h"
 #include "capture/starter.h"
 
 namespace wirelap {
 
 /// A window on the bytes of one capture.
 ///
-/// Memory stays flat however long the capture is: it is read into one buffer.
+/// Memory stays flat however long the capture is: it is read into one buffer, or
+/// mapped a window at a time and let go of behind the cursor.
 class Input {
  public:
   struct Options {
@@ -43,6 +46,8 @@ class Input {
     Starter* starter = nullptr;
     /// How much is read at once. Tests make it small.
     std::size_t window_bytes = kReadBytes;
+    /// A file is mapped while it is asked for pieces that lack so much.
+    std::size_t mapped_from_bytes = kMappedFromBytes;
   };
 
   /// Called before the bytes at and before the cursor go away, whoever still needs them.
@@ -96,7 +101,7 @@ class Input {
 
   /// Makes at least `needed` bytes available at the cursor; false where the
   /// input ended, failed or was stopped before (what there is stays available).
-  bool ensure(std::size_t needed) { return size() >= needed || refill(needed); }
+  bool ensure(std::size_t needed) { return (size() >= needed && !mapping_.is_torn()) || refill(needed); }
 
   /// Moves the cursor on; `count` is at most size().
   void consume(std::size_t count) {
@@ -129,6 +134,8 @@ class Input {
 
  private:
   static constexpr std::size_t kReadBytes = std::size_t{256} << 10;
+  static constexpr std::size_t kMappedBytes = std::size_t{4} << 20;
+  static constexpr std::size_t kMappedFromBytes = std::size_t{16} << 10;
   // Of the first bytes, which tell whether a decompressor is to have them: it is handed them in one piece.
   static constexpr std::uint64_t kFirstBytes = 4096;
   static_assert(kFirstBytes <= Starter::kMostHeldBytes);
@@ -139,6 +146,10 @@ class Input {
   static constexpr std::chrono::milliseconds kStopGrace{100};
 
   bool refill(std::size_t needed);
+  bool map_more(std::size_t needed);
+  bool read_more(std::size_t needed);
+  bool is_cut_below_mapping() const;
+  bool end_torn();
   void make_room(std::size_t needed);
   std::size_t most_to_read() const;
   bool wait_readable();
@@ -167,6 +178,7 @@ class Input {
   std::optional<std::uint64_t> shrunk_to_;
   std::unique_ptr<std::uint8_t[]> buffer_;
   std::size_t buffer_bytes_ = 0;
+  Mapping mapping_;  // of a file; empty while it is read
 
   bool decompressed_ = false;
   std::unique_ptr<Decompressor> decompressor_;  // null where the starter has it

@@ -46,6 +46,7 @@ Ran run(const EngineOptions& options, const std::vector<Bytes>& files, Format al
     const MemoryFile file(bytes);
     Input::Options reading;
     reading.window_bytes = way.window_bytes != 0 ? way.window_bytes : file.whole();
+    reading.mapped_from_bytes = way.by_name ? 1 : file.whole();
     Input input(reading);
     way.by_name ? file.map(input) : file.read(input);
     fault = engine.run(input, "capture");

@@ -157,6 +157,21 @@ bool is_all_counted(const Pieces& script, const Messages& messages) {
   return sent[0] == messages.counted[0] && sent[1] == messages.counted[1];
 }
 
+/// Whether what either side sends first looks like the beginning of HTTP or TLS. Where it was none
+/// after all that is found late, and times of turns depend on the segments until then (README.md).
+bool looks_known(const Pieces& script) {
+  bool seen[2] = {false, false};
+  for (const Piece& step : script.all) {
+    bool& begun = seen[role_of(step) == Role::request ? 0 : 1];
+    if (begun || step.bytes.empty()) continue;
+    begun = true;
+    const unsigned first = step.bytes[0];
+    constexpr unsigned kCase = 0x20;
+    if (((first | kCase) >= 'a' && (first | kCase) <= 'z') || (first >= 0x14 && first <= 0x17)) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 void play(const Pieces& script, const EngineOptions& options) {
@@ -170,7 +185,7 @@ void play(const Pieces& script, const EngineOptions& options) {
   if (whole.protocols != in_two.protocols) return;
   // A last word before FIN is no turn where it is known to be alone.
   const bool is_tcp = whole.protocols == 1u << static_cast<unsigned>(http::Protocol::tcp);
-  if (is_tcp && !is_all_counted(script, in_two)) return;
+  if (is_tcp && (looks_known(script) || !is_all_counted(script, in_two))) return;
   require(whole.text == in_two.text);
 }
 

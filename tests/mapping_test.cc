@@ -1,0 +1,130 @@
+// Files that are mapped: the same records as when they are read, and a file that
+// is cut while it is mapped.
+#include "capture/mapping.h"
+
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <iterator>
+#include <string>
+
+#include "support/packets.h"
+#include "support/read.h"
+
+namespace wirelap {
+namespace {
+
+using test::Buffer;
+using test::Copy;
+using test::File;
+using test::PcapWriter;
+using test::read_all;
+using test::read_file;
+using test::ReadResult;
+
+/// Records of 1 to 200,000 bytes, small ones between large ones.
+PcapWriter large_records() {
+  PcapWriter capture;
+  std::uint32_t random = 1;
+  for (int i = 0; i < 150; ++i) {
+    random = random * 1664525 + 1013904223;
+    const std::size_t most = i % 10 < 3 ? 200 : 200'000;
+    Buffer frame(1 + (random >> 8) % most);
+    for (std::size_t at = 0; at < frame.size(); ++at) frame[at] = static_cast<std::uint8_t>(at * 31 + random);
+    capture.add(i * kNanosPerSecond, frame);
+  }
+  return capture;
+}
+
+/// Whether this process maps a file of memfd_create's.
+bool maps_a_capture() {
+  std::ifstream file("/proc/self/maps");
+  const std::string maps((std::istreambuf_iterator<char>(file)), {});
+  return maps.find("memfd:capture") != std::string::npos;
+}
+
+void look_at(Bytes bytes) {
+  [[maybe_unused]] volatile std::uint8_t seen = 0;
+  for (const std::uint8_t byte : bytes) seen = byte;
+}
+
+TEST_CASE("mapping: large records are mapped, small ones read, and both are what they were") {
+  const PcapWriter capture = large_records();
+  const std::size_t never = capture.bytes().size() + 1;
+  const ReadResult read = read_file(capture.bytes(), {.mapped_from_bytes = never});
+  REQUIRE(read.records.size() == 150);
+  for (const std::size_t from : {1u, 100u, 5'000u, 16'384u, 100'000u}) {
+    for (const std::size_t window : {1u, 4'000u, 262'144u}) {
+      CAPTURE(from);
+      CAPTURE(window);
+      const ReadResult mapped = read_file(capture.bytes(), {.window_bytes = window, .mapped_from_bytes = from});
+      CHECK(mapped.records == read.records);
+      CHECK_FALSE(mapped.fault);
+    }
+  }
+  const File file(capture.bytes());
+  Input input({});
+  REQUIRE(input.open(file.path()) == 0);
+  CHECK_FALSE(maps_a_capture());
+  REQUIRE(input.ensure(5'000));
+  CHECK_FALSE(maps_a_capture());
+  REQUIRE(input.ensure(1'000'000));
+  CHECK(maps_a_capture());
+  input.consume(input.size());
+  REQUIRE(input.ensure(10));
+  CHECK_FALSE(maps_a_capture());
+}
+
+TEST_CASE("mapping: cut anywhere, a capture of large records ends as it does when it is read") {
+  const Buffer capture = large_records().bytes();
+  for (std::size_t length = capture.size() - 400'000; length < capture.size(); length += 7'919) {
+    CAPTURE(length);
+    const Bytes cut = Bytes(capture).first(length);
+    const ReadResult mapped = read_file(cut, {.mapped_from_bytes = 1});
+    const ReadResult read = read_file(cut, {.mapped_from_bytes = capture.size()});
+    CHECK(mapped.records == read.records);
+    REQUIRE(mapped.fault.has_value() == read.fault.has_value());
+    if (read.fault) CHECK(describe(*mapped.fault) == describe(*read.fault));
+  }
+}
+
+TEST_CASE("mapping: a file that is cut while it is mapped ends with a line, not with SIGBUS") {
+  Mapping::survive_shrinking();
+  const PcapWriter capture = large_records();
+  const Buffer& bytes = capture.bytes();
+  const std::vector<Copy> whole = read_file(bytes).records;
+  constexpr std::size_t kRead = 60;
+  const std::size_t at = capture.starts()[kRead];
+  for (const std::size_t cut_to : {at + 40'000, at + 4'096, at, at - 100'000, std::size_t{0}}) {
+    CAPTURE(cut_to);
+    const File file(bytes);
+    Input input({.mapped_from_bytes = 1});
+    REQUIRE(input.open(file.path()) == 0);
+    Reader reader(input, "x.pcap");
+    REQUIRE(reader.start());
+    Record record;
+    for (std::size_t i = 0; i < kRead; ++i) {
+      REQUIRE(reader.next(record));
+      REQUIRE(Buffer(record.bytes.begin(), record.bytes.end()) == whole[i].bytes);
+    }
+    REQUIRE(maps_a_capture());
+    REQUIRE(::truncate(file.path().c_str(), static_cast<off_t>(cut_to)) == 0);
+    // Zeros up to the page's end are records of nothing, of 16 bytes each.
+    std::size_t more = 0;
+    while (reader.next(record)) {
+      look_at(record.bytes);
+      more += 1;
+    }
+    CHECK(more <= 1 + 4'096 / 16);
+    REQUIRE(reader.fault());
+    CHECK(reader.fault()->kind == Fault::Kind::unreadable);
+    const std::string said = describe(*reader.fault());
+    CHECK(said.find("cut short while it was read: the file had " + std::to_string(bytes.size()) +
+                    " bytes, now it has " + std::to_string(cut_to)) != std::string::npos);
+  }
+  ::signal(SIGBUS, SIG_DFL);
+}
+
+}  // namespace
+}  // namespace wirelap
