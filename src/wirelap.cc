@@ -41,6 +41,7 @@ EngineOptions engine_options(CaptureOptions&& options) {
   made.wanted.steps = options.packets;
   made.wanted.connections = options.connections;
   made.tcp = options.tcp;
+  made.memory_bytes = options.memory_bytes;
   return made;
 }
 
@@ -110,7 +111,8 @@ const std::string& Capture::problem() const { return inner_->problem; }
 
 CaptureCounts Capture::counts() const {
   const Summary summary = inner_->engine.summary();
-  return {summary.decoded.records, summary.connections, summary.exchanges, summary.hole_bytes};
+  return {summary.decoded.records, summary.connections, summary.exchanges, summary.hole_bytes,
+          summary.evicted_connections};
 }
 
 const char* version() { return WIRELAP_VERSION; }

@@ -29,6 +29,8 @@ struct CaptureOptions {
   bool packets = false;              ///< `interpacket_times`
   bool connections = false;          ///< records of connections, too
   bool tcp = false;                  ///< turns of TCP protocols that are not known, too
+  /// Most for what is kept of connections: over it the longest idle are given up, as `evicted`.
+  std::size_t memory_bytes = std::size_t{256} << 20;
 };
 
 /// Takes one record: a JSON object (RFC 8259) with the columns that README.md
@@ -42,6 +44,7 @@ struct CaptureCounts {
   std::uint64_t connections = 0;    ///< of TCP
   std::uint64_t exchanges = 0;      ///< reported
   std::uint64_t missing_bytes = 0;  ///< acknowledged, but not in the capture
+  std::uint64_t evicted = 0;        ///< connections given up for want of memory
 };
 
 /// One capture that is read while it comes in.

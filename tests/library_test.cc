@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "support/flood.h"
 #include "support/run.h"
 #include "wirelap.h"
 
@@ -47,7 +48,8 @@ Fed feed(const std::string& capture, const std::vector<std::size_t>& ends, const
 
 Fed feed_by(const std::string& capture, std::size_t piece_bytes, const std::string& name = "x") {
   std::vector<std::size_t> ends;
-  for (std::size_t at = 0; at < capture.size(); at += piece_bytes) ends.push_back(std::min(at + piece_bytes, capture.size()));
+  for (std::size_t at = 0; at < capture.size(); at += piece_bytes)
+    ends.push_back(std::min(at + piece_bytes, capture.size()));
   return feed(capture, ends, name);
 }
 
@@ -128,6 +130,19 @@ TEST_CASE("library: a record is there as soon as its exchange has ended") {
   CHECK(reader.finish());
   CHECK(records > early);
   CHECK(reader.counts().exchanges == records);
+}
+
+TEST_CASE("library: what is kept stays within its limit, and what was given up is counted") {
+  CaptureOptions options;
+  options.memory_bytes = std::size_t{1} << 20;
+  std::uint64_t evicted = 0;
+  Capture reader(options,
+                 [&](std::string_view record) { evicted += record.find("\"evicted\"") != std::string_view::npos; });
+  test::Flood flood("holes", 1000);
+  for (std::string_view piece; !(piece = flood.next()).empty();) reader.feed(piece.data(), piece.size());
+  CHECK(reader.finish());
+  CHECK(evicted > 500);
+  CHECK(reader.counts().evicted == evicted);
 }
 
 TEST_CASE("library: two captures in two threads") {
