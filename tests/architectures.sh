@@ -47,7 +47,7 @@ for machine; do
     echo "architectures: $machine: NOT TRIED, apt-get install g++-$machine-linux-gnu qemu-user-static"
     continue
   fi
-  ${MAKE:-make} -s CXX="${COMPILER_CACHE:-} $compiler" CXXFLAGS=-O1 BUILD="$build/$machine" static > "$build/$machine.log" 2>&1 ||
+  ${MAKE:-make} -s CXX="${COMPILER_CACHE:-} $compiler" CXXFLAGS=-O1 BUILD="$build/$machine" "$build/$machine/static/wirelap" > "$build/$machine.log" 2>&1 ||
     { cat "$build/$machine.log" >&2; failed=1; continue; }
   if grep -q warning "$build/$machine.log"; then cat "$build/$machine.log" >&2; failed=1; fi
   compare $emulator "$build/$machine/static/wirelap" || failed=1
