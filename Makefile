@@ -141,7 +141,8 @@ floods: $(BENCH)/flood $(BUILD)/wirelap
 	@python3 bench/floods.py $(BUILD) $(BENCH_ARGS)
 
 floods-test: $(BENCH)/flood $(BUILD)/wirelap
-	@python3 bench/floods.py $(BUILD) --test
+	@command -v python3 > /dev/null && command -v valgrind > /dev/null || \
+	  { echo "floods: skipped, python3 or valgrind is not installed"; exit 0; } && python3 bench/floods.py $(BUILD) --test
 
 long: $(BENCH)/generate $(BUILD)/wirelap
 	python3 bench/long.py $(BUILD) $(BENCH_ARGS)
