@@ -162,7 +162,7 @@ bool Input::refill(std::size_t needed) {
   }
   if (file_bytes_ != 0) options_.on_progress(offset(), file_bytes_);
   if (mapping_.is_torn() || is_cut_below_mapping()) return end_torn();
-  const bool may_map = is_file_ && end_offset_ >= kFirstBytes && file_bytes_ - offset() >= needed;
+  const bool may_map = is_file_ && end_offset_ >= kFirstBytes && file_bytes_ >= offset() + needed;
   if (may_map && needed >= options_.mapped_from_bytes) return map_more(needed);
   return read_more(needed);
 }
