@@ -46,7 +46,8 @@ bool Protocols::may_change(const Connection& connection, Side sender) {
 
 /// Whether the client has gone on to HTTP/2 after HTTP/1: the answer that allowed it was not captured.
 bool Protocols::is_upgraded_unseen(const Connection& connection, Side sender, Bytes bytes) {
-  return as_http(connection) != nullptr && sender == connection.client &&
+  const http::Conversation* const before = as_http(connection);
+  return before != nullptr && !before->is_tunnel() && sender == connection.client &&
          h2::begins_with_preface(bytes, http::Role::request);
 }
 

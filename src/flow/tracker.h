@@ -472,6 +472,8 @@ class Tracker {
       chunk.keep_front(stream.fin - offset);
     }
     if (offset == stream.next) [[likely]] {
+      if (chunk.bytes.size() != chunk.length && stream.has_ahead()) [[unlikely]]
+        leave_to_ahead(stream, chunk, arrival);
       deliver(connection, sender, chunk, arrival);
       return;
     }
@@ -482,6 +484,16 @@ class Tracker {
     while (stream.has_ahead() && stream.ahead->full()) {
       give_up_holes(connection, sender, stream.ahead->front().begin, arrival);
     }
+  }
+
+  /// What was not captured of the next `chunk` may have been before, by a segment that waits: it then waits, too.
+  static void leave_to_ahead(Stream& stream, Chunk& chunk, const Arrival& arrival) {
+    const std::uint64_t begin = std::max(stream.ahead->front().begin, stream.next + chunk.bytes.size());
+    if (begin >= stream.next + chunk.length) return;
+    Chunk rest = chunk;
+    rest.drop_front(begin - stream.next);
+    chunk.keep_front(begin - stream.next);
+    stream.ahead->add(begin, rest, false, arrival);
   }
 
   void deliver(Connection& connection, Side sender, const Chunk& chunk, const Arrival& arrival) {

@@ -47,10 +47,9 @@ std::optional<Role> role_of_frames(Bytes bytes) {
   return std::nullopt;
 }
 
-/// A number of digits alone; kNoStatus for anything else.
-int parse_status(std::string_view text) {
-  constexpr std::size_t kMostDigits = 9;
-  if (text.empty() || text.size() > kMostDigits) return http::Exchange::kNoStatus;
+/// A number of digits alone, at most so many; kNoStatus for anything else.
+int parse_status(std::string_view text, std::size_t most_digits) {
+  if (text.empty() || text.size() > most_digits) return http::Exchange::kNoStatus;
   int value = 0;
   for (const char digit : text) {
     if (digit < '0' || digit > '9') return http::Exchange::kNoStatus;
@@ -128,8 +127,13 @@ Conversation::Conversation(const Connection& connection, http::Exchanges&& excha
   http::Exchange* const newest = exchanges_.newest();
   http::Exchange* const upgraded = newest != nullptr && !newest->response.begun ? newest : nullptr;
   while (exchanges_.oldest() != upgraded) {
-    exchanges_.sum_up(*exchanges_.oldest(), connection.last_time);
-    exchanges_.close(*exchanges_.oldest(), http::Outcome::gap);
+    http::Exchange& before = *exchanges_.oldest();
+    if (!before.request.begun && !before.response.begun) {  // interim responses alone
+      exchanges_.discard(before);
+      continue;
+    }
+    exchanges_.sum_up(before, connection.last_time);
+    exchanges_.close(before, http::Outcome::gap);
   }
   client().highest_stream = highest_seen_ = 1;
   if (upgraded == nullptr) return;
@@ -458,7 +462,7 @@ void Conversation::take_response(Open& open, const Direction& from) {
   http::Exchange& exchange = *open.exchange;
   const bool ends = from.block.ends_stream();
   const Text* const told = section_.find(Field::status);
-  const int status = told != nullptr ? parse_status(*told) : http::Exchange::kNoStatus;
+  const int status = told != nullptr ? parse_status(*told, 3) : http::Exchange::kNoStatus;
   if (status >= 100 && status < 200 && !ends && !open.final_status) {
     // An interim response: its bytes count, its time does not.
     exchange.response.begun = false;
@@ -476,7 +480,7 @@ void Conversation::take_response(Open& open, const Direction& from) {
     open.holed[index(Role::response)] = true;
   }
   const Text* const grpc_status = section_.find(Field::grpc_status);
-  if (grpc_status != nullptr && ends) exchange.grpc_status = parse_status(*grpc_status);
+  if (grpc_status != nullptr && ends) exchange.grpc_status = parse_status(*grpc_status, 9);
   keep_headers(exchange);
 }
 

@@ -58,6 +58,9 @@ class Conversation : public Attachment {
   /// Its exchange is the newest, and waits for the response on stream 1.
   std::optional<std::uint64_t> left_for_h2() const { return left_for_h2_; }
 
+  /// Whether it has become a tunnel, whose bytes mean nothing here.
+  bool is_tunnel() const { return tunnel_ != nullptr; }
+
   /// True when what was taken for HTTP turned out to be something else.
   bool is_not_http() const { return exchanges_.count() == 0 && responses_.lost(); }
 
