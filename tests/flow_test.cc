@@ -364,8 +364,8 @@ TEST_CASE("bytes that a snap length cut off are counted, in order and ahead") {
   wire.open();
   wire.client(0, 0, "ab", kAck, 3);
   wire.client(8, 0, "ij", kAck, 2);
-  wire.client(5, 0, "f", kAck, 3);  // reaches into the one ahead
-  CHECK(wire.told() == "c> 'ab+3' t4\nc> 'f+3' t6\nc> 'j+2' t6\n");
+  wire.client(5, 0, "f", kAck, 3);  // reaches into the one ahead, which has what is cut off here
+  CHECK(wire.told() == "c> 'ab+3' t4\nc> 'f+2' t6\nc> 'ij+2' t6\n");
 }
 
 TEST_CASE("bytes ahead that nobody needs to see are counted, not kept") {
