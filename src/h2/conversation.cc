@@ -505,7 +505,7 @@ void Conversation::take_promise() {
   exchange.request.first = exchange.request.last = from.block_arrival.time;
   exchange.response.begin = from.block_begin;
   exchange.response.bytes = from.block_bytes;
-  exchange.last_frame = arrival_.frame;
+  exchange.last_frame = std::max(exchange.first_frame, arrival_.frame);
   take_request(exchange);
 }
 

@@ -117,6 +117,12 @@ struct Connections {
     return next >= 64 && next < 512 ? 512 - next : 0;
   }
 
+  void forget_missing() {
+    for (auto& [number, one] : all) {
+      for (Told& side : one.sides) side = {{}, side.next, 0, side.finished};
+    }
+  }
+
  private:
   Told& told(Connection& connection, Side sender) {
     One& one = all[connection.number];
@@ -192,6 +198,14 @@ class Sender {
   std::uint16_t id_ = 0;
 };
 
+/// Whether a segment was not captured whole.
+bool is_any_cut(Bytes input) {
+  for (; input.size() >= kOpBytes; input = input.subspan(kOpBytes)) {
+    if ((input[0] & kCut) != 0) return true;
+  }
+  return false;
+}
+
 Connections track(Bytes input, bool in_two) {
   Connections told;
   Sender sender(told, in_two);
@@ -206,7 +220,12 @@ Connections track(Bytes input, bool in_two) {
 }  // namespace
 
 void run_stream(Bytes input) {
-  const Connections whole = track(input, false), in_two = track(input, true);
+  Connections whole = track(input, false), in_two = track(input, true);
+  // Of segments that overlap, the captured bytes of the one that is delivered first count.
+  if (is_any_cut(input)) {
+    whole.forget_missing();
+    in_two.forget_missing();
+  }
   // Which hole is given up when depends on what came in one segment with an acknowledgment.
   if (!whole.gave_up && !in_two.gave_up) require(whole.all == in_two.all);
 }
