@@ -28,7 +28,7 @@ FUZZED   := $(filter-out %/fuzzer.cc %/seeds.cc,$(wildcard tests/fuzz/*.cc))
 LIBRARY  := $(filter-out src/main.cc src/static.cc,$(wildcard src/*.cc src/*/*.cc))
 TESTS    := $(wildcard tests/*.cc) $(FUZZED)
 
-.PHONY: all demo test lint static install architectures reproducible lab lab-score golden captures captures-tshark
+.PHONY: all demo test lint static install architectures kernels reproducible lab lab-score golden captures captures-tshark
 .PHONY: clean help
 .PHONY: bench bench-peers bench-scale bench-accept bench-guard bench-allocations
 .PHONY: floods floods-test long
@@ -44,6 +44,7 @@ help:
 #: make static                 build/static/wirelap, which needs no other file
 #: make install PREFIX=        installs the program and the library
 #: make architectures          the same program on other machines, under qemu
+#: make kernels KERNELS=        the sandbox under these kernels (Debian packages), in an emulator
 #: make reproducible           builds the static program once more elsewhere: the same bytes
 #: make lab                    captures fixtures and scenarios anew (root, nginx, node, tcpdump)
 #: make lab-score              holds the causes against the lab's truth, from fixtures/causes
@@ -229,6 +230,9 @@ captures-tshark: $(BUILD)/wirelap
 
 architectures: $(BUILD)/wirelap
 	tests/architectures.sh $(BUILD)
+KERNELS  ?=
+kernels: $(BUILD)/wirelap $(BUILD)/release/run-tests static
+	tests/kernels.sh $(BUILD) $(KERNELS)
 
 reproducible: $(BUILD)/static/wirelap
 	tests/reproducible.sh $<
