@@ -116,7 +116,7 @@ void Protocols::begin(Connection& connection, Side sender, Bytes bytes, const Ar
   const Beginning tls = tls::Conversation::may_begin(connection, sender, bytes, client);
   const bool only_tls = connection.greeted || (turns != nullptr && turns->is_settled());
   const bool in_clear = tls == Beginning::none && !only_tls;
-  const bool is_h2 = in_clear && h2::Conversation::may_begin(connection, sender, bytes);
+  const bool is_h2 = in_clear && h2::may_begin(connection, sender, bytes);
   const bool is_http = in_clear && !is_h2 && http::Conversation::may_begin(connection, sender, bytes);
   if (!connection.client_known && (knew_client || tls == Beginning::middle)) connection.set_client(client);
   if (tls == Beginning::none && !is_h2 && !is_http) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "flow/connection.h"
+#include "h2/beginning.h"
 #include "h2/conversation.h"
 #include "http/conversation.h"
 #include "tcp/conversation.h"

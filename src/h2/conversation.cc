@@ -23,30 +23,6 @@ Start start_of(Role role, const Stream& stream) {
   return role == Role::request ? Start::preface : Start::boundary;
 }
 
-/// Which message a field block is of, by its first byte: pseudo-header fields
-/// come first (RFC 9113, section 8.3), and most are in the static table.
-std::optional<Role> role_of_fields(std::uint8_t first) {
-  const unsigned prefix = (first & 0x80) != 0 ? 0x7f : (first & 0x40) != 0 ? 0x3f : (first & 0x20) != 0 ? 0 : 0x0f;
-  const unsigned static_index = first & prefix;
-  if (static_index >= 1 && static_index <= 7) return Role::request;
-  if (static_index >= 8 && static_index <= 14) return Role::response;
-  return std::nullopt;
-}
-
-/// Whose the whole frames in `bytes` are, as the first HEADERS tells that does.
-std::optional<Role> role_of_frames(Bytes bytes) {
-  while (bytes.size() >= kFrameHeaderBytes) {
-    const FrameHeader header = decode_frame_header(bytes.data());
-    bytes = bytes.subspan(kFrameHeaderBytes);
-    const std::size_t before = (header.is_padded() ? 1U : 0U) + (header.has(kPriority) ? 5U : 0U);
-    if (header.is(FrameType::headers) && before < std::min<std::size_t>(bytes.size(), header.length)) {
-      if (const auto role = role_of_fields(bytes[before])) return role;
-    }
-    bytes = bytes.subspan(std::min<std::size_t>(bytes.size(), header.length));
-  }
-  return std::nullopt;
-}
-
 /// A number of digits alone, at most so many; kNoStatus for anything else.
 int parse_status(std::string_view text, std::size_t most_digits) {
   if (text.empty() || text.size() > most_digits) return http::Exchange::kNoStatus;
@@ -59,36 +35,6 @@ int parse_status(std::string_view text, std::size_t most_digits) {
 }
 
 }  // namespace
-
-bool Conversation::may_begin(Connection& connection, Side sender, Bytes bytes) {
-  const bool may_be_client = !connection.client_known || sender == connection.client;
-  const bool at_start = connection.stream(sender).at_start();
-  if (may_be_client) {
-    constexpr std::size_t kEnough = 3;  // no other method begins with PRI
-    const std::size_t count = std::min(bytes.size(), kPreface.size());
-    const bool told = as_text(bytes.first(count)) == kPreface.substr(0, count);
-    if (told && (begins_with_preface(bytes, Role::request) || (at_start && count >= kEnough))) {
-      connection.set_client(sender);
-      return true;
-    }
-  }
-  if (bytes.size() < kFrameHeaderBytes) return false;
-  if (at_start) {
-    if (may_be_client) return false;
-    constexpr std::uint32_t kMostSettings = 32 * 6;
-    const FrameHeader first = decode_frame_header(bytes.data());
-    return first.is(FrameType::settings) && first.flags == 0 && first.length <= kMostSettings &&
-           Plausible{Role::response, kMinMaxFrameSize, kMaxStream}(first);
-  }
-  if (bytes[0] != 0) return false;
-  const Role most = may_be_client && connection.client_known ? Role::request : Role::response;
-  if (!frames_fill(bytes, {most, kMinMaxFrameSize, kMaxStream})) return false;
-  const std::optional<Role> role = role_of_frames(bytes);
-  if (!role) return false;
-  if (connection.client_known) return may_be_client == (*role == Role::request);
-  connection.set_client(*role == Role::request ? sender : other(sender));
-  return true;
-}
 
 Conversation::Conversation(const Connection& connection, http::ExchangePool& pool)
     : connection_(connection),
@@ -103,7 +49,7 @@ Conversation::Conversation(const Connection& connection, http::ExchangePool& poo
   for (Direction& from : directions_) {
     if (!from.parser.lost()) continue;
     from.was_lost = true;
-    from.decoder.lose();
+    from.blocks.table().lose();
   }
 }
 
@@ -122,7 +68,7 @@ Conversation::Conversation(const Connection& connection, http::Exchanges&& excha
   if (unseen) {
     server().parser = FrameParser(Role::response, connection.stream(other(connection.client)).next, Start::unknown);
     server().was_lost = true;
-    server().decoder.lose();
+    server().blocks.table().lose();
   }
   http::Exchange* const newest = exchanges_.newest();
   http::Exchange* const upgraded = newest != nullptr && !newest->response.begun ? newest : nullptr;
@@ -147,7 +93,7 @@ Conversation::Conversation(const Connection& connection, http::Exchanges&& excha
 
 std::size_t Conversation::held_bytes() const {
   std::size_t bytes = sizeof *this + exchanges_.held_bytes() + open_.capacity() * sizeof(Open);
-  for (const Direction& from : directions_) bytes += from.fragments.capacity() + from.decoder.held_bytes();
+  for (const Direction& from : directions_) bytes += from.blocks.held_bytes();
   return bytes;
 }
 
@@ -163,7 +109,7 @@ void Conversation::feed(Role role, const Chunk& chunk, const Arrival& arrival) {
   prepare(role, arrival);
   Direction& from = direction(role);
   from.parser.feed(chunk.bytes, *this);
-  if (!from.whole_block.empty()) from.fragments.assign(as_text(std::exchange(from.whole_block, {})));
+  from.blocks.keep();
   const std::uint64_t uncaptured = chunk.length - chunk.bytes.size();
   if (uncaptured != 0) from.parser.skip(uncaptured, true, *this);
   settle(role, chunk.length);
@@ -241,10 +187,10 @@ Conversation::Open& Conversation::open_stream(std::uint32_t stream, const Arriva
 void Conversation::on_preface(Role) {
   // Nobody has sent a field block before it, but for the answer to an upgrade.
   if (client().highest_stream > 1) return;
-  client().decoder.begin_anew();
+  client().blocks.table().begin_anew();
   client().was_lost = false;
   if (exchanges_.count() != 0) return;
-  server().decoder.begin_anew();
+  server().blocks.table().begin_anew();
   if (server().parser.offset() != 0) return;
   server().was_lost = false;
   server().parser.settle_at_boundary();
@@ -263,31 +209,20 @@ void Conversation::on_frame(Role role, const FrameHeader& header) {
   if (is_client_stream(header.stream)) highest_seen_ = std::max(highest_seen_, header.stream);
   switch (static_cast<FrameType>(header.type)) {
     case FrameType::headers:
-      begin_block(role);
+      from.blocks.begin(header, from.begin, from.arrival);
       from.exchange = exchange_for_headers(role, header.stream);
       break;
-    case FrameType::push_promise: begin_block(role); break;
+    case FrameType::push_promise: from.blocks.begin(header, from.begin, from.arrival); break;
     case FrameType::continuation:
-      if (Open* const open = from.block.is(FrameType::headers) ? find(header.stream) : nullptr) {
+      if (Open* const open = from.blocks.place().frame.is(FrameType::headers) ? find(header.stream) : nullptr) {
         from.exchange = open->exchange->message(role).begun ? open->exchange : nullptr;
       }
       break;
     case FrameType::data: from.exchange = exchange_for_data(role, header.stream); break;
     default: return;
   }
-  if (header.carries_fields()) from.block_bytes += kFrameHeaderBytes;
+  if (header.carries_fields()) from.blocks.count(kFrameHeaderBytes);
   if (from.exchange != nullptr) count(*from.exchange, role, kFrameHeaderBytes, 0, false);
-}
-
-void Conversation::begin_block(Role role) {
-  Direction& from = direction(role);
-  from.in_block = true;
-  from.block = from.frame;
-  from.block_arrival = from.arrival;
-  from.block_begin = from.begin;
-  from.block_bytes = 0;
-  from.damaged = false;
-  from.promised = 0;
 }
 
 bool Conversation::was_reset(std::uint32_t stream) const {
@@ -347,7 +282,7 @@ void Conversation::begin_message(http::Exchange& exchange, Role role) {
 
 void Conversation::on_bytes(Role role, std::uint64_t bytes, std::uint64_t content, bool missing) {
   Direction& from = direction(role);
-  if (from.frame.carries_fields()) from.block_bytes += bytes;
+  if (from.frame.carries_fields()) from.blocks.count(bytes);
   if (from.exchange != nullptr) count(*from.exchange, role, bytes, content, missing);
 }
 
@@ -366,17 +301,17 @@ void Conversation::count(http::Exchange& exchange, Role role, std::uint64_t byte
 
 void Conversation::on_setting(Role role, std::uint16_t identifier, std::uint32_t value) {
   Direction& to = direction(reverse(role));
-  if (identifier == kSettingHeaderTableSize) to.decoder.allow_table(value);
+  if (identifier == kSettingHeaderTableSize) to.blocks.table().allow_table(value);
   if (identifier == kSettingMaxFrameSize) to.parser.allow_frame_size(std::min(value, kMaxMaxFrameSize));
 }
 
 /// Settings for what `role` sends may not have been seen.
 void Conversation::allow_anything(Role role) {
-  direction(role).decoder.allow_table(HpackDecoder::kMaxInteger);
+  direction(role).blocks.table().allow_table(HpackDecoder::kMaxInteger);
   direction(role).parser.allow_frame_size(kMaxMaxFrameSize);
 }
 
-void Conversation::on_promise(Role role, std::uint32_t stream) { direction(role).promised = stream; }
+void Conversation::on_promise(Role role, std::uint32_t stream) { direction(role).blocks.promise(stream); }
 
 /// What the client sent on higher streams will not be answered (RFC 9113, section 6.8).
 void Conversation::on_goaway(Role role, std::uint32_t last_stream) {
@@ -389,24 +324,11 @@ void Conversation::on_goaway(Role role, std::uint32_t last_stream) {
   }
 }
 
-void Conversation::on_fragment(Role role, Bytes bytes) {
-  Direction& from = direction(role);
-  if (from.damaged || bytes.empty()) return;
-  if (from.fragments.empty() && from.whole_block.empty()) {
-    from.whole_block = bytes;
-    return;
-  }
-  if (!from.whole_block.empty()) from.fragments.assign(as_text(std::exchange(from.whole_block, {})));
-  if (from.fragments.size() + bytes.size() > kMaxBlockBytes) {
-    from.damaged = true;
-  } else {
-    from.fragments.append(as_text(bytes));
-  }
-}
+void Conversation::on_fragment(Role role, Bytes bytes) { direction(role).blocks.add(bytes); }
 
 void Conversation::on_damage(Role role) {
   Direction& from = direction(role);
-  if (from.frame.carries_fields()) from.damaged = true;
+  if (from.frame.carries_fields()) from.blocks.damage();
   if (from.frame.is(FrameType::settings)) allow_anything(reverse(role));
 }
 
@@ -420,28 +342,20 @@ void Conversation::on_end(Role role) {
 }
 
 void Conversation::end_block(Role role) {
-  Direction& from = direction(role);
   take_fields(role);
-  if (from.block.ends_stream()) end_message(role, from.block.stream);
+  const FrameHeader& first = direction(role).blocks.place().frame;
+  if (first.ends_stream()) end_message(role, first.stream);
 }
 
 /// What is there of the field block, which has ended or been cut off.
 void Conversation::take_fields(Role role) {
-  Direction& from = direction(role);
-  const auto* const collected = reinterpret_cast<const std::uint8_t*>(from.fragments.data());
-  const Bytes block = from.fragments.empty() ? from.whole_block : Bytes(collected, from.fragments.size());
-  if (from.damaged) {
-    from.decoder.decode_cut(block, section_);
-  } else {
-    from.damaged = !from.decoder.decode(block, section_);
-  }
-  from.in_block = false;
-  from.whole_block = {};
-  release(from.fragments);
-  if (from.block.is(FrameType::push_promise)) return take_promise();
-  Open* const open = find(from.block.stream);
+  BlockDecoder& blocks = direction(role).blocks;
+  blocks.decode(section_);
+  const FrameHeader& first = blocks.place().frame;
+  if (first.is(FrameType::push_promise)) return take_promise();
+  Open* const open = find(first.stream);
   if (open == nullptr || open->exchange->message(role).complete || !open->exchange->message(role).begun) return;
-  role == Role::request ? take_request(*open->exchange) : take_response(*open, from);
+  role == Role::request ? take_request(*open->exchange) : take_response(*open, blocks);
 }
 
 void Conversation::take_request(http::Exchange& exchange) {
@@ -458,9 +372,9 @@ void Conversation::take_request(http::Exchange& exchange) {
   if (path != nullptr) exchange.target.assign(*path);
 }
 
-void Conversation::take_response(Open& open, const Direction& from) {
+void Conversation::take_response(Open& open, const BlockDecoder& block) {
   http::Exchange& exchange = *open.exchange;
-  const bool ends = from.block.ends_stream();
+  const bool ends = block.place().frame.ends_stream();
   const Text* const told = section_.find(Field::status);
   const int status = told != nullptr ? parse_status(*told, 3) : http::Exchange::kNoStatus;
   if (status >= 100 && status < 200 && !ends && !open.final_status) {
@@ -472,9 +386,9 @@ void Conversation::take_response(Open& open, const Direction& from) {
   if (status != http::Exchange::kNoStatus && !open.final_status) {
     open.final_status = true;
     exchange.status = status;
-    exchange.response.first = from.block_arrival.time;  // one before it was interim, if it was not understood
+    exchange.response.first = block.place().arrival.time;  // one before it was interim, if it was not understood
     open.may_be_over = false;
-  } else if (!open.final_status && !section_.unknown && !from.damaged) {
+  } else if (!open.final_status && !section_.unknown && !block.is_damaged()) {
     open.holed[index(Role::response)] = true;  // a trailer without what is before it
   } else if (std::exchange(open.may_be_over, false)) {
     open.holed[index(Role::response)] = true;
@@ -496,15 +410,15 @@ void Conversation::keep_headers(http::Exchange& exchange) {
 /// The server pushes: it says the request itself (RFC 9113, section 8.4). The
 /// promise is counted as a part of the response, before it begins.
 void Conversation::take_promise() {
-  const Direction& from = server();
-  const std::uint32_t stream = from.promised;
-  if (stream == 0 || is_client_stream(stream) || stream <= from.highest_stream || find(stream) != nullptr) return;
+  const BlockDecoder::Place& promise = server().blocks.place();
+  const std::uint32_t stream = promise.promised;
+  if (stream == 0 || is_client_stream(stream) || stream <= server().highest_stream || find(stream) != nullptr) return;
   server().highest_stream = stream;
-  http::Exchange& exchange = *open_stream(stream, from.block_arrival).exchange;
+  http::Exchange& exchange = *open_stream(stream, promise.arrival).exchange;
   exchange.request.begun = exchange.request.complete = true;
-  exchange.request.first = exchange.request.last = from.block_arrival.time;
-  exchange.response.begin = from.block_begin;
-  exchange.response.bytes = from.block_bytes;
+  exchange.request.first = exchange.request.last = promise.arrival.time;
+  exchange.response.begin = promise.begin;
+  exchange.response.bytes = promise.bytes;
   exchange.last_frame = std::max(exchange.first_frame, arrival_.frame);
   take_request(exchange);
 }
@@ -571,11 +485,11 @@ void Conversation::finish_stream(Open& open, http::Outcome outcome, Nanos time, 
 void Conversation::on_lost(Role role, bool missing) {
   Direction& from = direction(role);
   if (!missing) not_h2_ = true;
-  if (from.in_block) {
-    from.damaged = true;
+  if (from.blocks.is_open()) {
+    from.blocks.damage();
     take_fields(role);
   }
-  from.decoder.lose();
+  from.blocks.table().lose();
   from.exchange = nullptr;
   from.was_lost = true;
   allow_anything(reverse(role));

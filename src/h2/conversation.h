@@ -17,17 +17,14 @@
 
 #include "flow/connection.h"
 #include "flow/stream.h"
+#include "h2/block.h"
 #include "h2/frame.h"
-#include "h2/hpack.h"
 #include "http/exchanges.h"
 
 namespace wirelap::h2 {
 
 class Conversation : public Attachment {
  public:
-  /// A longer field block is given up: its fields are not known.
-  static constexpr std::size_t kMaxBlockBytes = 64 * 1024;
-
   /// `connection` and `pool` outlive the conversation.
   Conversation(const Connection& connection, http::ExchangePool& pool);
 
@@ -60,13 +57,6 @@ class Conversation : public Attachment {
   /// About what it holds of memory.
   std::size_t held_bytes() const;
 
-  /// Whether HTTP/2 may begin with `bytes`, which are the next of the stream
-  /// that `sender` sends on a connection without a conversation: the client's
-  /// preface, the server's SETTINGS where it sends them first, or, from the
-  /// middle of a connection, whole frames and among them a HEADERS that tells a
-  /// request or a response. Settles who is the client where the opening did not.
-  static bool may_begin(Connection& connection, Side sender, Bytes bytes);
-
   /// True when what was taken for HTTP/2 turned out to be something else.
   bool is_not_h2() const { return not_h2_ && exchanges_.count() == 0; }
 
@@ -98,27 +88,16 @@ class Conversation : public Attachment {
   /// One direction.
   struct Direction {
     Direction(Role role, std::uint64_t offset, Start start, const http::Exchanges& exchanges)
-        : parser(role, offset, start),
-          decoder(exchanges.wanted().headers, exchanges.memory()),
-          fragments(exchanges.memory()) {}
+        : parser(role, offset, start), blocks(exchanges.wanted().headers, exchanges.memory()) {}
 
     FrameParser parser;
-    HpackDecoder decoder;
+    BlockDecoder blocks;
     FrameHeader frame;                   // the present one
-    FrameHeader block;                   // the frame that began the field block
-    std::pmr::string fragments;          // of a block in pieces, so far
-    Bytes whole_block;                   // of a block in one piece, while it is fed
-    bool damaged = false;                // a part of the block is missing
-    std::uint64_t begin = 0;             // offset of the present frame
+    std::uint64_t begin = 0;             // its offset
     Arrival arrival;                     // of its first byte
-    Arrival block_arrival;               // of the block's
-    std::uint64_t block_begin = 0;       // its offset
-    std::uint64_t block_bytes = 0;       // with frame headers
-    std::uint32_t promised = 0;          // stream that PUSH_PROMISE names
     std::uint32_t highest_stream = 0;    // begun by this end
     http::Exchange* exchange = nullptr;  // whose message the present frame is a part of
-    bool in_block = false;
-    bool was_lost = false;  // frames of it are missing
+    bool was_lost = false;               // frames of it are missing
   };
 
   Direction& direction(Role role) { return directions_[static_cast<int>(role)]; }
@@ -135,11 +114,10 @@ class Conversation : public Attachment {
   void begin_message(http::Exchange& exchange, Role role);
   void count(http::Exchange& exchange, Role role, std::uint64_t bytes, std::uint64_t content, bool missing);
 
-  void begin_block(Role role);
   void end_block(Role role);
   void take_fields(Role role);
   void take_request(http::Exchange& exchange);
-  void take_response(Open& open, const Direction& from);
+  void take_response(Open& open, const BlockDecoder& block);
   void take_promise();
   void keep_headers(http::Exchange& exchange);
 
