@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <getopt.h>
-#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -23,6 +22,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/poll.h"
 #include "base/sandbox.h"
 #include "capture/container.h"
 #include "capture/mapping.h"
@@ -401,10 +401,7 @@ class Run {
 
   static bool is_stopped() {
     pollfd stop{stop_pipe[0], POLLIN, 0};
-    int ready = -1;
-    while ((ready = ::poll(&stop, 1, 0)) < 0 && errno == EINTR) {
-    }
-    return ready > 0;
+    return poll_again(&stop, 1, 0) > 0;
   }
 
   /// False where the output failed. That its reader left (`| head`) needs no word.

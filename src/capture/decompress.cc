@@ -1,7 +1,6 @@
 #include "capture/decompress.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -17,6 +16,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/poll.h"
 
 namespace wirelap {
 namespace {
@@ -220,10 +220,7 @@ std::string Decompressor::words() {
 std::string Decompressor::finish() {
   if (child_ <= 0) return "";
   pollfd still_there{errors_, 0, 0};
-  int ended = -1;
-  while ((ended = ::poll(&still_there, 1, kEndGraceMs)) < 0 && errno == EINTR) {
-  }
-  if (ended == 0) ::kill(child_, SIGKILL);
+  if (poll_again(&still_there, 1, kEndGraceMs) == 0) ::kill(child_, SIGKILL);
   const int status = wait_for(child_);
   child_ = -1;
   end_feeder();

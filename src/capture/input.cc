@@ -1,7 +1,6 @@
 #include "capture/input.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,15 +8,9 @@
 #include <cerrno>
 #include <utility>
 
-namespace wirelap {
+#include "base/poll.h"
 
-/// poll(2), begun anew where a signal interrupts it.
-static int wait_for(pollfd* fds, nfds_t count, int timeout_ms) {
-  int ready = -1;
-  while ((ready = ::poll(fds, count, timeout_ms)) < 0 && errno == EINTR) {
-  }
-  return ready;
-}
+namespace wirelap {
 
 Input::~Input() {
   if (asked_about_ >= 0) options_.starter->leave(asked_about_);
@@ -93,7 +86,7 @@ int Input::decompress(const std::string& name) {
 
 bool Input::is_stop_asked() const {
   pollfd stop{options_.stop_fd, POLLIN, 0};
-  return wait_for(&stop, 1, 0) > 0;
+  return poll_again(&stop, 1, 0) > 0;
 }
 
 bool Input::wait_readable() {
@@ -102,14 +95,14 @@ bool Input::wait_readable() {
     return !stopped_;
   }
   pollfd fds[2] = {{fd_, POLLIN, 0}, {options_.stop_fd, POLLIN, 0}};
-  if (!stop_deadline_ && wait_for(fds, 2, 0) == 0) {
+  if (!stop_deadline_ && poll_again(fds, 2, 0) == 0) {
     options_.before_wait();
-    wait_for(fds, 2, -1);
+    poll_again(fds, 2, -1);
   }
   if (!stop_deadline_ && fds[1].revents != 0) stop_deadline_ = Clock::now() + kStopGrace;
   if (!stop_deadline_) return true;
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(*stop_deadline_ - Clock::now());
-  stopped_ = left.count() <= 0 || wait_for(fds, 1, static_cast<int>(left.count())) <= 0;
+  stopped_ = left.count() <= 0 || poll_again(fds, 1, static_cast<int>(left.count())) <= 0;
   return !stopped_;
 }
 
