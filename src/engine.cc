@@ -118,9 +118,12 @@ class Engine::Dispatcher {
   [[gnu::noinline]] void take_bytes(Connection& connection, Side sender, const Chunk& chunk, const Arrival& arrival) {
     if (connection.ignored) return;
     protocols_.look_at(connection, sender, chunk.bytes, arrival);
-    Protocols::with(connection,
-                    [&](auto& conversation) { conversation.feed(role_of(connection, sender), chunk, arrival); });
-    report(connection);
+    bool any_finished = false;
+    Protocols::with(connection, [&](auto& conversation) {
+      conversation.feed(role_of(connection, sender), chunk, arrival);
+      any_finished = conversation.exchanges().has_finished();
+    });
+    if (any_finished) report(connection);
     if (protocols_.look_back(connection, sender, chunk, arrival)) [[unlikely]]
       report(connection);
   }

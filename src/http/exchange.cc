@@ -47,7 +47,8 @@ void ExchangePool::give_back(Exchange& exchange) {
     Owned<Exchange>{&exchange};
     return;
   }
-  static_cast<ExchangeFacts&>(exchange) = {};
+  static constexpr ExchangeFacts kNew;
+  static_cast<ExchangeFacts&>(exchange) = kNew;
   for (Text* const text : {&exchange.method, &exchange.host, &exchange.target, &exchange.alpn}) {
     text->capacity() > kMostKeptBytes ? release(*text) : text->clear();
   }

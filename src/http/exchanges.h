@@ -89,6 +89,8 @@ class Exchanges {
   /// About what its exchanges hold of memory.
   std::size_t held_bytes() const;
 
+  bool has_finished() const { return !finished_.empty(); }
+
   /// The next one that is over, in the order of their ends; null for none. To
   /// be given back to the pool.
   Exchange* next_finished() { return finished_.pop_front(); }

@@ -195,12 +195,14 @@ void take_transfer_encoding(std::string_view value, Head& head) {
 
 /// Whether the line that begins at `at` is empty.
 bool is_empty_line(std::string_view text, std::size_t at) {
+  if (text[at] > '\r') [[likely]]
+    return false;
   return text[at] == '\n' || (text[at] == '\r' && at + 1 < text.size() && text[at + 1] == '\n');
 }
 
 /// Whether a line that begins at `at` belongs to the field before it (RFC 9112, section 5.2).
 bool is_folded(std::string_view text, std::size_t at) {
-  return at < text.size() && (text[at] == ' ' || text[at] == '\t');
+  return at < text.size() && text[at] <= ' ' && (text[at] == ' ' || text[at] == '\t');
 }
 
 /// Takes one field line off the front of `text`, with those folded onto it.

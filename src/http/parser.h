@@ -219,13 +219,14 @@ class Parser {
   template <class Handler>
   void take_idle(Bytes& bytes, Handler& handler) {
     // A client may send empty lines before its request (RFC 9112, section 2.2).
-    const auto is_line_end = [](std::uint8_t byte) { return byte == '\r' || byte == '\n'; };
-    const auto start = std::find_if_not(bytes.begin(), bytes.end(), is_line_end);
-    bytes = bytes.subspan(static_cast<std::size_t>(start - bytes.begin()));
+    std::size_t empty = 0;
+    while (empty < bytes.size() && (bytes[empty] == '\r' || bytes[empty] == '\n')) ++empty;
+    bytes = bytes.subspan(empty);
     if (bytes.empty()) return;
     state_ = State::head;
     first_ = offset_ == bytes.size();
     handler.on_begin(role_, offset_ - bytes.size(), false);
+    take_head(bytes, handler);
   }
 
   template <class Handler>
