@@ -138,8 +138,11 @@ class Engine::Dispatcher {
 
   void report(Connection& connection) {
     http::Exchanges* const exchanges = Protocols::exchanges_of(connection);
-    if (exchanges == nullptr) return;
-    while (http::Exchange* const exchange = exchanges->next_finished()) report(connection, *exchange);
+    if (exchanges != nullptr && exchanges->has_finished()) report(connection, *exchanges);
+  }
+
+  [[gnu::noinline]] void report(Connection& connection, http::Exchanges& exchanges) {
+    while (http::Exchange* const exchange = exchanges.next_finished()) report(connection, *exchange);
   }
 
   void report(Connection& connection, http::Exchange& exchange) {
