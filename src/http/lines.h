@@ -42,8 +42,7 @@ class LineEnds {
   /// Goes on to the next block that has any. By value: what is found stays in registers.
   [[gnu::noinline]] static Block look_on(std::string_view text, std::size_t begin) {
     for (; begin < text.size(); begin += kBlock) {
-      const std::uint64_t found =
-          text.size() - begin >= kBlock ? look(text.data() + begin) : look_at_rest(text, begin);
+      const std::uint64_t found = text.size() - begin >= kBlock ? look(text.data() + begin) : look_at_rest(text, begin);
       if (found != 0) return {found, begin + kBlock};
     }
     return {0, begin};

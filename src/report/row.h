@@ -136,7 +136,8 @@ WIRELAP_INLINE void visit_columns(const Row& row, Visitor& visit) {
   visit.text("method"_column, exchange.method, !exchange.method.empty());
   visit.text("host"_column, exchange.host, !exchange.host.empty());
   visit.text("target"_column, exchange.target, !exchange.target.empty());
-  visit.integer("status"_column, static_cast<std::uint64_t>(exchange.status), exchange.status != http::Exchange::kNoStatus);
+  visit.integer("status"_column, static_cast<std::uint64_t>(exchange.status),
+                exchange.status != http::Exchange::kNoStatus);
   visit.integer("grpc_status"_column, static_cast<std::uint64_t>(exchange.grpc_status),
                 exchange.grpc_status != http::Exchange::kNoStatus);
   const std::string_view tls_version = name_of_tls_version(exchange.tls_version);
