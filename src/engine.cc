@@ -30,19 +30,12 @@ class Engine::Dispatcher {
   std::uint64_t file() const { return captures_.size() - 1; }
 
   void on_packet(Connection& connection, Side, const Segment& segment) {
-    Protocols::with(connection, [&](auto& conversation) {
-      conversation.exchanges().note_gap(segment.time - connection.last_time);
-    });
+    if (http::Exchanges* const exchanges = Protocols::exchanges_of(connection))
+      exchanges->note_gap(segment.time - connection.last_time);
   }
 
   void on_bytes(Connection& connection, Side sender, const Chunk& chunk, const Arrival& arrival) {
-    if (connection.ignored) return;
-    protocols_.look_at(connection, sender, chunk.bytes, arrival);
-    Protocols::with(connection,
-                    [&](auto& conversation) { conversation.feed(role_of(connection, sender), chunk, arrival); });
-    report(connection);
-    if (protocols_.look_back(connection, sender, chunk, arrival)) [[unlikely]]
-      report(connection);
+    if (!Protocols::feed_body(connection, sender, chunk, arrival)) take_bytes(connection, sender, chunk, arrival);
   }
 
   void on_skipped(Connection& connection, Side sender, std::uint64_t count, const Arrival& arrival) {
@@ -68,10 +61,8 @@ class Engine::Dispatcher {
 
   void on_acknowledged(Connection& connection, Side sender) {
     if (sender == connection.client) return;
-    Protocols::with(connection, [&](auto& conversation) {
-      conversation.exchanges().confirm(connection.stream(sender).acknowledged);
-    });
-    report(connection);
+    http::Exchanges* const exchanges = Protocols::exchanges_of(connection);
+    if (exchanges != nullptr && exchanges->confirm(connection.stream(sender).acknowledged)) report(connection);
   }
 
   void on_fin(Connection& connection, Side sender, const Arrival& arrival) {
@@ -124,6 +115,19 @@ class Engine::Dispatcher {
     return http::Outcome::closed;
   }
 
+  [[gnu::noinline]] void take_bytes(Connection& connection, Side sender, const Chunk& chunk, const Arrival& arrival) {
+    if (connection.ignored) return;
+    protocols_.look_at(connection, sender, chunk.bytes, arrival);
+    bool any_finished = false;
+    Protocols::with(connection, [&](auto& conversation) {
+      conversation.feed(role_of(connection, sender), chunk, arrival);
+      any_finished = conversation.exchanges().has_finished();
+    });
+    if (any_finished) report(connection);
+    if (protocols_.look_back(connection, sender, chunk, arrival)) [[unlikely]]
+      report(connection);
+  }
+
   void pass_over(Connection& connection, Side sender, std::uint64_t count, bool missing, const Arrival& arrival) {
     if (missing) protocols_.give_up_undecided(connection, arrival, true);
     Protocols::with(connection, [&](auto& conversation) {
@@ -133,9 +137,12 @@ class Engine::Dispatcher {
   }
 
   void report(Connection& connection) {
-    Protocols::with(connection, [&](auto& conversation) {
-      while (http::Exchange* const exchange = conversation.exchanges().next_finished()) report(connection, *exchange);
-    });
+    http::Exchanges* const exchanges = Protocols::exchanges_of(connection);
+    if (exchanges != nullptr && exchanges->has_finished()) report(connection, *exchanges);
+  }
+
+  [[gnu::noinline]] void report(Connection& connection, http::Exchanges& exchanges) {
+    while (http::Exchange* const exchange = exchanges.next_finished()) report(connection, *exchange);
   }
 
   void report(Connection& connection, http::Exchange& exchange) {

@@ -33,11 +33,6 @@ tcp::Conversation* Protocols::as_tcp(const Connection& connection) {
   return is_tcp ? static_cast<tcp::Conversation*>(connection.attachment) : nullptr;
 }
 
-http::Conversation* Protocols::as_http(const Connection& connection) {
-  const bool is_http = connection.attachment != nullptr && connection.attachment->kind == kHttp;
-  return is_http ? static_cast<http::Conversation*>(connection.attachment) : nullptr;
-}
-
 /// Whether what was taken for turns may yet begin a protocol that is known.
 bool Protocols::may_change(const Connection& connection, Side sender) {
   const tcp::Conversation* const turns = as_tcp(connection);

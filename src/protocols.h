@@ -28,6 +28,8 @@ class Protocols {
   template <class Take>
   static void with(const Connection& connection, Take take) {
     if (connection.attachment == nullptr) return;
+    if (http::Conversation* const http = as_http(connection)) [[likely]]
+      return take(*http);
     switch (static_cast<Kind>(connection.attachment->kind)) {
       case kHttp: return take(static_cast<http::Conversation&>(*connection.attachment));
       case kH2: return take(static_cast<h2::Conversation&>(*connection.attachment));
@@ -35,6 +37,17 @@ class Protocols {
       case kTcp: return take(static_cast<tcp::Conversation&>(*connection.attachment));
     }
   }
+
+  /// Where the exchanges of the connection's conversation are; null where it has none.
+  static http::Exchanges* exchanges_of(const Connection& connection) {
+    http::Exchanges* exchanges = nullptr;
+    with(connection, [&](auto& conversation) { exchanges = &conversation.exchanges(); });
+    return exchanges;
+  }
+
+  /// Hands `chunk` on where it is no more than a part of a body; false where nothing is done, since it may be more.
+  /// After it no exchange has ended, and no other protocol has begun.
+  static bool feed_body(const Connection& connection, Side sender, const Chunk& chunk, const Arrival& arrival);
 
   /// `bytes` are the next that `sender` sends: begins a conversation, or another than before.
   void look_at(Connection& connection, Side sender, Bytes bytes, const Arrival& arrival) {
@@ -78,7 +91,10 @@ class Protocols {
   template <class Conversation>
   void attach(Connection& connection, Conversation* conversation, Kind kind, Side sender, const Arrival& arrival);
   static tcp::Conversation* as_tcp(const Connection& connection);
-  static http::Conversation* as_http(const Connection& connection);
+  static http::Conversation* as_http(const Connection& connection) {
+    const bool is_http = connection.attachment != nullptr && connection.attachment->kind == kHttp;
+    return is_http ? static_cast<http::Conversation*>(connection.attachment) : nullptr;
+  }
   static bool may_change(const Connection& connection, Side sender);
   static bool is_upgraded_unseen(const Connection& connection, Side sender, Bytes bytes);
   void begin_h2(Connection& connection, std::uint64_t requests, std::uint64_t responses);
@@ -97,6 +113,16 @@ class Protocols {
 /// Whose messages `sender` sends.
 inline http::Role role_of(const Connection& connection, Side sender) {
   return sender == connection.client ? http::Role::request : http::Role::response;
+}
+
+inline bool Protocols::feed_body(const Connection& connection, Side sender, const Chunk& chunk,
+                                 const Arrival& arrival) {
+  http::Conversation* const conversation = as_http(connection);
+  const http::Role role = role_of(connection, sender);
+  // What the client sends may be the preface of HTTP/2.
+  if (conversation == nullptr || (role == http::Role::request && !chunk.bytes.empty() && chunk.bytes[0] == 'P'))
+    return false;
+  return conversation->feed_body(role, chunk, arrival);
 }
 
 }  // namespace wirelap

@@ -583,6 +583,49 @@ TEST_CASE("skippable is the rest of the body or chunk, at every byte") {
   CHECK(parser.skippable() == endless);
 }
 
+TEST_CASE("content that is taken without being fed counts as the same") {
+  const Case cases[] = {
+      {"a length, and what follows", kResponse,
+       "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n123456789HTTP/1.1 204 x\r\n\r\n",
+       "@0 200 47/9 end\n@47 204 18/0 end\n"},
+      {"chunks", kRequest, "PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\nGET / HTTP/1.1\r\n\r\n",
+       "@0 PUT / 59/3 end\n@59 GET / 18/0 end\n"},
+      {"until the end", kResponse, "HTTP/1.1 200 OK\r\n\r\nabc", "@0 200 22/3 end\n", true},
+      {"a tunnel's bytes are none", kResponse, "HTTP/1.1 101 x\r\n\r\nabc", "@0 101 18/0 end\ntunnel 3\n"},
+  };
+  for (const Case& test : cases) {
+    INFO(test.name);
+    const std::string_view bytes = test.bytes;
+    const std::size_t head = bytes.find("\r\n\r\n") + 4;
+    for (std::size_t step = 1; step <= bytes.size(); ++step) {
+      Parser parser(test.role, 0, true);
+      Log log(test.method);
+      std::size_t taken = 0, at = std::min(head, step);
+      feed(parser, bytes.substr(0, at), log);
+      for (; at < bytes.size(); at += step) {
+        const std::string_view piece = bytes.substr(at, step);
+        if (parser.take_content(piece.size())) {
+          log.on_bytes(test.role, piece.size(), piece.size());
+          ++taken;
+        } else {
+          feed(parser, piece, log);
+        }
+      }
+      if (test.ends) parser.finish(log);
+      CAPTURE(step);
+      CHECK(log.text() == test.expected);
+      if (step == 1) CHECK((taken != 0) == (test.expected.find("tunnel") == std::string::npos));
+    }
+  }
+  // Whether HEAD was asked is not known: the next bytes tell whether they are content.
+  Parser parser(kResponse, 0, true);
+  Log log("");
+  feed(parser, "HTTP/1.1 200 x\r\nContent-Length: 99\r\n\r\n", log);
+  CHECK_FALSE(parser.take_content(5));
+  feed(parser, "abcde", log);
+  CHECK(parser.take_content(5));
+}
+
 TEST_CASE("where a head ends") {
   CHECK(find_head_end("GET / HTTP/1.1\r\n\r\nbody", 0) == 18);
   CHECK(find_head_end("a\n\nb", 0) == 3);

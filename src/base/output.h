@@ -39,6 +39,9 @@ class Output {
   /// Where the room ends that there is without asking; valid as long as `room`.
   const char* limit() const { return limit_; }
 
+  /// Puts `c` in the place of the character at offset `at` of the text.
+  void replace(std::size_t at, char c) { buffer_[at] = c; }
+
   void put(char c) {
     *room(1) = c;
     ++end_;

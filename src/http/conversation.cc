@@ -58,13 +58,6 @@ void Conversation::feed(Role role, const Chunk& chunk, const Arrival& arrival) {
   tell_whom_to_wait_for();
 }
 
-void Conversation::tell_whom_to_wait_for() const {
-  if (exchanges_.empty()) return;
-  // While an older request waits for its answer, a newer one keeps nobody waiting.
-  const bool client = exchanges_.oldest() == requesting_ || (exchanges_.oldest() == tunnel_ && tunnel_turn_);
-  connection_.timing->wait_for(client ? connection_.client : other(connection_.client));
-}
-
 void Conversation::skip(Role role, std::uint64_t count, bool missing, const Arrival& arrival) {
   arrival_ = arrival;
   parser(role).skip(count, missing, *this);

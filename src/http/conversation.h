@@ -27,6 +27,18 @@ class Conversation : public Attachment {
   /// The next bytes of the stream that carries messages of `role`.
   void feed(Role role, const Chunk& chunk, const Arrival& arrival);
 
+  /// The same on a short path, for bytes that are a part of a body and do not end it: most are such.
+  /// False where nothing is done, since they may be more.
+  bool feed_body(Role role, const Chunk& chunk, const Arrival& arrival) {
+    Exchange* const exchange = current(role);
+    if (exchange == nullptr || chunk.bytes.size() != chunk.length || !parser(role).take_content(chunk.length))
+      return false;
+    exchanges_.count_bytes(*exchange, role, arrival, chunk.length, chunk.length);
+    if (role == Role::request) pass_requests(connection_.stream(connection_.client).next + chunk.length);
+    tell_whom_to_wait_for();
+    return true;
+  }
+
   /// The stream's next `count` bytes are `missing` from the capture, or are
   /// body bytes that were not kept.
   void skip(Role role, std::uint64_t count, bool missing, const Arrival& arrival);
@@ -113,7 +125,13 @@ class Conversation : public Attachment {
   void discard(Exchange& exchange);
   /// Nothing here points to `exchange` any more.
   void forget(const Exchange& exchange);
-  void tell_whom_to_wait_for() const;
+  void tell_whom_to_wait_for() const {
+    if (exchanges_.empty()) return;
+    // While an older request waits for its answer, a newer one keeps nobody waiting.
+    const Exchange* const oldest = exchanges_.oldest();
+    const bool client = oldest == requesting_ || (oldest == tunnel_ && tunnel_turn_);
+    connection_.timing->wait_for(client ? connection_.client : other(connection_.client));
+  }
   bool switches_to_h2(const Head& head) const;
 
   const Connection& connection_;

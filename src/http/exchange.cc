@@ -47,12 +47,15 @@ void ExchangePool::give_back(Exchange& exchange) {
     Owned<Exchange>{&exchange};
     return;
   }
-  Exchange fresh(memory_);
-  for (Text Exchange::*text : {&Exchange::method, &Exchange::host, &Exchange::target, &Exchange::alpn}) {
-    (exchange.*text).capacity() > kMostKeptBytes ? release(exchange.*text) : (exchange.*text).clear();
-    (fresh.*text).swap(exchange.*text);
+  static constexpr ExchangeFacts kNew;
+  static_cast<ExchangeFacts&>(exchange) = kNew;
+  for (Text* const text : {&exchange.method, &exchange.host, &exchange.target, &exchange.alpn}) {
+    text->capacity() > kMostKeptBytes ? release(*text) : text->clear();
   }
-  exchange = std::move(fresh);
+  if (exchange.headers.capacity() != 0) [[unlikely]]
+    release(exchange.headers);
+  if (exchange.steps.capacity() != 0) [[unlikely]]
+    release(exchange.steps);
   free_.push_back(exchange);
 }
 

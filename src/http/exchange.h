@@ -75,27 +75,19 @@ enum class Pair : std::uint8_t {
   given_up,  ///< its other half will never be known
 };
 
-/// A request and its response. Of an exchange whose request was not captured
-/// (`request.begun` is false) the response's part alone is known.
-struct Exchange {
+/// What is known of an exchange but for its texts and lists.
+struct ExchangeFacts {
   static constexpr int kNoStatus = -1;
-
-  /// What it keeps is kept in `memory`.
-  explicit Exchange(std::pmr::memory_resource* memory = std::pmr::get_default_resource())
-      : method(memory), host(memory), target(memory), alpn(memory), headers(memory), steps(memory) {}
-  std::pmr::memory_resource* memory() const { return method.get_allocator().resource(); }
 
   std::uint64_t number = 0;  ///< in its connection, from 1
   std::uint32_t stream = 0;  ///< of HTTP/2: its identifier
   Message request;
   Message response;
-  Text method, host, target;
   Protocol protocol = Protocol::http;
   std::uint8_t minor_version = 1;  ///< HTTP/1.x, by the request, else by the response
   int status = kNoStatus;          ///< of the final response
   int grpc_status = kNoStatus;     ///< of a gRPC call: its trailer
   std::uint16_t tls_version = 0;   ///< ProtocolVersion (RFC 8446, section 4.2.1); 0: not known
-  Text alpn;                       ///< the application's protocol in TLS (RFC 7301); empty: none
   std::uint64_t missing_bytes = 0;
   std::uint64_t first_frame = 0;
   std::uint64_t last_frame = 0;
@@ -110,15 +102,28 @@ struct Exchange {
   bool judged = false;             ///< `spent` is known: a round trip to either end was seen
   TcpCounts tcp_before;            ///< the connection's when it began
   Spent spent_before;
-  std::uint64_t seen = 0;                         ///< of the response stream, by the request's first byte's segment
-  std::uint64_t acknowledged = 0;                 ///< of the request stream, by the response's first byte
-  std::pmr::vector<std::optional<Text>> headers;  ///< values of the wanted fields, in their order
-  Steps steps;                                    ///< of the response, where they are wanted
+  std::uint64_t seen = 0;          ///< of the response stream, by the request's first byte's segment
+  std::uint64_t acknowledged = 0;  ///< of the request stream, by the response's first byte
   Outcome outcome = Outcome::complete;
   Pair pair = Pair::open;
+
+  Message& message(Role role) { return role == Role::request ? request : response; }
+};
+
+/// A request and its response. Of an exchange whose request was not captured
+/// (`request.begun` is false) the response's part alone is known.
+struct Exchange : ExchangeFacts {
+  /// What it keeps is kept in `memory`.
+  explicit Exchange(std::pmr::memory_resource* memory = std::pmr::get_default_resource())
+      : method(memory), host(memory), target(memory), alpn(memory), headers(memory), steps(memory) {}
+  std::pmr::memory_resource* memory() const { return method.get_allocator().resource(); }
+
+  Text method, host, target;
+  Text alpn;                                      ///< the application's protocol in TLS (RFC 7301); empty: none
+  std::pmr::vector<std::optional<Text>> headers;  ///< values of the wanted fields, in their order
+  Steps steps;                                    ///< of the response, where they are wanted
   /// About what it holds of memory.
   std::size_t held_bytes() const;
-  Message& message(Role role) { return role == Role::request ? request : response; }
 
   Exchange* next = nullptr;  ///< in its queue
   Exchange* before = nullptr;

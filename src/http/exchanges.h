@@ -89,6 +89,8 @@ class Exchanges {
   /// About what its exchanges hold of memory.
   std::size_t held_bytes() const;
 
+  bool has_finished() const { return !finished_.empty(); }
+
   /// The next one that is over, in the order of their ends; null for none. To
   /// be given back to the pool.
   Exchange* next_finished() { return finished_.pop_front(); }
@@ -100,11 +102,14 @@ class Exchanges {
     if (gap > most_gap_) most_gap_ = gap;
   }
 
-  /// The client has all of the responses' stream before `offset`.
-  void confirm(std::uint64_t offset) {
+  /// The client has all of the responses' stream before `offset`. Whether any are over now.
+  bool confirm(std::uint64_t offset) {
+    if (unconfirmed_.empty()) [[likely]]
+      return false;
     while (!unconfirmed_.empty() && unconfirmed_.front()->response.end() <= offset) {
       finished_.push_back(*unconfirmed_.pop_front());
     }
+    return !finished_.empty();
   }
 
   /// Bytes of the stream from offset `begin` on, told before, were lost beyond

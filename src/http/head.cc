@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <charconv>
+#include <cstring>
 #include <iterator>
 #include <limits>
 
@@ -18,7 +20,11 @@ constexpr std::size_t kLongestStartLine = 8192;  // of one that is searched for
 constexpr std::uint64_t kMaxLength = std::numeric_limits<std::int64_t>::max();
 
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
-constexpr bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+constexpr bool is_blank(char c) {
+  constexpr std::uint64_t kBlanks = 1ull << ' ' | 1ull << '\t' | 1ull << '\r' | 1ull << '\n';
+  const auto byte = static_cast<unsigned char>(c);
+  return byte <= ' ' && (kBlanks >> byte & 1) != 0;
+}
 
 /// tchar of RFC 9110, section 5.6.2.
 bool is_token_char(char c) {
@@ -32,17 +38,38 @@ bool is_token_char(char c) {
   return kIsOne[static_cast<unsigned char>(c)];
 }
 
-std::string_view trim_end(std::string_view text) {
+/// Up to eight characters, in lower case, to be compared with others in whatever case.
+struct Word {
+  std::array<char, 8> text{}, mask{}, either_case{};
+
+  consteval Word(const char* from) {
+    for (std::size_t i = 0; i < 8 && from[i] != '\0'; ++i) {
+      text[i] = from[i];
+      mask[i] = '\xff';
+      either_case[i] = from[i] >= 'a' && from[i] <= 'z' ? '\x20' : '\0';
+    }
+  }
+};
+
+/// Whether the text at `at`, of at least eight characters, begins with `word`.
+inline bool is_word(const char* at, Word word) {
+  std::uint64_t text;
+  std::memcpy(&text, at, sizeof text);
+  text = (text | std::bit_cast<std::uint64_t>(word.either_case)) & std::bit_cast<std::uint64_t>(word.mask);
+  return text == std::bit_cast<std::uint64_t>(word.text);
+}
+
+inline std::string_view trim_end(std::string_view text) {
   while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
   return text;
 }
 
-std::string_view trim(std::string_view text) {
+inline std::string_view trim(std::string_view text) {
   while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
   return trim_end(text);
 }
 
-std::string_view without_line_end(std::string_view line) {
+inline std::string_view without_line_end(std::string_view line) {
   if (line.ends_with('\n')) line.remove_suffix(1);
   if (line.ends_with('\r')) line.remove_suffix(1);
   return line;
@@ -65,7 +92,7 @@ bool is_version_name(std::string_view text) {
 /// Case counts (RFC 9112, section 2.3), but not to the clients that read it.
 bool parse_version(std::string_view text, Head& head) {
   head.minor_version = 1;
-  if (text == "HTTP/1.1") return true;
+  if (text.size() == 8 && std::memcmp(text.data(), "HTTP/1.1", 8) == 0) return true;
   if (text.size() < kVersion.size() || !is_version_name(text.substr(0, kVersion.size()))) return false;
   text.remove_prefix(kVersion.size());
   const std::size_t dot = text.find('.');
@@ -88,6 +115,8 @@ bool parse_request_line(std::string_view line, Head& head) {
   while (first < line.size() && is_token_char(line[first])) ++first;
   if (first == 0 || first > kMaxMethod || first == line.size() || line[first] != ' ') return false;
   std::size_t last = line.size() - 1;
+  // What most lines end with has none.
+  if (line.size() > first + 8 && std::memcmp(&line[line.size() - 8], "HTTP/1.1", 8) == 0) last -= 8;
   while (line[last] != ' ') --last;
   head.method = line.substr(0, first);
   head.target = trim(line.substr(first, last - first));
@@ -96,7 +125,7 @@ bool parse_request_line(std::string_view line, Head& head) {
 
 /// version SP status [SP reason]; a tab may stand for the space (RFC 9112, section 4),
 /// as may a bare CR (section 2.2).
-bool parse_status_line(std::string_view line, Head& head) {
+[[gnu::noinline]] bool parse_odd_status_line(std::string_view line, Head& head) {
   std::size_t space = 0;
   while (space < line.size() && line[space] != ' ' && line[space] != '\t') ++space;
   if (space == line.size() || !parse_version(line.substr(0, space), head)) return false;
@@ -108,12 +137,23 @@ bool parse_status_line(std::string_view line, Head& head) {
   return true;
 }
 
+/// The same; nearly all lines are alike.
+bool parse_status_line(std::string_view line, Head& head) {
+  const auto is_end = [&](std::size_t at) { return at == line.size() || line[at] == ' '; };
+  if (line.size() >= 12 && std::memcmp(line.data(), "HTTP/1.1 ", 9) == 0 && is_end(12) && is_digit(line[9]) &&
+      is_digit(line[10]) && is_digit(line[11])) {
+    head.status = (line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0');
+    return true;
+  }
+  return parse_odd_status_line(line, head);
+}
+
 bool parse_start_line(std::string_view line, Role role, Head& head) {
   return role == Role::request ? parse_request_line(line, head) : parse_status_line(line, head);
 }
 
 /// Content-Length, which may be a list of equal numbers (RFC 9112, section 6.3).
-void take_content_length(std::string_view value, Head& head) {
+[[gnu::noinline]] void take_odd_content_length(std::string_view value, Head& head) {
   do {
     const std::size_t comma = std::min(value.find(','), value.size());
     const std::string_view number = trim(value.substr(0, comma));
@@ -125,6 +165,20 @@ void take_content_length(std::string_view value, Head& head) {
     if (whole) head.content_length = length;
     value.remove_prefix(std::min(comma + 1, value.size()));
   } while (!value.empty());
+}
+
+/// The same; nearly all are one number.
+void take_content_length(std::string_view value, Head& head) {
+  std::uint64_t length = 0;
+  std::size_t digits = 0;
+  for (; digits < value.size() && is_digit(value[digits]); ++digits)
+    length = length * 10 + static_cast<std::uint64_t>(value[digits] - '0');
+  constexpr std::size_t kSurelyFit = std::numeric_limits<std::int64_t>::digits10;
+  if (digits == value.size() && digits - 1 < kSurelyFit && !head.content_length) {
+    head.content_length = length;
+  } else {
+    take_odd_content_length(value, head);
+  }
 }
 
 /// The last of the codings; empty elements do not count (RFC 9110, 5.6.1.2), nor does "identity" (RFC 2616).
@@ -139,11 +193,16 @@ void take_transfer_encoding(std::string_view value, Head& head) {
   head.chunked = equal_ignoring_case(last, "chunked");
 }
 
-bool is_empty_line(std::string_view line) { return line.front() == '\n' || line == "\r\n"; }
+/// Whether the line that begins at `at` is empty.
+bool is_empty_line(std::string_view text, std::size_t at) {
+  if (text[at] > '\r') [[likely]]
+    return false;
+  return text[at] == '\n' || (text[at] == '\r' && at + 1 < text.size() && text[at + 1] == '\n');
+}
 
 /// Whether a line that begins at `at` belongs to the field before it (RFC 9112, section 5.2).
 bool is_folded(std::string_view text, std::size_t at) {
-  return at < text.size() && (text[at] == ' ' || text[at] == '\t');
+  return at < text.size() && text[at] <= ' ' && (text[at] == ' ' || text[at] == '\t');
 }
 
 /// Takes one field line off the front of `text`, with those folded onto it.
@@ -156,9 +215,13 @@ std::string_view take_field_line(std::string_view& text) {
 }
 
 /// Whether the name at the start of `line` may be one that take_field knows: most are passed over for it.
-bool may_matter(std::string_view line) {
+inline bool may_matter(std::string_view line) {
   constexpr std::size_t kLetters = 9;
+  // Letters in either case, and blanks: the others with the same last five bits are looked at in vain.
+  constexpr std::uint32_t kFirst = 1u << ('h' & 31) | 1u << ('u' & 31) | 1u << ('c' & 31) | 1u << ('t' & 31) |
+                                   1u << (' ' & 31) | 1u << ('\t' & 31) | 1u << ('\r' & 31) | 1u << ('\n' & 31);
   if (line.size() < kLetters) return true;
+  if ((kFirst >> (line[0] & 31) & 1) == 0) return false;
   const auto letter = [&](std::size_t i) { return line[i] | 0x20; };
   switch (letter(0)) {
     case 'h': return letter(1) == 'o';
@@ -169,8 +232,8 @@ bool may_matter(std::string_view line) {
   }
 }
 
-/// One field line. Their lengths tell the few names that matter from the rest.
-void take_field(std::string_view line, Head& head) {
+/// One field line, whatever stands before its colon. Their lengths tell the few names that matter from the rest.
+[[gnu::noinline]] void take_odd_field(std::string_view line, Head& head) {
   const std::size_t colon = line.find(':');
   if (colon == std::string_view::npos) return;
   const std::string_view name = trim(line.substr(0, colon));
@@ -189,6 +252,18 @@ void take_field(std::string_view line, Head& head) {
       if (equal_ignoring_case(name, "transfer-encoding")) take_transfer_encoding(value(), head);
       break;
     default: break;
+  }
+}
+
+/// One field line.
+void take_field(std::string_view line, Head& head) {
+  const char* const at = line.data();
+  if (line.size() >= 8 && is_word(at, "host:")) {
+    if (head.host.empty()) head.host = trim(line.substr(5));
+  } else if (line.size() > 15 && is_word(at, "content-") && is_word(at + 7, "-length:")) {
+    take_content_length(trim(line.substr(15)), head);
+  } else {
+    take_odd_field(line, head);
   }
 }
 
@@ -217,9 +292,10 @@ Likeness looks_like_start(std::string_view bytes, Role role) {
 Likeness is_start_line(std::string_view bytes, Role role) {
   const Likeness start = looks_like_start(bytes, role);
   if (start == Likeness::no) return start;
-  if (bytes.find('\n') == std::string_view::npos) return Likeness::maybe;
+  const std::size_t end = bytes.find('\n');
+  if (end == std::string_view::npos) return Likeness::maybe;
   Head head;
-  return parse_start_line(take_line(bytes), role, head) ? Likeness::yes : Likeness::no;
+  return parse_start_line(without_line_end(bytes.substr(0, end + 1)), role, head) ? Likeness::yes : Likeness::no;
 }
 
 namespace {
@@ -327,18 +403,22 @@ std::optional<Head> parse_head(std::string_view bytes, Role role) {
   std::optional<Head> found(std::in_place);
   Head& head = *found;
   LineEnds ends(bytes);
-  std::size_t begin = std::min(ends.next() + 1, bytes.size());
-  const std::string_view line = without_line_end(bytes.substr(0, begin));
-  if (!parse_start_line(line, role, head)) return std::nullopt;
+  const auto end_of_line = [&] { return std::min(ends.next() + 1, bytes.size()); };
+  std::size_t begin = end_of_line();
+  const std::string_view line = without_line_end({bytes.data(), begin});
+  if (!parse_start_line(line, role, head)) {
+    found.reset();
+    return found;  // as at the end, so that it is made where it goes
+  }
   const std::size_t fields = begin;
   while (begin < bytes.size()) {
-    std::size_t end = std::min(ends.next() + 1, bytes.size());
-    if (is_empty_line(bytes.substr(begin, end - begin))) {
+    std::size_t end = end_of_line();
+    if (is_empty_line(bytes, begin)) {
       head.size = end;
       break;
     }
-    while (is_folded(bytes, end)) end = std::min(ends.next() + 1, bytes.size());
-    const std::string_view field = bytes.substr(begin, end - begin);
+    while (is_folded(bytes, end)) end = end_of_line();
+    const std::string_view field(bytes.data() + begin, end - begin);
     if (may_matter(field)) take_field(field, head);
     begin = end;
   }

@@ -19,6 +19,8 @@ inline constexpr std::uint8_t kSimple = 9;
 
 /// A head. The views point into the bytes that were parsed.
 struct Head {
+  Head() {}  // without it all would be zeroed before it is set
+
   std::uint8_t minor_version = 1;  ///< of HTTP/1; kSimple: the version before it
   int status = 0;                  ///< of a response: three digits
   std::string_view method;         ///< of a request, as the others

@@ -3,7 +3,6 @@
 // In: text. Out: the place of each line feed in it, found sixty-four bytes at a time.
 #pragma once
 
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -18,27 +17,35 @@ namespace wirelap::http {
 class LineEnds {
  public:
   /// Those from offset `from` on.
-  explicit LineEnds(std::string_view text, std::size_t from = 0) : text_(text), next_(from) {}
+  explicit LineEnds(std::string_view text, std::size_t from = 0) : text_(text), block_{0, from} {}
 
   /// Offset of the next one; past the end where there is none (npos - 1: one more can be added).
   [[gnu::always_inline]] std::size_t next() {
-    if (found_ == 0 && !look_on()) return std::string_view::npos - 1;
-    const std::size_t at = begin_ + static_cast<std::size_t>(std::countr_zero(found_));
-    found_ &= found_ - 1;
-    return at;
+    if (block_.found == 0) {
+      block_ = look_on(text_, block_.end);
+      if (block_.found == 0) return std::string_view::npos - 1;
+    }
+    const std::uint64_t at = static_cast<unsigned>(__builtin_ctzll(block_.found));  // not 0, which it need not ask
+    block_.found &= block_.found - 1;
+    return block_.end - kBlock + static_cast<std::size_t>(at);
   }
 
  private:
   static constexpr std::size_t kBlock = 64;
 
-  /// Goes on to the next block that has any.
-  bool look_on() {
-    while (found_ == 0 && next_ < text_.size()) {
-      begin_ = next_;
-      next_ += kBlock;
-      found_ = text_.size() - begin_ >= kBlock ? look(text_.data() + begin_) : look_at_rest();
+  /// What was looked at last.
+  struct Block {
+    std::uint64_t found;  // a bit for each line feed that is not yet told
+    std::size_t end;      // may be past the text's
+  };
+
+  /// Goes on to the next block that has any. By value: what is found stays in registers.
+  [[gnu::noinline]] static Block look_on(std::string_view text, std::size_t begin) {
+    for (; begin < text.size(); begin += kBlock) {
+      const std::uint64_t found = text.size() - begin >= kBlock ? look(text.data() + begin) : look_at_rest(text, begin);
+      if (found != 0) return {found, begin + kBlock};
     }
-    return found_ != 0;
+    return {0, begin};
   }
 
   /// A bit for each of sixteen bytes, from the lowest.
@@ -63,16 +70,14 @@ class LineEnds {
   }
 
   /// Fewer than kBlock bytes are left: the block that ends with them is looked at, if there is one.
-  std::uint64_t look_at_rest() const {
-    const std::size_t left = text_.size() - begin_;
-    if (text_.size() < kBlock) return look_at_each(text_.substr(begin_));
-    return look(text_.data() + text_.size() - kBlock) >> (kBlock - left);
+  static std::uint64_t look_at_rest(std::string_view text, std::size_t begin) {
+    const std::size_t left = text.size() - begin;
+    if (text.size() < kBlock) return look_at_each(text.substr(begin));
+    return look(text.data() + text.size() - kBlock) >> (kBlock - left);
   }
 
   std::string_view text_;
-  std::size_t begin_ = 0;    // of the block looked at
-  std::size_t next_;         // of the one after it
-  std::uint64_t found_ = 0;  // in it, not yet told
+  Block block_;
 };
 
 }  // namespace wirelap::http

@@ -136,8 +136,10 @@ void Pairing::settle_at_end() {
 }
 
 void Pairing::forget(const Exchange& exchange) {
-  std::erase(kept_, &exchange);
-  std::erase(settled_, &exchange);
+  for (std::pmr::vector<Exchange*>* const mine : {&kept_, &settled_}) {
+    if (!mine->empty()) [[unlikely]]
+      std::erase(*mine, &exchange);
+  }
 }
 
 Exchange* Pairing::next_settled() {

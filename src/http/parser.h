@@ -66,6 +66,15 @@ class Parser {
     }
   }
 
+  /// Whether the next `count` bytes are content, and more follows. They are taken, then: `feed` would tell of them
+  /// that many more bytes, and no more.
+  bool take_content(std::uint64_t count) {
+    if (!in_content() || count >= remaining_ || doubtful_) return false;
+    offset_ += count;
+    if (remaining_ != kEndless) remaining_ -= count;
+    return true;
+  }
+
   /// Passes over the stream's next `count` bytes; `missing` where the capture
   /// does not hold them, else they are captured bytes that nobody needs to see.
   template <class Handler>
@@ -135,11 +144,11 @@ class Parser {
     idle,  // before a message
     head,
     body,  // of `remaining_` bytes
+    chunk_data,
     until_close,
     tunnel,
     chunk_size,  // RFC 9112, section 7.1
     chunk_extension,
-    chunk_data,
     chunk_end,  // the line end after a chunk
     trailer,
     lost,
@@ -147,10 +156,8 @@ class Parser {
   };
   static constexpr std::uint64_t kEndless = std::numeric_limits<std::uint64_t>::max();
 
-  bool in_body() const {
-    return state_ == State::body || state_ == State::chunk_data || state_ == State::until_close ||
-           state_ == State::tunnel;
-  }
+  bool in_content() const { return state_ >= State::body && state_ <= State::until_close; }
+  bool in_body() const { return in_content() || state_ == State::tunnel; }
 
   /// Whether a message begins with `bytes`, where others may come as well.
   bool is_start(Bytes bytes) const {
@@ -212,13 +219,14 @@ class Parser {
   template <class Handler>
   void take_idle(Bytes& bytes, Handler& handler) {
     // A client may send empty lines before its request (RFC 9112, section 2.2).
-    const auto is_line_end = [](std::uint8_t byte) { return byte == '\r' || byte == '\n'; };
-    const auto start = std::find_if_not(bytes.begin(), bytes.end(), is_line_end);
-    bytes = bytes.subspan(static_cast<std::size_t>(start - bytes.begin()));
+    std::size_t empty = 0;
+    while (empty < bytes.size() && (bytes[empty] == '\r' || bytes[empty] == '\n')) ++empty;
+    bytes = bytes.subspan(empty);
     if (bytes.empty()) return;
     state_ = State::head;
     first_ = offset_ == bytes.size();
     handler.on_begin(role_, offset_ - bytes.size(), false);
+    take_head(bytes, handler);
   }
 
   template <class Handler>

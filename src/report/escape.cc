@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <cstring>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include "base/error.h"
 
 namespace wirelap {
@@ -27,26 +31,71 @@ bool is_plain(std::uint64_t word) {
   return ((not_ascii | control | del | quote | special) & kOnes * 0x80) == 0;
 }
 
+template <class Unit>
+Unit load(const char* from) {
+  Unit unit;
+  std::memcpy(&unit, from, sizeof unit);
+  return unit;
+}
+
+/// Copies sixteen characters if they are plain.
+template <char kSpecial>
+bool copy_16(char* to, const char* from) {
+#ifdef __SSE2__
+  const __m128i text = load<__m128i>(from);
+  const auto is = [&](char c) { return _mm_cmpeq_epi8(text, _mm_set1_epi8(c)); };
+  // Signed, what is not ASCII is below it.
+  const __m128i below = _mm_cmplt_epi8(text, _mm_set1_epi8(0x20));
+  const __m128i other = _mm_or_si128(_mm_or_si128(below, is(0x7f)), _mm_or_si128(is('"'), is(kSpecial)));
+  if (_mm_movemask_epi8(other) != 0) return false;
+#else
+  if (!is_plain<kSpecial>(load<std::uint64_t>(from)) || !is_plain<kSpecial>(load<std::uint64_t>(from + 8)))
+    return false;
+#endif
+  std::memcpy(to, from, 16);
+  return true;
+}
+
+/// Copies a text of 4 to 16 characters if they are plain: two words that overlap.
+template <char kSpecial, class Unit>
+bool copy_ends(char* to, const char* from, std::size_t size) {
+  const Unit first = load<Unit>(from), last = load<Unit>(from + size - sizeof(Unit));
+  if constexpr (sizeof(Unit) == 8) {
+    if (!is_plain<kSpecial>(first) || !is_plain<kSpecial>(last)) return false;
+  } else {
+    if (!is_plain<kSpecial>(std::uint64_t{first} << 32 | last)) return false;
+  }
+  std::memcpy(to, &first, sizeof(Unit));
+  std::memcpy(to + size - sizeof(Unit), &last, sizeof(Unit));
+  return true;
+}
+
+/// Copies `text` if all of it is plain, in a few pieces. Where it is not, a part may have been copied.
+template <char kSpecial>
+bool copy_plain(char* to, std::string_view text) {
+  const std::size_t size = text.size();
+  const char* const from = text.data();
+  if (size > 16) {
+    for (std::size_t done = 0; size - done > 16; done += 16) {
+      if (!copy_16<kSpecial>(to + done, from + done)) return false;
+    }
+    return copy_16<kSpecial>(to + size - 16, from + size - 16);
+  }
+  if (size >= 8) return copy_ends<kSpecial, std::uint64_t>(to, from, size);
+  if (size >= 4) return copy_ends<kSpecial, std::uint32_t>(to, from, size);
+  for (std::size_t i = 0; i < size; ++i) {
+    if (!is_plain<kSpecial>(from[i])) return false;
+    to[i] = from[i];
+  }
+  return true;
+}
+
 /// Writes the plain characters at the front of `text`, and takes them off. Returns where they end.
 template <char kSpecial>
 char* write_plain(char* at, std::string_view& text) {
-  const std::size_t size = text.size();
-  const char* const from = text.data();
   std::size_t done = 0;
-  const auto write_word = [&](std::size_t begin) {
-    std::uint64_t word;
-    std::memcpy(&word, from + begin, sizeof word);
-    if (!is_plain<kSpecial>(word)) return false;
-    std::memcpy(at + begin, &word, sizeof word);
-    done = begin + sizeof word;
-    return true;
-  };
-  while (size - done >= 8 && write_word(done)) {
-  }
-  // The last word overlaps the one before it.
-  if (done == 0 || size - done >= 8 || !write_word(size - 8)) {
-    for (; done < size && is_plain<kSpecial>(from[done]); ++done) at[done] = from[done];
-  }
+  while (text.size() - done >= 16 && copy_16<kSpecial>(at + done, text.data() + done)) done += 16;
+  for (; done < text.size() && is_plain<kSpecial>(text[done]); ++done) at[done] = text[done];
   text.remove_prefix(done);
   return at + done;
 }
@@ -94,6 +143,7 @@ namespace {
 
 /// Apart, as what follows for CSV, so that plain texts need not save registers.
 [[gnu::noinline]] char* write_escaped_json(char* at, std::string_view text) {
+  at = write_plain<'\\'>(at, text);
   while (!text.empty()) {
     if (text.front() == '"' || text.front() == '\\') {
       *at++ = '\\';
@@ -121,14 +171,11 @@ namespace {
 }  // namespace
 
 char* write_json_text(char* at, std::string_view text) {
-  at = write_plain<'\\'>(at, text);
-  return text.empty() ? at : write_escaped_json(at, text);
+  return copy_plain<'\\'>(at, text) ? at + text.size() : write_escaped_json(at, text);
 }
 
 char* write_csv_text(char* at, std::string_view text) {
-  std::string_view rest = text;
-  char* const end = write_plain<','>(at, rest);
-  return rest.empty() ? end : write_escaped_csv(at, text);
+  return copy_plain<','>(at, text) ? at + text.size() : write_escaped_csv(at, text);
 }
 
 std::string fit_text(std::string_view text, std::size_t width) {
@@ -142,7 +189,15 @@ namespace {
 
 char* write_ipv4(char* at, std::uint64_t address) {
   for (int shift = 24; shift >= 0; shift -= 8) {
-    at = write_integer(at, address >> shift & 0xff);
+    std::uint32_t octet = address >> shift & 0xff;
+    if (octet >= 100) {
+      *at++ = octet >= 200 ? '2' : '1';
+      octet -= octet >= 200 ? 200 : 100;
+      write_pair(at, octet);
+      at += 2;
+    } else {
+      at = write_below_100(at, octet);
+    }
     *at++ = '.';
   }
   return at - 1;

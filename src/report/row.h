@@ -73,16 +73,35 @@ std::string_view name_of_tls_version(std::uint16_t version);  ///< "1.2"; empty:
 // where the row ends stays in a register.
 #define WIRELAP_INLINE [[gnu::always_inline]] inline
 
+/// The characters of a column's name.
+template <std::size_t kSize>
+struct NameText {
+  char text[kSize];  // with the zero at its end
+  consteval NameText(const char (&from)[kSize]) { std::copy_n(from, kSize, text); }
+};
+
+/// A column's name as a type: a visitor can have it written out before the program runs.
+template <NameText kText>
+struct ColumnName {
+  static constexpr std::string_view text{kText.text, sizeof kText.text - 1};
+  constexpr operator std::string_view() const { return text; }
+};
+
+template <NameText kText>
+consteval ColumnName<kText> operator""_column() {
+  return {};
+}
+
 /// The columns of who talks to whom.
 template <class Visitor>
 WIRELAP_INLINE void visit_endpoints(const FlowKey& key, Side client, Visitor& visit) {
   const int ip_version = key.tag >> 26 != 0 ? 6 : 4;
   const Side server = other(client);
-  visit.address("client", key.addresses[index(client)], ip_version);
-  visit.integer("client_port", key.ports[index(client)]);
-  visit.address("server", key.addresses[index(server)], ip_version);
-  visit.integer("server_port", key.ports[index(server)]);
-  visit.vlan("vlan", key.tag);
+  visit.address("client"_column, key.addresses[index(client)], ip_version);
+  visit.integer("client_port"_column, key.ports[index(client)]);
+  visit.address("server"_column, key.addresses[index(server)], ip_version);
+  visit.integer("server_port"_column, key.ports[index(server)]);
+  visit.vlan("vlan"_column, key.tag);
 }
 
 /// Calls, for each column in order (names are tokens, which no format escapes):
@@ -105,63 +124,64 @@ WIRELAP_INLINE void visit_columns(const Row& row, Visitor& visit) {
   const Phases phases = measure_phases(exchange, handshake);
   const auto sum = [](Nanos a, Nanos b) { return a == kUnknownTime || b == kUnknownTime ? kUnknownTime : a + b; };
 
-  visit.word("type", "exchange");
-  visit.text("capture", row.capture);
-  visit.integer("connection", connection.number);
-  visit.integer("exchange", exchange.number);
-  visit.integer("first_frame", record_of(exchange.first_frame));
-  visit.integer("last_frame", record_of(exchange.last_frame));
-  visit.seconds("start", request.first);
+  visit.word("type"_column, "exchange");
+  visit.text("capture"_column, row.capture);
+  visit.integer("connection"_column, connection.number);
+  visit.integer("exchange"_column, exchange.number);
+  visit.integer("first_frame"_column, record_of(exchange.first_frame));
+  visit.integer("last_frame"_column, record_of(exchange.last_frame));
+  visit.seconds("start"_column, request.first);
   visit_endpoints(connection.key, connection.client, visit);
-  visit.word("protocol", name_of_protocol(exchange));
-  visit.text("method", exchange.method, !exchange.method.empty());
-  visit.text("host", exchange.host, !exchange.host.empty());
-  visit.text("target", exchange.target, !exchange.target.empty());
-  visit.integer("status", static_cast<std::uint64_t>(exchange.status), exchange.status != http::Exchange::kNoStatus);
-  visit.integer("grpc_status", static_cast<std::uint64_t>(exchange.grpc_status),
+  visit.word("protocol"_column, name_of_protocol(exchange));
+  visit.text("method"_column, exchange.method, !exchange.method.empty());
+  visit.text("host"_column, exchange.host, !exchange.host.empty());
+  visit.text("target"_column, exchange.target, !exchange.target.empty());
+  visit.integer("status"_column, static_cast<std::uint64_t>(exchange.status),
+                exchange.status != http::Exchange::kNoStatus);
+  visit.integer("grpc_status"_column, static_cast<std::uint64_t>(exchange.grpc_status),
                 exchange.grpc_status != http::Exchange::kNoStatus);
   const std::string_view tls_version = name_of_tls_version(exchange.tls_version);
-  visit.word("tls_version", tls_version, !tls_version.empty());
-  visit.text("alpn", exchange.alpn, !exchange.alpn.empty());
-  visit.integer("request_bytes", request.bytes);
-  visit.integer("response_bytes", response.bytes);
-  visit.integer("request_body_bytes", request.body_bytes);
-  visit.integer("response_body_bytes", response.body_bytes);
-  visit.seconds("connect_s", phases.connect);
-  visit.seconds("tls_s", phases.tls);
-  visit.seconds("send_s", phases.send);
-  visit.seconds("wait_s", phases.wait);
-  visit.seconds("receive_s", phases.receive);
-  visit.seconds("total_s", phases.total);
-  visit.seconds("idle_s", exchange.idle);
-  visit.seconds("ttfb_s", sum(phases.send, phases.wait));
+  visit.word("tls_version"_column, tls_version, !tls_version.empty());
+  visit.text("alpn"_column, exchange.alpn, !exchange.alpn.empty());
+  visit.integer("request_bytes"_column, request.bytes);
+  visit.integer("response_bytes"_column, response.bytes);
+  visit.integer("request_body_bytes"_column, request.body_bytes);
+  visit.integer("response_body_bytes"_column, response.body_bytes);
+  visit.seconds("connect_s"_column, phases.connect);
+  visit.seconds("tls_s"_column, phases.tls);
+  visit.seconds("send_s"_column, phases.send);
+  visit.seconds("wait_s"_column, phases.wait);
+  visit.seconds("receive_s"_column, phases.receive);
+  visit.seconds("total_s"_column, phases.total);
+  visit.seconds("idle_s"_column, exchange.idle);
+  visit.seconds("ttfb_s"_column, sum(phases.send, phases.wait));
   const Spent spent = exchange.judged ? measure_causes(exchange, handshake, phases) : Spent{};
   const auto spent_on = [&](Cause cause) { return exchange.judged ? spent.by[cause] : kUnknownTime; };
-  visit.seconds("network_s", spent_on(kNetwork));
-  visit.seconds("loss_s", spent_on(kLoss));
-  visit.seconds("server_s", spent_on(kServer));
-  visit.seconds("client_s", spent_on(kClient));
-  visit.seconds("window_s", spent_on(kWindow));
-  visit.seconds("ack_delay_s", spent_on(kAckDelay));
-  visit.word("cause", name_of(largest_cause(spent)), exchange.judged && phases.total > 0);
-  visit.seconds("rtt_s", sum(handshake.server_rtt(), handshake.client_rtt()));
-  visit.seconds("server_rtt_s", handshake.server_rtt());
-  visit.seconds("client_rtt_s", handshake.client_rtt());
-  visit.integer("packets", exchange.tcp.packets);
-  visit.integer("retransmitted_packets", exchange.tcp.retransmitted);
-  visit.integer("lost_packets", exchange.tcp.truly_lost());
-  visit.integer("out_of_order_packets", exchange.tcp.out_of_order);
-  visit.integer("duplicate_packets", exchange.tcp.duplicate);
-  visit.integer("zero_windows", exchange.tcp.zero_windows);
-  visit.seconds("max_gap_s",
+  visit.seconds("network_s"_column, spent_on(kNetwork));
+  visit.seconds("loss_s"_column, spent_on(kLoss));
+  visit.seconds("server_s"_column, spent_on(kServer));
+  visit.seconds("client_s"_column, spent_on(kClient));
+  visit.seconds("window_s"_column, spent_on(kWindow));
+  visit.seconds("ack_delay_s"_column, spent_on(kAckDelay));
+  visit.word("cause"_column, name_of(largest_cause(spent)), exchange.judged && phases.total > 0);
+  visit.seconds("rtt_s"_column, sum(handshake.server_rtt(), handshake.client_rtt()));
+  visit.seconds("server_rtt_s"_column, handshake.server_rtt());
+  visit.seconds("client_rtt_s"_column, handshake.client_rtt());
+  visit.integer("packets"_column, exchange.tcp.packets);
+  visit.integer("retransmitted_packets"_column, exchange.tcp.retransmitted);
+  visit.integer("lost_packets"_column, exchange.tcp.truly_lost());
+  visit.integer("out_of_order_packets"_column, exchange.tcp.out_of_order);
+  visit.integer("duplicate_packets"_column, exchange.tcp.duplicate);
+  visit.integer("zero_windows"_column, exchange.tcp.zero_windows);
+  visit.seconds("max_gap_s"_column,
                 std::min(exchange.max_gap, phases.total));  // a clock that stepped back shows no longer one
-  visit.integer("missing_bytes", exchange.missing_bytes);
-  visit.word("outcome", name_of(exchange.outcome));
+  visit.integer("missing_bytes"_column, exchange.missing_bytes);
+  visit.word("outcome"_column, name_of(exchange.outcome));
   for (std::size_t i = 0; i < row.wanted.headers.size(); ++i) {
     const bool known = i < exchange.headers.size() && exchange.headers[i].has_value();
     visit.text(row.wanted.headers[i], known ? std::string_view(*exchange.headers[i]) : std::string_view(), known);
   }
-  if (row.wanted.steps) visit.steps("interpacket_times", exchange.steps);
+  if (row.wanted.steps) visit.steps("interpacket_times"_column, exchange.steps);
 }
 
 /// The same for a connection. The columns that exchanges have, too, come first
@@ -178,41 +198,41 @@ WIRELAP_INLINE void visit_columns(const ConnectionRow& row, Visitor& visit) {
   const Nanos server_rtt = handshake.server_rtt(), client_rtt = handshake.client_rtt();
   const bool has_rtt = server_rtt != kUnknownTime && client_rtt != kUnknownTime;
 
-  visit.word("type", "connection");
-  visit.text("capture", row.capture);
-  visit.integer("connection", connection.number);
-  visit.integer("first_frame", record_of(connection.first_frame));
-  visit.integer("last_frame", record_of(connection.last_frame));
-  visit.seconds("start", connection.first_time);
+  visit.word("type"_column, "connection");
+  visit.text("capture"_column, row.capture);
+  visit.integer("connection"_column, connection.number);
+  visit.integer("first_frame"_column, record_of(connection.first_frame));
+  visit.integer("last_frame"_column, record_of(connection.last_frame));
+  visit.seconds("start"_column, connection.first_time);
   visit_endpoints(connection.key, row.client, visit);
-  visit.word("protocol", connection.protocol, !connection.protocol.empty());
-  visit.seconds("connect_s", handshake.duration());
-  visit.seconds("rtt_s", has_rtt ? server_rtt + client_rtt : kUnknownTime);
-  visit.seconds("server_rtt_s", server_rtt);
-  visit.seconds("client_rtt_s", client_rtt);
-  visit.integer("packets", counts.packets);
-  visit.integer("retransmitted_packets", counts.retransmitted);
-  visit.integer("lost_packets", counts.truly_lost());
-  visit.integer("out_of_order_packets", counts.out_of_order);
-  visit.integer("duplicate_packets", counts.duplicate);
-  visit.integer("zero_windows", counts.zero_windows);
-  visit.integer("missing_bytes", streams[0].missing + streams[1].missing);
-  visit.seconds("duration_s", duration_of(connection));
-  visit.integer("exchanges", connection.exchanges);
-  visit.integer("client_packets", connection.packets[client]);
-  visit.integer("server_packets", connection.packets[server]);
-  visit.integer("client_bytes", streams[client].next);
-  visit.integer("server_bytes", streams[server].next);
-  visit.integer("client_mss", offers[client].max_segment_size, offers[client].max_segment_size != 0);
-  visit.integer("server_mss", offers[server].max_segment_size, offers[server].max_segment_size != 0);
-  visit.integer("client_window_scale", static_cast<std::uint64_t>(offers[client].window_shift),
+  visit.word("protocol"_column, connection.protocol, !connection.protocol.empty());
+  visit.seconds("connect_s"_column, handshake.duration());
+  visit.seconds("rtt_s"_column, has_rtt ? server_rtt + client_rtt : kUnknownTime);
+  visit.seconds("server_rtt_s"_column, server_rtt);
+  visit.seconds("client_rtt_s"_column, client_rtt);
+  visit.integer("packets"_column, counts.packets);
+  visit.integer("retransmitted_packets"_column, counts.retransmitted);
+  visit.integer("lost_packets"_column, counts.truly_lost());
+  visit.integer("out_of_order_packets"_column, counts.out_of_order);
+  visit.integer("duplicate_packets"_column, counts.duplicate);
+  visit.integer("zero_windows"_column, counts.zero_windows);
+  visit.integer("missing_bytes"_column, streams[0].missing + streams[1].missing);
+  visit.seconds("duration_s"_column, duration_of(connection));
+  visit.integer("exchanges"_column, connection.exchanges);
+  visit.integer("client_packets"_column, connection.packets[client]);
+  visit.integer("server_packets"_column, connection.packets[server]);
+  visit.integer("client_bytes"_column, streams[client].next);
+  visit.integer("server_bytes"_column, streams[server].next);
+  visit.integer("client_mss"_column, offers[client].max_segment_size, offers[client].max_segment_size != 0);
+  visit.integer("server_mss"_column, offers[server].max_segment_size, offers[server].max_segment_size != 0);
+  visit.integer("client_window_scale"_column, static_cast<std::uint64_t>(offers[client].window_shift),
                 offers[client].window_shift >= 0);
-  visit.integer("server_window_scale", static_cast<std::uint64_t>(offers[server].window_shift),
+  visit.integer("server_window_scale"_column, static_cast<std::uint64_t>(offers[server].window_shift),
                 offers[server].window_shift >= 0);
-  visit.flag("sack", offers[0].sack && offers[1].sack, connection.agreed());
-  visit.flag("timestamps", offers[0].timestamps && offers[1].timestamps, connection.agreed());
-  visit.word("ending", name_of_ending(connection));
-  visit.word("ended_by", connection.ender == row.client ? "client" : "server", connection.has_ender);
+  visit.flag("sack"_column, offers[0].sack && offers[1].sack, connection.agreed());
+  visit.flag("timestamps"_column, offers[0].timestamps && offers[1].timestamps, connection.agreed());
+  visit.word("ending"_column, name_of_ending(connection));
+  visit.word("ended_by"_column, connection.ender == row.client ? "client" : "server", connection.has_ender);
 }
 
 }  // namespace wirelap
