@@ -9,9 +9,6 @@ namespace {
 // Linux waits 40 ms, others 25 to 200 (RFC 9293, 3.8.6.3 allows 500).
 constexpr Nanos kLeastAckDelay = 15'000'000;
 
-// Nobody sends again sooner.
-constexpr Nanos kLeastResendDelay = 1'000'000;
-
 /// How far `later` is ahead of `earlier` on a 16-bit or 32-bit circle.
 int id_distance(std::uint16_t earlier, std::uint16_t later) { return static_cast<std::int16_t>(later - earlier); }
 std::int32_t clock_distance(std::uint32_t earlier, std::uint32_t later) {
@@ -33,17 +30,6 @@ bool Timing::may_get_lost(Side sender) const {
   const Nanos before = path_to(sender);
   const Nanos beyond = path_to(other(sender));
   return before == kUnknownTime || beyond == kUnknownTime || beyond > before / 4;
-}
-
-bool is_copy(const PacketMark& mark, const PacketMark& last) {
-  const bool same = last.time != kUnknownTime && last.sequence == mark.sequence && last.length == mark.length &&
-                    last.flags == mark.flags && last.acknowledgment == mark.acknowledgment;
-  if (!same || mark.time - last.time > kNanosPerSecond) return false;
-  if (mark.has_id && (mark.id != 0 || last.id != 0)) return mark.id == last.id;
-  // Without an ID: what comes again at once was not sent again, but empty
-  // segments may well repeat.
-  const bool repeats = mark.length == 0 && (mark.flags & (kSyn | kFin)) == 0;
-  return !repeats && last.timestamp == mark.timestamp && mark.time - last.time < kLeastResendDelay;
 }
 
 /// The packet's IP ID is not the one after the highest before it.

@@ -18,8 +18,8 @@
 #include "base/time.h"
 #include "flow/causes.h"
 #include "flow/key.h"
+#include "flow/mark.h"
 #include "flow/offset_log.h"
-#include "wire/decode.h"
 
 namespace wirelap {
 
@@ -42,22 +42,6 @@ struct TcpCounts {
   /// Segments that never arrived.
   std::uint32_t truly_lost() const { return lost > unneeded ? lost - unneeded : 0; }
 };
-
-/// What tells a packet from a retransmission of it: the sender's clocks, so to say.
-struct PacketMark {
-  std::uint16_t id = 0;         ///< IPv4 Identification
-  std::uint32_t timestamp = 0;  ///< TSval (RFC 7323), 0 where there is none
-  std::uint32_t sequence = 0;
-  std::uint32_t acknowledgment = 0;
-  std::uint32_t length = 0;
-  std::uint8_t flags = 0;
-  bool has_id = false;
-  Nanos time = kUnknownTime;
-};
-
-/// Whether a packet is a copy of the one that its sender sent last, made by the
-/// network or by a capture that sees it twice.
-bool is_copy(const PacketMark& mark, const PacketMark& last);
 
 /// A segment with payload and its place in its stream.
 struct Placed {
