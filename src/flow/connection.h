@@ -43,7 +43,6 @@ struct alignas(64) Connection {
   Nanos last_time = 0;         ///< of its latest packet
   std::uint64_t last_frame = 0;
   std::uint64_t packets[2] = {0, 0};    ///< by the Side that sent them; late ones after its end, too
-  bool flows = false;                   ///< both streams have begun, data went before, and no FIN was seen
   bool opening = false;                 ///< a SYN was seen, and the handshake's `ack` not yet
   std::int8_t scales[2] = {-1, -1};     ///< of windows, by the Side that says them; -1: not known
   Side client = Side::low;              ///< has a meaning only with client_known

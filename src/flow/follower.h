@@ -29,19 +29,46 @@ class Follower {
   Follower(Consumer& consumer, std::pmr::memory_resource* memory, EndedConnections& ended)
       : consumer_(consumer), memory_(memory), ended_(ended) {}
 
-  /// Takes a segment of `sender`, which is no copy, and whose mark is among the connection's
+  /// Whether a segment of `sender` is what most are: in a connection that flows it has no SYN, FIN or RST,
+  /// stands next in its stream, acknowledges what was seen, and leaves its sender's window open.
+  static bool is_next(const Connection& connection, Side sender, const TcpHeader& tcp) {
+    const Stream& stream = connection.stream(sender);
+    const Stream& reverse = connection.stream(other(sender));
+    return stream.flows && (tcp.flags & (kSyn | kFin | kRst | kAck)) == kAck && tcp.sequence == stream.next_sequence &&
+           tcp.window != 0 && static_cast<std::uint64_t>(reverse.offset_of(tcp.acknowledgment)) <= reverse.next;
+  }
+
+  /// The straight path for these: the same as take, without all that cannot be. `mark` is of `segment`.
+  void take_next(Connection& connection, Side sender, const Segment& segment, const PacketMark& mark) {
+    Timing& timing = *connection.timing;
+    Stream& stream = connection.stream(sender);
+    Stream& reverse = connection.stream(other(sender));
+    timing.note_packet(sender, mark);
+    const auto acknowledged = static_cast<std::uint64_t>(reverse.offset_of(mark.acknowledgment));
+    const std::uint64_t edge = window_edge(connection, sender, acknowledged, segment.tcp);
+    const Arrival arrival{segment.time, segment.frame, acknowledged};
+    if (edge > reverse.allowed) reverse.allowed = edge;
+    const bool news = acknowledged > reverse.acknowledged;
+    if (news) reverse.acknowledged = acknowledged;
+    if (!timing.take_next_acknowledgment(sender, acknowledged, edge, segment.time)) [[unlikely]]
+      time_acknowledgment(connection, sender, arrival, edge, segment.tcp);
+    if (news) consumer_.on_acknowledged(connection, other(sender));
+    if (segment.data_length == 0) return timing.note_position(sender, stream.next);
+    if (!timing.take_next(sender, connection.client, stream.next, mark, (segment.tcp.flags & kPsh) != 0))
+      time_data(connection, sender, segment, static_cast<std::int64_t>(stream.next), arrival);
+    deliver(connection, sender, {segment.data, segment.data_length}, arrival);
+  }
+
+  /// Takes any segment of `sender` that is no copy, and whose mark is among the connection's
   /// last packets. True where that has ended the connection.
   bool take(Connection& connection, Side sender, const Segment& segment) {
-    if (connection.flows && is_next(connection, sender, segment.tcp)) [[likely]] {
-      take_next(connection, sender, segment);
+    if (connection.closed) {
+      count_late(connection, sender, segment);
       return false;
     }
-    if (!connection.closed) {
-      take_open(connection, sender, segment);
-      return connection.closed;
-    }
-    count_late(connection, sender, segment);
-    return false;
+    take_open(connection, sender, segment);
+    for (const Side side : {Side::low, Side::high}) connection.stream(side).flows = is_flowing(connection, side);
+    return connection.closed;
   }
 
   /// Ends a connection of which nothing more is known.
@@ -58,7 +85,7 @@ class Follower {
   /// The same at once: its holes stay as they are.
   void close(Connection& connection, Ending ending, Nanos time) {
     connection.closed = true;
-    connection.flows = false;
+    for (Stream& stream : connection.streams) stream.flows = false;
     connection.ending = ending;
     consumer_.on_ending(connection, ending, time);
     for (Stream& stream : connection.streams) stream.count_rest();
@@ -69,42 +96,10 @@ class Follower {
  private:
   static Arrival last_arrival(const Connection& connection) { return {connection.last_time, connection.last_frame, 0}; }
 
-  /// Whether a segment of a connection that flows is what most are: no SYN, FIN or RST,
-  /// next in its stream, and nothing of either waits behind a hole.
-  static bool is_next(const Connection& connection, Side sender, const TcpHeader& tcp) {
-    const Stream& stream = connection.stream(sender);
-    const Stream& reverse = connection.stream(other(sender));
-    return (tcp.flags & (kSyn | kFin | kRst | kAck)) == kAck && tcp.sequence == stream.next_sequence &&
-           !stream.has_ahead() && !stream.finished && reverse.acknowledged <= reverse.next;
-  }
-
-  /// The straight path for these: the same as take_open, without all that cannot be.
-  void take_next(Connection& connection, Side sender, const Segment& segment) {
-    const PacketMark& mark = connection.last_packets[index(sender)];
-    const TcpHeader& tcp = segment.tcp;
-    Timing& timing = *connection.timing;
-    Stream& stream = connection.stream(sender);
-    Stream& reverse = connection.stream(other(sender));
-    timing.note_packet(sender, mark);
-    const Arrival arrival{segment.time, segment.frame, reverse.take_acknowledgment(tcp.acknowledgment, false)};
-    const std::uint64_t edge = window_edge(connection, sender, arrival.acknowledged, tcp);
-    reverse.allowed = std::max(reverse.allowed, edge);
-    if (tcp.window == 0 || !timing.knows(sender, arrival.acknowledged, edge)) {
-      time_acknowledgment(connection, sender, arrival, edge, tcp);
-    }
-    consumer_.on_acknowledged(connection, other(sender));
-    if (segment.data_length == 0) return timing.note_position(sender, stream.next);
-    if (!timing.take_next(sender, connection.client, stream.next, mark, (tcp.flags & kPsh) != 0)) {
-      time_data(connection, sender, segment, static_cast<std::int64_t>(stream.next), arrival);
-    }
-    deliver(connection, sender, {segment.data, segment.data_length}, arrival);
-  }
-
-  [[gnu::noinline]] void take_open(Connection& connection, Side sender, const Segment& segment) {
+  void take_open(Connection& connection, Side sender, const Segment& segment) {
     if (connection.timing != nullptr) connection.timing->note_packet(sender, connection.last_packets[index(sender)]);
     if (connection.opening) note_opening(connection, sender, segment);
     take_payload(connection, sender, segment);
-    connection.flows = is_flowing(connection);
     if ((segment.tcp.flags & kRst) == 0 || connection.stream(sender).is_outside_window(segment.tcp.sequence)) [[likely]]
       return;
     for (const Side side : {Side::low, Side::high}) {
@@ -115,11 +110,14 @@ class Follower {
     close(connection, is_refusal(connection, sender) ? Ending::refused : Ending::reset, segment.time);
   }
 
-  static bool is_flowing(const Connection& connection) {
-    const Stream(&streams)[2] = connection.streams;
-    const bool begun = streams[0].started && streams[1].started && connection.timing != nullptr && !connection.opening;
-    const bool ends = streams[0].fin != Stream::kNever || streams[1].fin != Stream::kNever || connection.closed;
-    return begun && !ends;
+  /// Whether both streams of a connection have begun and none ends, data went before, no byte that `sender`
+  /// sent or acknowledged is missing.
+  static bool is_flowing(const Connection& connection, Side sender) {
+    if (connection.timing == nullptr || connection.opening) return false;
+    const Stream& stream = connection.stream(sender);
+    const Stream& reverse = connection.stream(other(sender));
+    return stream.started && reverse.started && stream.fin == Stream::kNever && reverse.fin == Stream::kNever &&
+           !stream.has_ahead() && reverse.acknowledged <= reverse.next;
   }
 
   /// Whether a RST of `sender` answers the other's SYN.

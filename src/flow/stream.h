@@ -97,6 +97,7 @@ struct Stream {
   bool started = false;             ///< next_sequence is known
   bool from_syn = false;            ///< offset 0 is the first byte after the SYN
   bool finished = false;            ///< the FIN has been delivered in order
+  bool flows = false;               ///< what stands next in it needs the straight path alone (flow/follower.h)
   Owned<AheadStore> ahead;          ///< null while nothing is past a hole
 
   /// Offset of a sequence number: within 2^31 of `next` to either side

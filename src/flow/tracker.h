@@ -84,18 +84,16 @@ class Tracker {
     bool added;
     Connection& connection = table_.find_or_add(key, hash, added);
     if (added) number(connection, segment);
+    const PacketMark mark = mark_of(segment);
     PacketMark& last = connection.last_packets[index(sender)];
-    const bool copy = looks_the_same(segment, last) && is_copy(mark_of(segment), last);
-    last = mark_of(segment);
-    if ((segment.tcp.flags & kSyn) != 0 && !copy) [[unlikely]]
-      take_syn(connection, sender, segment);
-    connection.counts.packets += 1;
-    connection.packets[index(sender)] += 1;
-    connection.counts.duplicate += copy ? 1 : 0;
-    count_window(connection, segment);
-    consumer_.on_packet(connection, sender, segment);
-    if (!copy && follower_.take(connection, sender, segment)) [[unlikely]]
-      note_ended();
+    if (Follower<Consumer>::is_next(connection, sender, segment.tcp) && !looks_the_same(mark, last)) [[likely]] {
+      last = mark;
+      count_packet(connection, sender);
+      consumer_.on_packet(connection, sender, segment);
+      follower_.take_next(connection, sender, segment, mark);
+    } else {
+      take_other(connection, sender, segment, mark);
+    }
     connection.last_time = segment.time;
     connection.last_frame = segment.frame;
   }
@@ -117,8 +115,24 @@ class Tracker {
     connection.first_frame = segment.frame;
   }
 
-  static void count_window(Connection& connection, const Segment& segment) {
-    if (segment.tcp.window == 0 && (segment.tcp.flags & (kSyn | kRst)) == 0) ++connection.counts.zero_windows;
+  static void count_packet(Connection& connection, Side sender) {
+    connection.counts.packets += 1;
+    connection.packets[index(sender)] += 1;
+  }
+
+  /// Any packet.
+  [[gnu::noinline]] void take_other(Connection& connection, Side sender, const Segment& segment,
+                                    const PacketMark& mark) {
+    PacketMark& last = connection.last_packets[index(sender)];
+    const bool copy = looks_the_same(mark, last) && is_copy(mark, last);
+    last = mark;
+    const std::uint8_t flags = segment.tcp.flags;
+    if ((flags & kSyn) != 0 && !copy) take_syn(connection, sender, segment);
+    count_packet(connection, sender);
+    if (copy) connection.counts.duplicate += 1;
+    if (segment.tcp.window == 0 && (flags & (kSyn | kRst)) == 0) connection.counts.zero_windows += 1;
+    consumer_.on_packet(connection, sender, segment);
+    if (!copy && follower_.take(connection, sender, segment)) note_ended();
   }
 
   void take_syn(Connection& connection, Side sender, const Segment& segment) {
