@@ -76,8 +76,8 @@ struct alignas(64) Connection {
   }
   /// Its SYN is all that there is: nobody answered.
   bool is_unanswered() const { return client_known && offers[index(client)].seen && !stream(other(client)).started; }
-  Stream& stream(Side side) { return streams[index(side)]; }
-  const Stream& stream(Side side) const { return streams[index(side)]; }
+  Stream& stream(Side side) { return *hold(&streams[index(side)]); }
+  const Stream& stream(Side side) const { return *hold(&streams[index(side)]); }
 };
 
 /// Makes the timing of a connection, whose first payload `sender` sends, in `memory`. It

@@ -67,7 +67,7 @@ class Follower {
       return false;
     }
     take_open(connection, sender, segment);
-    for (const Side side : {Side::low, Side::high}) connection.stream(side).flows = is_flowing(connection, side);
+    note_flowing(connection);
     return connection.closed;
   }
 
@@ -110,14 +110,15 @@ class Follower {
     close(connection, is_refusal(connection, sender) ? Ending::refused : Ending::reset, segment.time);
   }
 
-  /// Whether both streams of a connection have begun and none ends, data went before, no byte that `sender`
-  /// sent or acknowledged is missing.
-  static bool is_flowing(const Connection& connection, Side sender) {
-    if (connection.timing == nullptr || connection.opening) return false;
-    const Stream& stream = connection.stream(sender);
-    const Stream& reverse = connection.stream(other(sender));
-    return stream.started && reverse.started && stream.fin == Stream::kNever && reverse.fin == Stream::kNever &&
-           !stream.has_ahead() && reverse.acknowledged <= reverse.next;
+  /// A stream flows while both have begun and none ends, data went before, and no byte
+  /// that its sender sent or acknowledged is missing.
+  static void note_flowing(Connection& connection) {
+    Stream& low = connection.streams[0];
+    Stream& high = connection.streams[1];
+    const bool may = connection.timing != nullptr && !connection.opening && low.started && high.started &&
+                     low.fin == Stream::kNever && high.fin == Stream::kNever;
+    low.flows = may && !low.has_ahead() && high.acknowledged <= high.next;
+    high.flows = may && !high.has_ahead() && low.acknowledged <= low.next;
   }
 
   /// Whether a RST of `sender` answers the other's SYN.
@@ -268,7 +269,12 @@ class Follower {
 
   /// Delivers what is now in order, and the FIN after the last byte. Segments
   /// that waited were there in order no sooner than `arrival`.
-  void settle(Connection& connection, Side sender, Arrival arrival) {
+  void settle(Connection& connection, Side sender, const Arrival& arrival) {
+    const Stream& stream = connection.stream(sender);
+    if (stream.has_ahead() || stream.next >= stream.fin) settle_all(connection, sender, arrival);
+  }
+
+  void settle_all(Connection& connection, Side sender, Arrival arrival) {
     Stream& stream = connection.stream(sender);
     while (!connection.closed && !stream.finished && stream.has_ahead() && stream.ahead->front().begin <= stream.next) {
       deliver_front(connection, sender, arrival);

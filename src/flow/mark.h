@@ -29,8 +29,9 @@ inline PacketMark mark_of(const Segment& segment) {
 }
 
 /// The least that a copy of `last` has in common with it.
-inline bool looks_the_same(const PacketMark& mark, const PacketMark& last) {
-  return mark.sequence == last.sequence && mark.acknowledgment == last.acknowledgment && mark.length == last.length;
+inline bool looks_the_same(const Segment& segment, const PacketMark& last) {
+  return segment.tcp.sequence == last.sequence && segment.tcp.acknowledgment == last.acknowledgment &&
+         segment.data_length == last.length;
 }
 
 /// Whether a packet is a copy of the one that its sender sent last, made by the

@@ -144,7 +144,7 @@ class Timing {
   /// and whose sender only the network has kept from sending it sooner: most are
   /// such. The same as take_data, on a short path; false where nothing is done,
   /// since it may not be one.
-  bool take_next(Side sender, Side client, std::uint64_t begin, const PacketMark& mark, bool pushed) {
+  [[gnu::always_inline]] bool take_next(Side sender, Side client, std::uint64_t begin, const PacketMark& mark, bool pushed) {
     Direction& from = direction(sender);
     const std::uint64_t end = begin + mark.length;
     // Long, too, where the ledger has nothing yet, or has come further.
@@ -238,7 +238,7 @@ class Timing {
   static constexpr std::uint8_t kMostSteps = 3;    // of IP IDs, that are counted
   static constexpr std::uint32_t kNoId = 1 << 16;  // is none
 
-  Direction& direction(Side side) { return streams_[index(side)]; }
+  Direction& direction(Side side) { return *hold(&streams_[index(side)]); }
   /// Its IP IDs count up, over this connection or over all that its sender sends.
   static bool has_steady_ids(const Direction& from) { return from.id_steps >= (from.own_ids ? 1 : kMostSteps); }
   static bool counts_own_ids(const Direction& from) { return from.own_ids && from.id_steps > 0; }
@@ -259,7 +259,7 @@ class Timing {
     return !from.acknowledged.has(begin) ||
            mark.time - from.acknowledged.reached(begin) - or_zero(from.path) <= tolerance();
   }
-  bool was_open(Direction& from, std::uint64_t end, std::uint32_t length) const;
+  [[gnu::noinline]] bool was_open(Direction& from, std::uint64_t end, std::uint32_t length) const;
 
   /// `side` acknowledged all before `offset` of the other's stream, `data`, and allows it up to `edge`.
   void note_acknowledged(Direction& data, Side side, std::uint64_t offset, std::uint64_t edge, Nanos time) {

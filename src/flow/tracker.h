@@ -84,15 +84,15 @@ class Tracker {
     bool added;
     Connection& connection = table_.find_or_add(key, hash, added);
     if (added) number(connection, segment);
-    const PacketMark mark = mark_of(segment);
     PacketMark& last = connection.last_packets[index(sender)];
-    if (Follower<Consumer>::is_next(connection, sender, segment.tcp) && !looks_the_same(mark, last)) [[likely]] {
+    if (Follower<Consumer>::is_next(connection, sender, segment.tcp) && !looks_the_same(segment, last)) [[likely]] {
+      const PacketMark mark = mark_of(segment);
       last = mark;
       count_packet(connection, sender);
       consumer_.on_packet(connection, sender, segment);
       follower_.take_next(connection, sender, segment, mark);
     } else {
-      take_other(connection, sender, segment, mark);
+      take_other(connection, sender, segment);
     }
     connection.last_time = segment.time;
     connection.last_frame = segment.frame;
@@ -121,11 +121,10 @@ class Tracker {
   }
 
   /// Any packet.
-  [[gnu::noinline]] void take_other(Connection& connection, Side sender, const Segment& segment,
-                                    const PacketMark& mark) {
+  [[gnu::noinline]] void take_other(Connection& connection, Side sender, const Segment& segment) {
     PacketMark& last = connection.last_packets[index(sender)];
-    const bool copy = looks_the_same(mark, last) && is_copy(mark, last);
-    last = mark;
+    const bool copy = looks_the_same(segment, last) && is_copy(mark_of(segment), last);
+    last = mark_of(segment);
     const std::uint8_t flags = segment.tcp.flags;
     if ((flags & kSyn) != 0 && !copy) take_syn(connection, sender, segment);
     count_packet(connection, sender);
