@@ -54,11 +54,11 @@ TEST_CASE("a log of offsets remembers what a list of all its points would") {
       const std::uint64_t reached = offset - std::min<std::uint64_t>(offset, random() % 40);
       log.reach(reached, time, grain, step);
       auto& points = model.points;
-      if (points.empty() || reached > points.back().offset) {
+      if (points.empty() || reached >= points.back().end) {
         if (!points.empty() && time - points.back().time < grain)
-          points.back().offset = reached;
+          points.back().end = reached + 1;
         else
-          points.push_back({reached, time, step});
+          points.push_back({reached + 1, time, step});
       }
       if (points.size() > 12) {
         points.erase(points.begin());
@@ -66,7 +66,7 @@ TEST_CASE("a log of offsets remembers what a list of all its points would") {
       }
       for (int question = 0; question < 20; ++question) {
         const std::uint64_t asked = random() % (offset + 30);
-        const auto found = std::find_if(points.begin(), points.end(), [&](auto& at) { return at.offset >= asked; });
+        const auto found = std::find_if(points.begin(), points.end(), [&](auto& at) { return asked < at.end; });
         const bool known = found != points.end();
         REQUIRE(log.has(asked) == known);
         const Nanos expected = found == points.begin() && model.forgetful ? OffsetLog::kLongAgo
@@ -86,7 +86,10 @@ class Told {
   explicit Told(bool straight) : straight_(straight) {}
 
   void acknowledge(Side side, const Acknowledged& now) {
-    if (straight_ && !now.zero_window && timing.knows(side, now.offset, now.edge)) return;
+    if (straight_ && !now.zero_window && timing.take_next_acknowledgment(side, now.offset, now.edge, now.time)) {
+      straight_acknowledgments += 1;
+      return;
+    }
     timing.take_acknowledgment(side, now, counts);
   }
   void send(Side sender, std::uint64_t begin, std::uint64_t next, const PacketMark& mark, bool pushed) {
@@ -102,7 +105,7 @@ class Told {
 
   Timing timing;
   TcpCounts counts;
-  int straights = 0;
+  int straights = 0, straight_acknowledgments = 0;
 
  private:
   bool straight_;
@@ -111,7 +114,7 @@ class Told {
 TEST_CASE("the straight path judges as the general one does") {
   std::mt19937_64 random(7);
   const auto chance = [&](int percent) { return static_cast<int>(random() % 100) < percent; };
-  int straights = 0, segments = 0;
+  int straights = 0, segments = 0, straight_acknowledgments = 0, acknowledgments = 0;
   for (int run = 0; run < 300; ++run) {
     Told straight(true), general(false);
     Told* const both[] = {&straight, &general};
@@ -134,6 +137,7 @@ TEST_CASE("the straight path judges as the general one does") {
         const std::uint64_t window = chance(5) ? 0 : random() % (run % 3 == 0 ? 6000 : 60'000);
         const Acknowledged now{acknowledged[at], acknowledged[at] + window, window == 0, chance(3), time};
         for (Told* const told : both) told->acknowledge(other(sender), now);
+        acknowledgments += 1;
       } else {
         const bool again = next[at] >= 1000 && chance(3);
         const std::uint32_t length = chance(85)   ? 1000
@@ -169,9 +173,12 @@ TEST_CASE("the straight path judges as the general one does") {
     REQUIRE(straight.counts.lost == general.counts.lost);
     REQUIRE(straight.counts.unneeded == general.counts.unneeded);
     straights += straight.straights;
+    straight_acknowledgments += straight.straight_acknowledgments;
   }
   CHECK(straights > segments / 5);  // both paths were tried
   CHECK(straights < segments * 4 / 5);
+  CHECK(straight_acknowledgments > acknowledgments / 5);
+  CHECK(straight_acknowledgments < acknowledgments * 4 / 5);
 }
 
 TEST_CASE("a copy of a packet, and what only looks like one") {
@@ -232,8 +239,8 @@ TEST_CASE("causes add up to the total whatever the ledger says") {
   CHECK(causes({0, 0, 40, 0, 0, 0}).by[kNetwork] == 60);       // what is left is the network's
   CHECK(causes({30, 0, 90, 0, 0, 0}).by[kServer] == 90);       // too much: the network's goes first
   CHECK(causes({0, 0, 900, 50, 0, 0}).by[kServer] == 50);
-  CHECK(causes({-20, 70, 50, 0, 0, 0}).by[kLoss] == 50);       // network that turned out to be loss
-  CHECK(causes({0, 0, -400, 500, 0, 0}).by[kClient] == 100);   // judged anew as another
+  CHECK(causes({-20, 70, 50, 0, 0, 0}).by[kLoss] == 50);      // network that turned out to be loss
+  CHECK(causes({0, 0, -400, 500, 0, 0}).by[kClient] == 100);  // judged anew as another
   CHECK(causes({-5, 0, 0, 0, 0, 0}).by[kNetwork] == 100);
 }
 

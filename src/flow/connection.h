@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "base/time.h"
+#include "flow/handshake.h"
 #include "flow/key.h"
 #include "flow/stream.h"
 #include "flow/timing.h"
@@ -20,36 +21,6 @@ enum class Ending : std::uint8_t {
   capture_end,  ///< the capture ended first
   replaced,     ///< a SYN began a new one with its ports
   evicted,      ///< given up for want of memory
-};
-
-/// Times of the three packets that open a connection (RFC 9293, 3.5), at the capture point.
-struct Handshake {
-  Nanos first_syn = kUnknownTime;
-  Nanos last_syn = kUnknownTime;  ///< the one that was answered
-  Nanos first_syn_ack = kUnknownTime;
-  Nanos syn_ack = kUnknownTime;  ///< the last before the client's answer
-  Nanos ack = kUnknownTime;      ///< the client's first segment after it
-  Nanos max_gap = 0;             ///< longest time between two of its packets
-
-  static Nanos between(Nanos from, Nanos to) {
-    return from == kUnknownTime || to == kUnknownTime ? kUnknownTime : to > from ? to - from : 0;
-  }
-  /// From the first SYN to the client's answer.
-  Nanos duration() const { return between(first_syn, ack); }
-  /// From the capture point to the server and back.
-  Nanos server_rtt() const { return between(last_syn, first_syn_ack); }
-  /// From the capture point to the client and back.
-  Nanos client_rtt() const { return between(syn_ack, ack); }
-};
-
-/// What one end said of itself in its SYN (RFC 9293, 3.7.1; RFC 7323).
-struct Offer {
-  bool seen = false;                   ///< its SYN was captured
-  std::uint16_t max_segment_size = 0;  ///< that it wants to receive; 0: not said
-  std::int8_t window_shift = -1;       ///< -1: not said
-  bool timestamps = false;
-  bool sack = false;
-  bool own_ids = false;  ///< its IP IDs count this connection's packets alone
 };
 
 /// What the consumer of a connection's bytes keeps with it. Owned by the consumer.
@@ -72,7 +43,6 @@ struct alignas(64) Connection {
   Nanos last_time = 0;         ///< of its latest packet
   std::uint64_t last_frame = 0;
   std::uint64_t packets[2] = {0, 0};    ///< by the Side that sent them; late ones after its end, too
-  bool flows = false;                   ///< both streams have begun, data went before, and no FIN was seen
   bool opening = false;                 ///< a SYN was seen, and the handshake's `ack` not yet
   std::int8_t scales[2] = {-1, -1};     ///< of windows, by the Side that says them; -1: not known
   Side client = Side::low;              ///< has a meaning only with client_known
@@ -106,8 +76,12 @@ struct alignas(64) Connection {
   }
   /// Its SYN is all that there is: nobody answered.
   bool is_unanswered() const { return client_known && offers[index(client)].seen && !stream(other(client)).started; }
-  Stream& stream(Side side) { return streams[index(side)]; }
-  const Stream& stream(Side side) const { return streams[index(side)]; }
+  Stream& stream(Side side) { return *hold(&streams[index(side)]); }
+  const Stream& stream(Side side) const { return *hold(&streams[index(side)]); }
 };
+
+/// Makes the timing of a connection, whose first payload `sender` sends, in `memory`. It
+/// starts with what is known by then.
+void begin_timing(Connection& connection, Side sender, std::pmr::memory_resource* memory);
 
 }  // namespace wirelap

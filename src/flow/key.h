@@ -13,6 +13,13 @@ enum class Side : std::uint8_t { low = 0, high = 1 };
 constexpr Side other(Side side) { return side == Side::low ? Side::high : Side::low; }
 constexpr int index(Side side) { return static_cast<int>(side); }
 
+/// `object`, one of two by a Side: g++ would else find its place anew for each of its members.
+template <class T>
+T* hold(T* object) {
+  asm("" : "+r"(object));
+  return object;
+}
+
 /// A 5-tuple with the VLANs and the tunnel that it was seen in, the same for both
 /// directions: the smaller endpoint (address, then port) stands first.
 struct FlowKey {

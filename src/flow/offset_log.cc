@@ -11,16 +11,16 @@ void OffsetLog::add(const Point& point, std::pmr::memory_resource* memory) {
     older_->points[older_->next] = before_;
     older_->next = older_->next + 1 == Ring::kSize ? 0 : older_->next + 1;
   }
-  before_ = latest_;
+  if (count_ > 0) before_ = latest_;
   latest_ = point;
   if (count_ < kPoints) ++count_;
 }
 
 const OffsetLog::Point* OffsetLog::find(std::uint64_t offset) const {
   if (!has(offset)) return nullptr;
-  if (count_ == 1 || offset > before_.offset) return &latest_;
+  if (count_ == 1 || offset >= before_.end) return &latest_;
   const Point* first = &before_;
-  for (int age = 1; age <= count_ - 2 && older(age).offset >= offset; ++age) first = &older(age);
+  for (int age = 1; age <= count_ - 2 && offset < older(age).end; ++age) first = &older(age);
   return first;
 }
 

@@ -17,7 +17,7 @@ namespace wirelap {
 class OffsetLog {
  public:
   struct Point {
-    std::uint64_t offset;
+    std::uint64_t end;  ///< one past the offset: 0 before all
     Nanos time;
     Nanos network;  ///< what the ledger had for kNetwork then
   };
@@ -26,37 +26,41 @@ class OffsetLog {
   static constexpr Nanos kLongAgo = kUnknownTime / 2;
 
   /// `from_start`: its first point is where the offset first grew; else it may have been there before.
-  explicit OffsetLog(bool from_start) : forgetful_(!from_start) {}
+  explicit OffsetLog(bool from_start) : forgetful_(!from_start) {
+    if (forgetful_) before_.end = kNowhere;
+  }
 
   /// The offset is `offset` at `time`; what is no growth changes nothing. Points for which
   /// there is no room here are kept in `memory`.
   void reach(std::uint64_t offset, Nanos time, Nanos grain, Nanos network = 0,
              std::pmr::memory_resource* memory = std::pmr::get_default_resource()) {
     if (has(offset)) return;
-    if (count_ > 0 && time - latest_.time < grain)
-      latest_.offset = offset;
+    if (time - latest_.time < grain && count_ > 0) [[likely]]
+      latest_.end = offset + 1;
     else
-      add({offset, time, network}, memory);
+      add({offset + 1, time, network}, memory);
   }
 
   /// When `offset` was reached, to a grain; kUnknownTime where it has not been,
   /// kLongAgo where that was before the points kept.
   Nanos reached(std::uint64_t offset) const {
     if (!has(offset)) return kUnknownTime;
-    return count_ > 1 && offset > before_.offset ? latest_.time : reached_before(offset);
+    return offset >= before_.end ? latest_.time : reached_before(offset);
   }
 
   /// Whether the offset is at `offset` or past it.
-  bool has(std::uint64_t offset) const { return count_ > 0 && offset <= latest_.offset; }
+  bool has(std::uint64_t offset) const { return offset < latest_.end; }
 
   /// The offset as it is now; 0 before the first point.
-  std::uint64_t now() const { return latest_.offset; }
+  std::uint64_t now() const { return latest_.end == 0 ? 0 : latest_.end - 1; }
 
   /// The first point kept at or past `offset`; null where it has not been reached.
   const Point* find(std::uint64_t offset) const;
 
  private:
   static constexpr int kPoints = 12;
+  // Stands for the end of the point before a first one that is not where its offset was first reached.
+  static constexpr std::uint64_t kNowhere = ~std::uint64_t{0};
 
   /// The points before `before_`; `next` is where the next goes.
   struct Ring {
@@ -78,7 +82,7 @@ class OffsetLog {
 
   const Point* oldest() const { return count_ == 1 ? &latest_ : count_ == 2 ? &before_ : &older(count_ - 2); }
 
-  void add(const Point& point, std::pmr::memory_resource* memory);
+  [[gnu::noinline]] void add(const Point& point, std::pmr::memory_resource* memory);
   Nanos reached_before(std::uint64_t offset) const;
 
   Point latest_{};

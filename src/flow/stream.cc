@@ -46,4 +46,31 @@ void AheadStore::pop_front() {
   }
 }
 
+bool Stream::is_outside_window(std::uint32_t sequence) const {
+  if (!started || allowed == 0) return false;
+  const std::int64_t offset = offset_of(sequence);
+  const std::uint64_t left = std::min(acknowledged, next);
+  const std::uint64_t right = std::max(allowed, next) + 1;  // its FIN counts, too
+  return offset < static_cast<std::int64_t>(left) || offset > static_cast<std::int64_t>(right);
+}
+
+void Stream::count_rest() {
+  for (; has_ahead(); ahead->pop_front()) {
+    const AheadStore::Item& item = ahead->front();
+    pass_missing(item.begin);
+    if (item.end() <= next) continue;
+    const std::uint64_t count = item.end() - next;
+    if (!item.skipped) missing += std::min(count, item.length - item.bytes.size());
+    advance(count);
+  }
+  ahead.reset();
+  pass_missing(acknowledged);
+}
+
+void Stream::pass_missing(std::uint64_t until) {
+  if (until <= next) return;
+  missing += until - next;
+  advance(until - next);
+}
+
 }  // namespace wirelap

@@ -6,6 +6,7 @@
 // stands above never meets a sequence number that wraps.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <vector>
@@ -96,6 +97,7 @@ struct Stream {
   bool started = false;             ///< next_sequence is known
   bool from_syn = false;            ///< offset 0 is the first byte after the SYN
   bool finished = false;            ///< the FIN has been delivered in order
+  bool flows = false;               ///< what stands next in it needs the straight path alone (flow/follower.h)
   Owned<AheadStore> ahead;          ///< null while nothing is past a hole
 
   /// Offset of a sequence number: within 2^31 of `next` to either side
@@ -117,7 +119,37 @@ struct Stream {
     next_sequence += static_cast<std::uint32_t>(count);
   }
 
+  /// Takes in that the other end acknowledges `sequence`; returns that as an offset. `syn`: in a SYN-ACK.
+  std::uint64_t take_acknowledgment(std::uint32_t sequence, bool syn) {
+    if (!started) {
+      start_at(sequence);
+      from_syn = syn;  // a SYN-ACK acknowledges the SYN alone
+    }
+    const std::int64_t offset = offset_of(sequence);
+    if (offset <= 0) return 0;
+    // Nobody acknowledges what it did not let the other end send (RFC 9293, 3.10.7.4).
+    if (allowed != 0 && static_cast<std::uint64_t>(offset) > std::max(allowed, next) + 1) return 0;
+    // The FIN takes a sequence number, but is no byte of the stream.
+    const std::uint64_t bytes = std::min(static_cast<std::uint64_t>(offset), fin);
+    if (bytes > acknowledged) acknowledged = bytes;
+    return bytes;
+  }
+
+  /// Whether a reset with `sequence` is none for its receiver, since that is outside
+  /// the window (RFC 9293, 3.10.7.4): injected, or old.
+  bool is_outside_window(std::uint32_t sequence) const;
+
+  /// Whether its FIN has been seen, at `offset`.
+  bool is_at_fin(std::int64_t offset) const { return fin != kNever && offset == static_cast<std::int64_t>(fin); }
+
+  /// Counts what nobody waits for any more: what came behind a hole that never
+  /// filled, what was acknowledged, and what is missing before either.
+  void count_rest();
+
   bool has_ahead() const { return ahead != nullptr && !ahead->empty(); }
+
+ private:
+  void pass_missing(std::uint64_t until);
 };
 
 }  // namespace wirelap

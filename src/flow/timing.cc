@@ -9,9 +9,6 @@ namespace {
 // Linux waits 40 ms, others 25 to 200 (RFC 9293, 3.8.6.3 allows 500).
 constexpr Nanos kLeastAckDelay = 15'000'000;
 
-// Nobody sends again sooner.
-constexpr Nanos kLeastResendDelay = 1'000'000;
-
 /// How far `later` is ahead of `earlier` on a 16-bit or 32-bit circle.
 int id_distance(std::uint16_t earlier, std::uint16_t later) { return static_cast<std::int16_t>(later - earlier); }
 std::int32_t clock_distance(std::uint32_t earlier, std::uint32_t later) {
@@ -24,6 +21,7 @@ void Timing::note_path(Side side, Nanos measured) {
   Nanos& path = direction(side).path;
   constexpr Nanos kLongest = 3600 * kNanosPerSecond;  // longer ones are clocks that stepped
   if (measured == kUnknownTime || measured >= kLongest || (path != kUnknownTime && measured >= path)) return;
+  if (path == kUnknownTime) direction(side).open_until = 0;  // it was taken for none
   path = std::max<Nanos>(measured, 0);
   round_trip_ = or_zero(streams_[0].path) + or_zero(streams_[1].path);
   grain_ = round_trip_ / kGrainsPerRoundTrip;
@@ -35,20 +33,25 @@ bool Timing::may_get_lost(Side sender) const {
   return before == kUnknownTime || beyond == kUnknownTime || beyond > before / 4;
 }
 
-bool is_copy(const PacketMark& mark, const PacketMark& last) {
-  const bool same = last.time != kUnknownTime && last.sequence == mark.sequence && last.length == mark.length &&
-                    last.flags == mark.flags && last.acknowledgment == mark.acknowledgment;
-  if (!same || mark.time - last.time > kNanosPerSecond) return false;
-  if (mark.has_id && (mark.id != 0 || last.id != 0)) return mark.id == last.id;
-  // Without an ID: what comes again at once was not sent again, but empty
-  // segments may well repeat.
-  const bool repeats = mark.length == 0 && (mark.flags & (kSyn | kFin)) == 0;
-  return !repeats && last.timestamp == mark.timestamp && mark.time - last.time < kLeastResendDelay;
+/// Any packet's IP ID. Where that went up by one for long nothing else changes with the next such one.
+void Timing::note_id(Direction& from, const PacketMark& mark) {
+  if (from.next_id != kNoId) from.newest_id = static_cast<std::uint16_t>(from.next_id - 1);
+  from.next_id = kNoId;
+  from.id_jump = 0;
+  from.id_late = false;
+  if (!mark.has_id) return;
+  note_step(from, mark.id);
+  const bool calm = from.id_steps == kMostSteps && from.id_jump == 0 && !from.id_late;
+  if (calm) from.next_id = static_cast<std::uint16_t>(from.newest_id + 1);
 }
 
-/// The packet's IP ID is not the one after the highest before it.
-void Timing::note_id(Direction& from, std::uint16_t id) {
+void Timing::note_step(Direction& from, std::uint16_t id) {
   const int step = from.has_newest_id ? id_distance(from.newest_id, id) : 0;
+  if (step == 1) {
+    from.newest_id = id;
+    if (from.id_steps < kMostSteps) from.id_steps += 1;
+    return;
+  }
   // A few left out are packets that the capture point never saw, where the
   // sender counts this connection's alone; a few back is one that comes late.
   constexpr int kMostLost = 64;
@@ -66,24 +69,28 @@ void Timing::note_id(Direction& from, std::uint16_t id) {
 
 bool Timing::take_acknowledgment(Side side, const Acknowledged& now, TcpCounts& counts) {
   Direction& data = direction(other(side));
-  const Nanos grain = grain_;  // as it was before the answer
   const bool unneeded = resent_ != nullptr && give_back_if_unneeded(other(side), now, counts);
-  if (!data.acknowledged.has(now.offset)) {
-    note_answer(data, side, now);
-    data.acknowledged.reach(now.offset, now.time, grain, 0, memory_);
+  note_acknowledged(data, side, now.offset, now.edge, now.time);
+  if (data.window_closed && !now.zero_window) {
+    data.reopened = now.time;
+    data.open_until = 0;
   }
-  data.allowed.reach(now.edge, now.time, grain, 0, memory_);
-  if (data.window_closed && !now.zero_window) data.reopened = now.time;
   data.window_closed = now.zero_window;
   return unneeded;
 }
 
-/// The quickest answer to data tells the way to its receiver.
-void Timing::note_answer(const Direction& data, Side side, const Acknowledged& now) {
-  const Nanos sent = data.sent.reached(now.offset);
-  if (sent <= OffsetLog::kLongAgo) return;
-  note_path(side, now.time - sent);
-  if (now.offset < data.sent.now()) direction(side).queued = now.time - sent;
+/// Whether the receiver's window had room up to offset `end` when the ledger came to where it is, as far as
+/// the sender could know, and did not cut the segment short; true is certain, false is not.
+bool Timing::was_open(Direction& from, std::uint64_t end, std::uint32_t length) const {
+  const std::uint64_t edge = from.allowed.now();
+  if (end == edge && length < from.full_length) return false;
+  const Nanos path = or_zero(from.path);
+  if (from.reopened > ledger_.until - path) return false;
+  const OffsetLog::Point* const point = from.allowed.find(end);
+  if (point == nullptr) return true;  // there was more than is known of
+  from.open_until = point->end - 1;
+  from.open_since = std::max(from.allowed.reached(end), from.reopened) + path;
+  return ledger_.until >= from.open_since;
 }
 
 /// Where what `resent_` says was sent again for nothing, its loss is undone. Where nothing

@@ -11,6 +11,7 @@
 // sender. That makes a capture at either end, or between, say the same.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory_resource>
 
@@ -18,8 +19,8 @@
 #include "base/time.h"
 #include "flow/causes.h"
 #include "flow/key.h"
+#include "flow/mark.h"
 #include "flow/offset_log.h"
-#include "wire/decode.h"
 
 namespace wirelap {
 
@@ -42,22 +43,6 @@ struct TcpCounts {
   /// Segments that never arrived.
   std::uint32_t truly_lost() const { return lost > unneeded ? lost - unneeded : 0; }
 };
-
-/// What tells a packet from a retransmission of it: the sender's clocks, so to say.
-struct PacketMark {
-  std::uint16_t id = 0;         ///< IPv4 Identification
-  std::uint32_t timestamp = 0;  ///< TSval (RFC 7323), 0 where there is none
-  std::uint32_t sequence = 0;
-  std::uint32_t acknowledgment = 0;
-  std::uint32_t length = 0;
-  std::uint8_t flags = 0;
-  bool has_id = false;
-  Nanos time = kUnknownTime;
-};
-
-/// Whether a packet is a copy of the one that its sender sent last, made by the
-/// network or by a capture that sees it twice.
-bool is_copy(const PacketMark& mark, const PacketMark& last);
 
 /// A segment with payload and its place in its stream.
 struct Placed {
@@ -123,15 +108,10 @@ class Timing {
   /// A packet of `sender`, with or without payload, that is no copy.
   void note_packet(Side sender, const PacketMark& mark) {
     Direction& from = direction(sender);
-    from.id_jump = 0;
-    from.id_late = false;
-    if (!mark.has_id) return;
-    if (from.has_newest_id && mark.id == static_cast<std::uint16_t>(from.newest_id + 1)) [[likely]] {
-      from.newest_id = mark.id;
-      if (from.id_steps < kMostSteps) from.id_steps += 1;
-    } else {
-      note_id(from, mark.id);
-    }
+    if (mark.id == from.next_id) [[likely]]
+      from.next_id = static_cast<std::uint16_t>(mark.id + 1);
+    else
+      note_id(from, mark);
   }
 
   /// Who is to send next, as the consumer knows from the messages: while the
@@ -151,23 +131,29 @@ class Timing {
   /// last taken for lost and sent again had arrived at first: its time is given back.
   bool take_acknowledgment(Side side, const Acknowledged& now, TcpCounts& counts);
 
-  /// Whether an acknowledgment of `side` up to `offset` with a window up to `edge`, which is open,
-  /// says nothing new: then take_acknowledgment would do nothing.
-  bool knows(Side side, std::uint64_t offset, std::uint64_t edge) const {
-    const Direction& data = streams_[index(other(side))];
-    return data.acknowledged.has(offset) && data.allowed.has(edge) && !data.window_closed && resent_ == nullptr;
+  /// The same on a short path, where the window, up to `edge`, is open: false where nothing is
+  /// done, since there is more to do.
+  bool take_next_acknowledgment(Side side, std::uint64_t offset, std::uint64_t edge, Nanos time) {
+    Direction& data = direction(other(side));
+    if (data.window_closed || resent_ != nullptr) return false;
+    note_acknowledged(data, side, offset, edge, time);
+    return true;
   }
 
   /// A segment with payload that stands next in its stream, with nothing behind it,
   /// and whose sender only the network has kept from sending it sooner: most are
   /// such. The same as take_data, on a short path; false where nothing is done,
   /// since it may not be one.
-  bool take_next(Side sender, Side client, std::uint64_t begin, const PacketMark& mark, bool pushed) {
+  [[gnu::always_inline]] bool take_next(Side sender, Side client, std::uint64_t begin, const PacketMark& mark, bool pushed) {
     Direction& from = direction(sender);
     const std::uint64_t end = begin + mark.length;
-    if (mover_ != sender || is_while_waited_for(sender, client) || !is_paced_by_network(from, begin, end, mark))
+    // Long, too, where the ledger has nothing yet, or has come further.
+    const std::uint64_t since = static_cast<std::uint64_t>(mark.time) - static_cast<std::uint64_t>(ledger_.until);
+    if (mover_ != sender || since >= std::uint64_t{kSoonestResent} || from.last_short ||
+        is_while_waited_for(sender, client) || !is_paced_by_network(from, begin, end, mark))
       return false;
-    ledger_.spend(kNetwork, mark.time);
+    ledger_.spent.by[kNetwork] += static_cast<Nanos>(since);
+    ledger_.until = mark.time;
     from.unseen = 0;
     note_new(from, end, mark, pushed);
     return true;
@@ -205,9 +191,10 @@ class Timing {
     bool last_pushed = false;  // the latest new segment ended what its sender had
     bool last_short = false;   // and was not made of full ones
     std::uint32_t full_length = 0;
-    std::uint8_t id_steps = 0;    // packets in a row whose IP ID was one more
-    std::uint16_t id_jump = 0;    // IDs left out just before the latest packet
-    std::uint16_t newest_id = 0;  // the highest IP ID so far, where has_newest_id
+    std::uint32_t next_id = kNoId;  // the only IP ID that changes nothing but this; kNoId where each does
+    std::uint16_t newest_id = 0;    // the highest IP ID so far, where has_newest_id and not next_id tells it
+    std::uint16_t id_jump = 0;      // IDs left out just before the latest packet
+    std::uint8_t id_steps = 0;      // packets in a row whose IP ID was one more
     bool has_newest_id = false;
     bool id_late = false;                // the latest packet's ID was below it
     std::uint32_t latest_timestamp = 0;  // of the latest segment with new bytes
@@ -217,9 +204,9 @@ class Timing {
     bool own_ids = false;         // its IP IDs are known to count this connection's packets alone
     std::uint16_t unseen = 0;     // IDs left out that no retransmission explains yet
     bool recovered = false;       // a part of the present hole was sent again
-    // The receiver's window was open so far since then, as was_open found last.
-    std::uint64_t open_offset = 0;
-    Nanos open_since = OffsetLog::kLongAgo;
+    // What ends before that was allowed when the ledger came to then, as was_open found last.
+    std::uint64_t open_until = 0;
+    Nanos open_since = 0;
   };
 
   /// The state before a segment was taken for lost and sent again.
@@ -248,11 +235,12 @@ class Timing {
   static constexpr Nanos kMillisecond = 1'000'000;
   // What follows sooner was not sent again.
   static constexpr Nanos kSoonestResent = 2 * kMillisecond;
-  static constexpr std::uint8_t kMostSteps = 255;  // of IP IDs, that are counted
+  static constexpr std::uint8_t kMostSteps = 3;    // of IP IDs, that are counted
+  static constexpr std::uint32_t kNoId = 1 << 16;  // is none
 
-  Direction& direction(Side side) { return streams_[index(side)]; }
+  Direction& direction(Side side) { return *hold(&streams_[index(side)]); }
   /// Its IP IDs count up, over this connection or over all that its sender sends.
-  static bool has_steady_ids(const Direction& from) { return from.id_steps >= (from.own_ids ? 1 : 3); }
+  static bool has_steady_ids(const Direction& from) { return from.id_steps >= (from.own_ids ? 1 : kMostSteps); }
   static bool counts_own_ids(const Direction& from) { return from.own_ids && from.id_steps > 0; }
   static Cause application(Side sender, Side client) { return sender == client ? kClient : kServer; }
 
@@ -263,28 +251,34 @@ class Timing {
     return has_awaited_ && sender == client && awaited_ != client && mover_ == client;
   }
 
-  /// Whether `judge` spends all before `mark`, a segment of who has sent last, on
-  /// kNetwork. Only what takes few comparisons is found: true is certain, false is not.
+  /// Whether `judge` spends all before `mark`, a segment of who has sent last, a full one and soon
+  /// before, on kNetwork. Only what takes few comparisons is found: true is certain, false is not.
   bool is_paced_by_network(Direction& from, std::uint64_t begin, std::uint64_t end, const PacketMark& mark) const {
-    if (ledger_.until == kUnknownTime || mark.time - ledger_.until >= kSoonestResent || from.last_short) return false;
-    const std::uint64_t edge = from.allowed.now();
-    if (end == edge && mark.length < from.full_length) return false;  // cut to what is left of the window
-    const Nanos path = or_zero(from.path);
-    const Nanos known = ledger_.until - path;
-    if (from.reopened > known || (end <= edge && !was_open(from, end, known))) return false;
-    const Nanos acknowledged = from.acknowledged.reached(begin);
-    return acknowledged == kUnknownTime || mark.time - acknowledged - path <= tolerance();
+    const bool open = end < from.open_until && ledger_.until >= from.open_since;
+    if (!open && !was_open(from, end, mark.length)) return false;
+    return !from.acknowledged.has(begin) ||
+           mark.time - from.acknowledged.reached(begin) - or_zero(from.path) <= tolerance();
+  }
+  [[gnu::noinline]] bool was_open(Direction& from, std::uint64_t end, std::uint32_t length) const;
+
+  /// `side` acknowledged all before `offset` of the other's stream, `data`, and allows it up to `edge`.
+  void note_acknowledged(Direction& data, Side side, std::uint64_t offset, std::uint64_t edge, Nanos time) {
+    const Nanos grain = grain_;  // as it was before the answer
+    if (!data.acknowledged.has(offset)) {
+      note_answer(data, side, offset, time);
+      data.acknowledged.reach(offset, time, grain, 0, memory_);
+    }
+    data.allowed.reach(edge, time, grain, 0, memory_);
   }
 
-  /// Whether the receiver's window had room up to `end` at `time`; true is certain, false is not.
-  static bool was_open(Direction& from, std::uint64_t end, Nanos time) {
-    if (end > from.open_offset) {
-      const OffsetLog::Point* const point = from.allowed.find(end);
-      if (point == nullptr) return false;
-      from.open_offset = point->offset;
-      from.open_since = from.allowed.reached(end);
-    }
-    return from.open_since <= time;
+  /// The quickest answer to data tells the way to its receiver.
+  void note_answer(const Direction& data, Side side, std::uint64_t offset, Nanos time) {
+    const Nanos sent = data.sent.reached(offset);
+    if (sent <= OffsetLog::kLongAgo) return;
+    Direction& answers = direction(side);
+    const Nanos took = time - sent;
+    if (took < answers.path || answers.path == kUnknownTime) note_path(side, took);
+    if (data.sent.has(offset + 1)) answers.queued = took;
   }
 
   /// `mark` brought new bytes, up to offset `end`.
@@ -295,8 +289,8 @@ class Timing {
     from.last_pushed = pushed;
   }
 
-  static void note_id(Direction& from, std::uint16_t id);
-  void note_answer(const Direction& data, Side side, const Acknowledged& now);
+  static void note_id(Direction& from, const PacketMark& mark);
+  static void note_step(Direction& from, std::uint16_t id);
   bool give_back_if_unneeded(Side sender, const Acknowledged& now, TcpCounts& counts);
   bool was_unneeded(const Acknowledged& now) const;
   bool take_seen_before(const Placed& placed, Side client, TcpCounts& counts);

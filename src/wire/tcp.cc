@@ -30,10 +30,26 @@ void take_option(std::uint8_t kind, Bytes body, TcpOptions& options) {
   }
 }
 
+/// Whether these are as Linux sends them with a SYN: segment size, SACK permitted, timestamps, a filler, window scale.
+bool are_usual_with_syn(Bytes options) {
+  const std::uint8_t* const at = options.data();
+  return options.size() == 20 && load_be16(at) == 0x0204 && load_be32(at + 4) == 0x0402080a &&
+         load_be32(at + 16) >> 8 == 0x010303;
+}
+
 }  // namespace
 
 TcpOptions parse_tcp_options(Bytes options) {
   TcpOptions parsed;
+  if (are_usual_with_syn(options)) {
+    parsed.max_segment_size = load_be16(&options[2]);
+    parsed.window_shift = static_cast<std::int8_t>(std::min<int>(options[19], 14));
+    parsed.sack_permitted = true;
+    parsed.has_timestamps = true;
+    parsed.timestamp_value = load_be32(&options[8]);
+    parsed.timestamp_echo = load_be32(&options[12]);
+    return parsed;
+  }
   while (!options.empty() && options[0] != 0) {
     if (options[0] == 1) {
       options = options.subspan(1);

@@ -1,0 +1,35 @@
+#include "flow/connection.h"
+
+#include <algorithm>
+
+namespace wirelap {
+
+void begin_timing(Connection& connection, Side sender, std::pmr::memory_resource* memory) {
+  connection.timing = make_in<Timing>(memory);
+  Timing& timing = *connection.timing;
+  const Nanos opened = connection.handshake.ack;
+  if (opened != kUnknownTime && sender != connection.client) timing.begin_with_server(connection.client, opened);
+  for (const Side side : {Side::low, Side::high}) {
+    if (connection.last_packets[index(side)].time != kUnknownTime) {
+      timing.note_packet(side, connection.last_packets[index(side)]);
+    }
+  }
+  for (const Side side : {Side::low, Side::high}) {
+    const std::uint64_t allowed = connection.stream(side).allowed;
+    if (allowed != 0) timing.set_allowed(side, allowed, connection.last_time);
+  }
+  if (!connection.agreed()) return;
+  for (const Side side : {Side::low, Side::high}) {
+    if (connection.offers[index(side)].own_ids) timing.set_own_ids(side);
+  }
+  const Handshake& handshake = connection.handshake;
+  timing.note_path(connection.client, handshake.client_rtt());
+  timing.note_path(other(connection.client), handshake.server_rtt());
+  constexpr std::uint32_t kTimestampBytes = 12;  // RFC 7323, appendix A
+  const Offer* const offers = connection.offers;
+  const std::uint32_t least = std::min(offers[0].max_segment_size, offers[1].max_segment_size);
+  const std::uint32_t options = offers[0].timestamps && offers[1].timestamps ? kTimestampBytes : 0;
+  for (const Side side : {Side::low, Side::high}) timing.set_full_length(side, least > options ? least - options : 0);
+}
+
+}  // namespace wirelap

@@ -1,0 +1,77 @@
+// flow: which connections are given up for want of memory.
+//
+// In: the table, and what each connection holds. Out: some of them, in the order in
+// which they go: those that hold more than a fair share, then the longest idle.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "base/memory.h"
+#include "flow/connection.h"
+#include "flow/table.h"
+
+namespace wirelap {
+
+/// One that may be given up: the smallest is first.
+struct Evictable {
+  Nanos last_time;
+  std::uint64_t number;  ///< decides between equals, so that every run does the same
+  Connection* connection;
+
+  bool operator<(const Evictable& than) const {
+    return last_time != than.last_time ? last_time < than.last_time : number < than.number;
+  }
+};
+
+/// The smallest of those that are added: in a heap, the most recent on top, since a list
+/// of all would take memory itself.
+class LongestIdle {
+ public:
+  /// Keeps `most` of `count` that will be added.
+  LongestIdle(std::size_t most, std::size_t count) : most_(most) { heap_.reserve(std::min(most, count)); }
+
+  void add(const Evictable& one) {
+    if (heap_.size() == most_) {
+      if (!(one < heap_.front())) return;
+      std::pop_heap(heap_.begin(), heap_.end());
+      heap_.pop_back();
+    }
+    heap_.push_back(one);
+    std::push_heap(heap_.begin(), heap_.end());
+  }
+
+  std::vector<Evictable>& all() { return heap_; }
+
+ private:
+  std::size_t most_;
+  std::vector<Evictable> heap_;
+};
+
+/// Calls `evict(Connection&)`, which erases it from `table`, until `memory` is well under its
+/// limit, or for as many as need to go where all hold the same, and some more. What a
+/// connection holds beside itself and its timing is `held_bytes(const Connection&)`.
+template <class HeldBytes, class Evict>
+void evict_some(const FlowTable& table, const Memory& memory, HeldBytes held_bytes, Evict evict) {
+  std::vector<Evictable> large;
+  LongestIdle idle(std::max<std::size_t>(table.size() / 6, 64), table.size());
+  const std::size_t fair_bytes = memory.limit() / 16;
+  table.for_each([&](Connection& connection) {
+    const Evictable one{connection.last_time, connection.number, &connection};
+    if (held_bytes(connection) > fair_bytes)
+      large.push_back(one);
+    else
+      idle.add(one);
+  });
+  for (std::vector<Evictable>* const chosen : {&large, &idle.all()}) {
+    std::sort(chosen->begin(), chosen->end());
+    for (const Evictable& one : *chosen) {
+      if (memory.is_well_under()) return;
+      evict(*one.connection);
+    }
+  }
+}
+
+}  // namespace wirelap

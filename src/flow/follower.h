@@ -1,0 +1,351 @@
+// flow: what the segments of one open connection do to it.
+//
+// In: its segments, in the order of the capture. Out, through an inlined consumer:
+// each stream's bytes in order, what is missing of them, and how streams end; what
+// the segments say of time goes to the connection's Timing. Bytes in order pass
+// straight through; only those past a hole are copied, and only where the consumer
+// needs to see them.
+//
+// A hole ends when its bytes come (again), or is given up as missing once its
+// receiver has acknowledged it and its connection has gone on without it.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <memory_resource>
+
+#include "base/memory.h"
+#include "flow/connection.h"
+#include "flow/ended.h"
+#include "wire/decode.h"
+
+namespace wirelap {
+
+/// Follows the connections of a run while they are open. What `Consumer` has is said in flow/tracker.h.
+template <class Consumer>
+class Follower {
+ public:
+  /// What it keeps with connections is in `memory`; those that end are added to `ended`. All outlive it.
+  Follower(Consumer& consumer, std::pmr::memory_resource* memory, EndedConnections& ended)
+      : consumer_(consumer), memory_(memory), ended_(ended) {}
+
+  /// Whether a segment of `sender` is what most are: in a connection that flows it has no SYN, FIN or RST,
+  /// stands next in its stream, acknowledges what was seen, and leaves its sender's window open.
+  static bool is_next(const Connection& connection, Side sender, const TcpHeader& tcp) {
+    const Stream& stream = connection.stream(sender);
+    const Stream& reverse = connection.stream(other(sender));
+    return stream.flows && (tcp.flags & (kSyn | kFin | kRst | kAck)) == kAck && tcp.sequence == stream.next_sequence &&
+           tcp.window != 0 && static_cast<std::uint64_t>(reverse.offset_of(tcp.acknowledgment)) <= reverse.next;
+  }
+
+  /// The straight path for these: the same as take, without all that cannot be. `mark` is of `segment`.
+  void take_next(Connection& connection, Side sender, const Segment& segment, const PacketMark& mark) {
+    Timing& timing = *connection.timing;
+    Stream& stream = connection.stream(sender);
+    Stream& reverse = connection.stream(other(sender));
+    timing.note_packet(sender, mark);
+    const auto acknowledged = static_cast<std::uint64_t>(reverse.offset_of(mark.acknowledgment));
+    const std::uint64_t edge = window_edge(connection, sender, acknowledged, segment.tcp);
+    const Arrival arrival{segment.time, segment.frame, acknowledged};
+    if (edge > reverse.allowed) reverse.allowed = edge;
+    const bool news = acknowledged > reverse.acknowledged;
+    if (news) reverse.acknowledged = acknowledged;
+    if (!timing.take_next_acknowledgment(sender, acknowledged, edge, segment.time)) [[unlikely]]
+      time_acknowledgment(connection, sender, arrival, edge, segment.tcp);
+    if (news) consumer_.on_acknowledged(connection, other(sender));
+    if (segment.data_length == 0) return timing.note_position(sender, stream.next);
+    if (!timing.take_next(sender, connection.client, stream.next, mark, (segment.tcp.flags & kPsh) != 0))
+      time_data(connection, sender, segment, static_cast<std::int64_t>(stream.next), arrival);
+    deliver(connection, sender, {segment.data, segment.data_length}, arrival);
+  }
+
+  /// Takes any segment of `sender` that is no copy, and whose mark is among the connection's
+  /// last packets. True where that has ended the connection.
+  bool take(Connection& connection, Side sender, const Segment& segment) {
+    if (connection.closed) {
+      count_late(connection, sender, segment);
+      return false;
+    }
+    take_open(connection, sender, segment);
+    note_flowing(connection);
+    return connection.closed;
+  }
+
+  /// Ends a connection of which nothing more is known.
+  void end(Connection& connection, Ending ending, Nanos time) {
+    for (const Side side : {Side::low, Side::high}) {
+      const Stream& stream = connection.stream(side);
+      const Arrival last = last_arrival(connection);
+      give_up_holes(connection, side, Stream::kNever, last);
+      give_up_holes(connection, side, stream.fin == Stream::kNever ? stream.acknowledged : stream.fin, last);
+    }
+    if (!connection.closed) close(connection, ending, time);
+  }
+
+  /// The same at once: its holes stay as they are.
+  void close(Connection& connection, Ending ending, Nanos time) {
+    connection.closed = true;
+    for (Stream& stream : connection.streams) stream.flows = false;
+    connection.ending = ending;
+    consumer_.on_ending(connection, ending, time);
+    for (Stream& stream : connection.streams) stream.count_rest();
+    connection.timing.reset();
+    ended_.add(connection, time);
+  }
+
+ private:
+  static Arrival last_arrival(const Connection& connection) { return {connection.last_time, connection.last_frame, 0}; }
+
+  void take_open(Connection& connection, Side sender, const Segment& segment) {
+    if (connection.timing != nullptr) connection.timing->note_packet(sender, connection.last_packets[index(sender)]);
+    if (connection.opening) note_opening(connection, sender, segment);
+    take_payload(connection, sender, segment);
+    if ((segment.tcp.flags & kRst) == 0 || connection.stream(sender).is_outside_window(segment.tcp.sequence)) [[likely]]
+      return;
+    for (const Side side : {Side::low, Side::high}) {
+      give_up_holes(connection, side, connection.stream(side).acknowledged, last_arrival(connection));
+    }
+    if (connection.closed) return;
+    connection.set_ender(sender);
+    close(connection, is_refusal(connection, sender) ? Ending::refused : Ending::reset, segment.time);
+  }
+
+  /// A stream flows while both have begun and none ends, data went before, and no byte
+  /// that its sender sent or acknowledged is missing.
+  static void note_flowing(Connection& connection) {
+    Stream& low = connection.streams[0];
+    Stream& high = connection.streams[1];
+    const bool may = connection.timing != nullptr && !connection.opening && low.started && high.started &&
+                     low.fin == Stream::kNever && high.fin == Stream::kNever;
+    low.flows = may && !low.has_ahead() && high.acknowledged <= high.next;
+    high.flows = may && !high.has_ahead() && low.acknowledged <= low.next;
+  }
+
+  /// Whether a RST of `sender` answers the other's SYN.
+  static bool is_refusal(const Connection& connection, Side sender) {
+    const bool asked = (connection.last_packets[index(other(sender))].flags & (kSyn | kAck)) == kSyn;
+    return asked && connection.offers[index(other(sender))].seen && !connection.offers[index(sender)].seen;
+  }
+
+  void take_payload(Connection& connection, Side sender, const Segment& segment) {
+    const TcpHeader& tcp = segment.tcp;
+    Stream& stream = connection.stream(sender);
+    Stream& reverse = connection.stream(other(sender));
+    const bool syn = (tcp.flags & kSyn) != 0;
+    const bool fin = (tcp.flags & kFin) != 0;
+    const std::uint32_t sequence = tcp.sequence + (syn ? 1 : 0);
+    if (!stream.started) stream.start_at(sequence);
+    const bool carries = segment.data_length != 0 || fin;
+    // The other end's bytes were acknowledged before, and the connection goes on without them.
+    if (carries && reverse.acknowledged > reverse.next) [[unlikely]] {
+      give_up_holes(connection, other(sender), reverse.acknowledged, last_arrival(connection));
+      if (connection.closed) return;
+    }
+    Arrival arrival{segment.time, segment.frame, 0};
+    if ((tcp.flags & kAck) != 0) {
+      arrival.acknowledged = reverse.take_acknowledgment(tcp.acknowledgment, syn);
+      const std::uint64_t edge = window_edge(connection, sender, arrival.acknowledged, tcp);
+      reverse.allowed = std::max(reverse.allowed, edge);
+      if (connection.timing != nullptr && (tcp.flags & (kSyn | kRst)) == 0) {
+        time_acknowledgment(connection, sender, arrival, edge, tcp);
+      }
+      consumer_.on_acknowledged(connection, other(sender));
+    }
+    if (connection.closed) return;
+    const std::int64_t begin = stream.offset_of(sequence);
+    if (!carries) return note_position(connection, sender, begin, tcp);
+    if (fin) note_fin(connection, sender, begin + segment.data_length, segment);
+    // Nothing follows a FIN (RFC 9293, 3.10.7.4): what says so is ignored.
+    if (segment.data_length != 0 && !stream.finished) {
+      time_data(connection, sender, segment, begin, arrival);
+      take_data(connection, sender, begin, {segment.data, segment.data_length}, arrival);
+    }
+    // The receiver has the bytes in the hole, and this segment was not they.
+    if (begin > static_cast<std::int64_t>(stream.next) && stream.acknowledged > stream.next) [[unlikely]] {
+      give_up_holes(connection, sender, stream.acknowledged, arrival);
+    }
+    settle(connection, sender, arrival);
+  }
+
+  Timing& timing_of(Connection& connection, Side sender) {
+    if (connection.timing == nullptr) begin_timing(connection, sender, memory_);
+    return *connection.timing;
+  }
+
+  /// How far `side` lets the other send: `offset` and its window, as scaled by
+  /// what both said in their SYNs. Where those were not seen only 0 is known.
+  static std::uint64_t window_edge(const Connection& connection, Side side, std::uint64_t offset,
+                                   const TcpHeader& tcp) {
+    constexpr std::uint64_t kLargestWindow = std::uint64_t{1} << 30;  // RFC 7323, 2.3
+    if ((tcp.flags & kSyn) != 0) return offset + tcp.window;          // never scaled
+    const std::int8_t scale = connection.scales[index(side)];
+    if (scale < 0) return tcp.window == 0 ? offset : offset + kLargestWindow;
+    return offset + (std::uint64_t{tcp.window} << scale);
+  }
+
+  /// A first SACK block below the acknowledgment number (RFC 2883, section 4).
+  static bool reports_duplicate(const TcpHeader& tcp) {
+    constexpr std::size_t kShortest = 12;  // one block, or timestamps alone
+    if (tcp.options.size() < kShortest) return false;
+    if (tcp.options.size() == kShortest && load_be32(tcp.options.data()) == kNopNopTimestamps) return false;
+    const TcpOptions options = parse_tcp_options(tcp.options);
+    return options.sack_blocks > 0 && static_cast<std::int32_t>(options.sack[0].right - tcp.acknowledgment) <= 0;
+  }
+
+  /// `edge` is the right edge of the window that the segment allows.
+  void time_acknowledgment(Connection& connection, Side sender, const Arrival& arrival, std::uint64_t edge,
+                           const TcpHeader& tcp) {
+    const Acknowledged now{arrival.acknowledged, edge, tcp.window == 0, reports_duplicate(tcp), arrival.time};
+    if (connection.timing->take_acknowledgment(sender, now, connection.counts)) {
+      consumer_.on_unneeded(connection, other(sender));
+    }
+  }
+
+  static void note_position(Connection& connection, Side sender, std::int64_t offset, const TcpHeader& tcp) {
+    const bool plain = (tcp.flags & (kSyn | kRst | kAck)) == kAck;
+    if (connection.timing != nullptr && plain && offset > 0) {
+      connection.timing->note_position(sender, static_cast<std::uint64_t>(offset));
+    }
+  }
+
+  void time_data(Connection& connection, Side sender, const Segment& segment, std::int64_t begin,
+                 const Arrival& arrival) {
+    const Stream& stream = connection.stream(sender);
+    const bool pushed = (segment.tcp.flags & (kPsh | kFin)) != 0;
+    const std::int64_t end = begin + segment.data_length;
+    const bool hole = stream.has_ahead();
+    const bool fills_all = hole && begin <= static_cast<std::int64_t>(stream.next) &&
+                           stream.ahead->has_no_hole_after(static_cast<std::uint64_t>(std::max<std::int64_t>(end, 0)));
+    const Placed placed{sender, begin,     stream.next, stream.acknowledged,
+                        hole,   fills_all, pushed,      connection.last_packets[index(sender)]};
+    if (timing_of(connection, sender).take_data(placed, connection.client, connection.counts)) {
+      consumer_.on_sent_again(connection, sender, static_cast<std::uint64_t>(std::max<std::int64_t>(begin, 0)),
+                              arrival);
+    }
+  }
+
+  static void note_fin(Connection& connection, Side sender, std::int64_t offset, const Segment& segment) {
+    Stream& stream = connection.stream(sender);
+    if (segment.data_length == 0 && stream.is_at_fin(offset)) connection.counts.retransmitted += 1;
+    if (stream.fin != Stream::kNever || offset < static_cast<std::int64_t>(stream.next)) return;
+    stream.fin = static_cast<std::uint64_t>(offset);
+    if (!connection.has_ender) connection.set_ender(sender);
+  }
+
+  void take_data(Connection& connection, Side sender, std::int64_t begin, Chunk chunk, const Arrival& arrival) {
+    Stream& stream = connection.stream(sender);
+    const std::int64_t next = static_cast<std::int64_t>(stream.next);
+    if (begin < next) {
+      if (begin + static_cast<std::int64_t>(chunk.length) <= next) return;  // nothing new
+      chunk.drop_front(static_cast<std::uint64_t>(next - begin));
+      begin = next;
+    }
+    const auto offset = static_cast<std::uint64_t>(begin);
+    if (stream.fin != Stream::kNever && offset + chunk.length > stream.fin) [[unlikely]] {
+      if (offset >= stream.fin) return;
+      chunk.keep_front(stream.fin - offset);
+    }
+    if (offset == stream.next) [[likely]] {
+      if (chunk.bytes.size() != chunk.length && stream.has_ahead()) [[unlikely]]
+        leave_to_ahead(stream, chunk, arrival);
+      deliver(connection, sender, chunk, arrival);
+      return;
+    }
+    if (stream.ahead == nullptr) stream.ahead = make_in<AheadStore>(memory_);
+    const bool skipped = chunk.bytes.size() == chunk.length &&
+                         offset + chunk.length - stream.next <= consumer_.skippable(connection, sender);
+    stream.ahead->add(offset, chunk, skipped, arrival);
+    while (stream.has_ahead() && stream.ahead->full()) {
+      give_up_holes(connection, sender, stream.ahead->front().begin, arrival);
+    }
+  }
+
+  /// What was not captured of the next `chunk` may have been before, by a segment that waits: it then waits, too.
+  static void leave_to_ahead(Stream& stream, Chunk& chunk, const Arrival& arrival) {
+    const std::uint64_t begin = std::max(stream.ahead->front().begin, stream.next + chunk.bytes.size());
+    if (begin >= stream.next + chunk.length) return;
+    Chunk rest = chunk;
+    rest.drop_front(begin - stream.next);
+    chunk.keep_front(begin - stream.next);
+    stream.ahead->add(begin, rest, false, arrival);
+  }
+
+  void deliver(Connection& connection, Side sender, const Chunk& chunk, const Arrival& arrival) {
+    consumer_.on_bytes(connection, sender, chunk, arrival);
+    Stream& stream = connection.stream(sender);
+    if (chunk.bytes.size() != chunk.length) [[unlikely]]
+      stream.missing += chunk.length - chunk.bytes.size();
+    stream.advance(chunk.length);
+    stream.last_time = arrival.time;
+  }
+
+  /// Delivers what is now in order, and the FIN after the last byte. Segments
+  /// that waited were there in order no sooner than `arrival`.
+  void settle(Connection& connection, Side sender, const Arrival& arrival) {
+    const Stream& stream = connection.stream(sender);
+    if (stream.has_ahead() || stream.next >= stream.fin) settle_all(connection, sender, arrival);
+  }
+
+  void settle_all(Connection& connection, Side sender, Arrival arrival) {
+    Stream& stream = connection.stream(sender);
+    while (!connection.closed && !stream.finished && stream.has_ahead() && stream.ahead->front().begin <= stream.next) {
+      deliver_front(connection, sender, arrival);
+    }
+    if (!connection.closed && !stream.finished && stream.next >= stream.fin) [[unlikely]] {
+      stream.finished = true;
+      consumer_.on_fin(connection, sender, arrival);
+      if (connection.stream(other(sender)).finished) close(connection, Ending::closed, arrival.time);
+    }
+  }
+
+  /// Moves `arrival` on to when the segment was there in order.
+  void deliver_front(Connection& connection, Side sender, Arrival& arrival) {
+    Stream& stream = connection.stream(sender);
+    const AheadStore::Item& item = stream.ahead->front();
+    if (item.end() > stream.next) {
+      arrival = {std::max(arrival.time, item.arrival.time), std::max(arrival.frame, item.arrival.frame),
+                 item.arrival.acknowledged};
+      const std::uint64_t old = stream.next - item.begin;
+      if (item.skipped) {
+        // Captured, and known to be body bytes that nobody looks at.
+        consumer_.on_skipped(connection, sender, item.length - old, arrival);
+        stream.advance(item.length - old);
+        stream.last_time = arrival.time;
+      } else {
+        Chunk chunk = item.chunk();
+        chunk.drop_front(old);
+        deliver(connection, sender, chunk, arrival);
+      }
+    }
+    stream.ahead->pop_front();
+  }
+
+  /// Gives up the holes that begin before offset `until` (kNever: all that have
+  /// bytes behind them). What waited behind one was there in order when it came
+  /// and what is before the hole was there, since only the capture missed it.
+  void give_up_holes(Connection& connection, Side sender, std::uint64_t until, const Arrival& now) {
+    Stream& stream = connection.stream(sender);
+    while (!connection.closed && !stream.finished && stream.next < until &&
+           (stream.has_ahead() || until != Stream::kNever)) {
+      Arrival arrival = now;
+      std::uint64_t end = until;
+      if (stream.has_ahead()) {
+        arrival = stream.ahead->front().arrival;
+        arrival.time = std::max(arrival.time, stream.last_time);
+        end = std::min(until, stream.ahead->front().begin);
+      }
+      const std::uint64_t count = end - stream.next;
+      consumer_.on_missing(connection, sender, count, arrival);
+      if (connection.timing != nullptr) connection.timing->note_missing(sender);
+      stream.missing += count;
+      stream.advance(count);
+      settle(connection, sender, arrival);
+    }
+  }
+
+  Consumer& consumer_;
+  std::pmr::memory_resource* memory_;
+  EndedConnections& ended_;
+};
+
+}  // namespace wirelap

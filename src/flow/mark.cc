@@ -1,0 +1,22 @@
+#include "flow/mark.h"
+
+namespace wirelap {
+namespace {
+
+// Nobody sends again sooner.
+constexpr Nanos kLeastResendDelay = 1'000'000;
+
+}  // namespace
+
+bool is_copy(const PacketMark& mark, const PacketMark& last) {
+  const bool same = last.time != kUnknownTime && last.sequence == mark.sequence && last.length == mark.length &&
+                    last.flags == mark.flags && last.acknowledgment == mark.acknowledgment;
+  if (!same || mark.time - last.time > kNanosPerSecond) return false;
+  if (mark.has_id && (mark.id != 0 || last.id != 0)) return mark.id == last.id;
+  // Without an ID: what comes again at once was not sent again, but empty
+  // segments may well repeat.
+  const bool repeats = mark.length == 0 && (mark.flags & (kSyn | kFin)) == 0;
+  return !repeats && last.timestamp == mark.timestamp && mark.time - last.time < kLeastResendDelay;
+}
+
+}  // namespace wirelap

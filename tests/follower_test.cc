@@ -1,0 +1,207 @@
+// The straight path of a connection's segments, held against the general one.
+#include "flow/follower.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace wirelap {
+namespace {
+
+constexpr Nanos kMs = 1'000'000;
+
+/// Writes down what it is told.
+struct Events {
+  template <class... Parts>
+  void note(const char* what, Side sender, Parts... parts) {
+    log += what + std::to_string(index(sender));
+    ((log += ' ' + std::to_string(parts)), ...);
+    log += '\n';
+  }
+  void on_bytes(Connection&, Side sender, const Chunk& chunk, const Arrival& at) {
+    note("bytes", sender, chunk.bytes.size(), chunk.length, at.time, at.frame, at.acknowledged);
+  }
+  void on_skipped(Connection&, Side sender, std::uint64_t count, const Arrival& at) {
+    note("skipped", sender, count, at.time, at.frame, at.acknowledged);
+  }
+  void on_missing(Connection&, Side sender, std::uint64_t count, const Arrival& at) {
+    note("missing", sender, count, at.time, at.frame, at.acknowledged);
+  }
+  void on_sent_again(Connection&, Side sender, std::uint64_t begin, const Arrival& at) {
+    note("again", sender, begin, at.time);
+  }
+  void on_unneeded(Connection&, Side sender) { note("unneeded", sender); }
+  // The general path tells of every acknowledgment, the straight one of those that say something new.
+  void on_acknowledged(Connection& connection, Side sender) {
+    std::uint64_t& known = acknowledged[index(sender)];
+    if (connection.stream(sender).acknowledged == known) return;
+    known = connection.stream(sender).acknowledged;
+    note("acknowledged", sender, known);
+  }
+  void on_fin(Connection&, Side sender, const Arrival& at) { note("fin", sender, at.time); }
+  void on_ending(Connection&, Ending ending, Nanos time) { note("ending", Side::low, static_cast<int>(ending), time); }
+  std::uint64_t skippable(Connection&, Side) { return 3000; }
+
+  std::string log;
+  std::uint64_t acknowledged[2] = {0, 0};
+};
+
+/// One connection, its segments by the straight path where that takes them, or never by it.
+class Followed {
+ public:
+  explicit Followed(bool straight) : straight_(straight) {}
+
+  void take(Side sender, const Segment& segment) {
+    const PacketMark mark = mark_of(segment);
+    connection.last_packets[index(sender)] = mark;
+    if ((segment.tcp.flags & kSyn) != 0) {
+      connection.stream(sender).start_at(segment.tcp.sequence + 1);
+      connection.stream(sender).from_syn = true;
+      note_syn(connection, sender, segment);
+    }
+    connection.counts.packets += 1;
+    if (straight_ && Follower<Events>::is_next(connection, sender, segment.tcp)) {
+      follower.take_next(connection, sender, segment, mark);
+      straights += 1;
+    } else {
+      follower.take(connection, sender, segment);
+    }
+    connection.last_time = segment.time;
+    connection.last_frame = segment.frame;
+  }
+
+  Events events;
+  EndedConnections ended;
+  Follower<Events> follower{events, std::pmr::get_default_resource(), ended};
+  Connection connection;
+  int straights = 0;
+
+ private:
+  bool straight_;
+};
+
+/// Two ends that talk, lose and overtake packets, and shut their windows.
+class Talk {
+ public:
+  explicit Talk(std::uint64_t seed) : random_(seed), data_(4000, 'x') {
+    for (End& end : ends_) end.sequence = static_cast<std::uint32_t>(random_());
+    ends_[0].expected = ends_[1].sequence;
+    ends_[1].expected = ends_[0].sequence;
+  }
+
+  bool chance(int percent) { return static_cast<int>(random_() % 100) < percent; }
+
+  Segment syn(Side sender) {
+    Segment segment = plain(sender, 0, kSyn | (sender == Side::high ? kAck : 0));
+    segment.tcp.sequence -= 1;
+    return segment;
+  }
+
+  /// The next segment of either end.
+  Segment next(Side& sender) {
+    sender = chance(60) ? Side::high : Side::low;
+    End& end = ends_[index(sender)];
+    End& peer = ends_[index(other(sender))];
+    const std::uint32_t sizes[] = {0, 1000, 1000, 1000, 2000, 1 + static_cast<std::uint32_t>(random_() % 1000)};
+    const std::uint32_t length = sizes[random_() % 6];
+    Segment segment = plain(sender, length, kAck);
+    if (chance(20)) segment.tcp.flags |= kPsh;
+    if (chance(1) && chance(10)) segment.tcp.flags |= kFin;
+    if (chance(1) && chance(5)) segment.tcp.flags |= kRst;
+    if (chance(2)) segment.tcp.sequence -= static_cast<std::uint32_t>(random_() % 3000);  // sent again
+    if (chance(2)) segment.tcp.sequence += static_cast<std::uint32_t>(random_() % 3000);  // one before it is lost
+    if (chance(2)) segment.tcp.acknowledgment += static_cast<std::uint32_t>(random_() % 3000) - 1500;
+    if (chance(2)) segment.tcp.window = 0;
+    if (chance(2)) segment.ip.id = static_cast<std::uint16_t>(segment.ip.id + random_() % 9 - 4);
+    const std::uint32_t after = segment.tcp.sequence + length;
+    if (static_cast<std::int32_t>(after - end.sequence) > 0) end.sequence = after;
+    if (chance(70)) peer.expected = end.sequence;
+    return segment;
+  }
+
+ private:
+  struct End {
+    std::uint32_t sequence;  // of its next byte
+    std::uint32_t expected;  // that it acknowledges
+    std::uint16_t id = 7;
+  };
+
+  Segment plain(Side sender, std::uint32_t length, int flags) {
+    time_ += static_cast<Nanos>(random_() % (chance(80) ? kMs / 5 : chance(80) ? 3 * kMs : 60 * kMs));
+    if (chance(1)) time_ -= kMs;  // clocks step back
+    End& end = ends_[index(sender)];
+    Segment segment;
+    segment.time = time_;
+    segment.frame = ++frame_;
+    segment.ip.version = 4;
+    segment.ip.id = ++end.id;
+    segment.tcp.sequence = end.sequence;
+    segment.tcp.acknowledgment = end.expected;
+    segment.tcp.window = static_cast<std::uint16_t>(chance(90) ? 60'000 : 1 + random_() % 9000);
+    segment.tcp.flags = static_cast<std::uint8_t>(flags);
+    segment.data = Bytes(data_.data(), chance(98) ? length : length / 2);
+    segment.data_length = length;
+    return segment;
+  }
+
+  std::mt19937_64 random_;
+  std::vector<std::uint8_t> data_;
+  End ends_[2] = {};
+  Nanos time_ = 1000 * kMs;
+  std::uint64_t frame_ = 0;
+};
+
+void require_same(const Connection& left, const Connection& right) {
+  for (const Side side : {Side::low, Side::high}) {
+    const Stream& one = left.stream(side);
+    const Stream& two = right.stream(side);
+    REQUIRE(one.next == two.next);
+    REQUIRE(one.next_sequence == two.next_sequence);
+    REQUIRE(one.acknowledged == two.acknowledged);
+    REQUIRE(one.allowed == two.allowed);
+    REQUIRE(one.missing == two.missing);
+    REQUIRE(one.fin == two.fin);
+    REQUIRE(one.last_time == two.last_time);
+    REQUIRE((!one.flows || two.flows));  // the straight path does not look for what it is free of
+  }
+  REQUIRE(left.closed == right.closed);
+  REQUIRE(left.counts.retransmitted == right.counts.retransmitted);
+  REQUIRE(left.counts.lost == right.counts.lost);
+  REQUIRE(left.counts.out_of_order == right.counts.out_of_order);
+  REQUIRE((left.timing == nullptr) == (right.timing == nullptr));
+  if (left.timing == nullptr) return;
+  for (const Side side : {Side::low, Side::high}) REQUIRE(left.timing->path_to(side) == right.timing->path_to(side));
+  for (int cause = 0; cause < kCauseCount; ++cause)
+    REQUIRE(left.timing->spent().by[cause] == right.timing->spent().by[cause]);
+}
+
+TEST_CASE("the straight path of segments does what the general one does") {
+  int straights = 0, segments = 0;
+  for (std::uint64_t run = 0; run < 150; ++run) {
+    Followed straight(true), general(false);
+    Talk talk(run);
+    if (run % 3 != 0) {
+      for (const Side side : {Side::low, Side::high}) {
+        const Segment syn = talk.syn(side);
+        for (Followed* const one : {&straight, &general}) one->take(side, syn);
+      }
+    }
+    for (int step = 0; step < 300; ++step) {
+      Side sender;
+      const Segment segment = talk.next(sender);
+      for (Followed* const one : {&straight, &general}) one->take(sender, segment);
+      segments += 1;
+      require_same(straight.connection, general.connection);
+    }
+    REQUIRE(straight.events.log == general.events.log);
+    straights += straight.straights;
+  }
+  CHECK(straights > segments / 5);  // both paths were tried
+  CHECK(straights < segments * 4 / 5);
+}
+
+}  // namespace
+}  // namespace wirelap
