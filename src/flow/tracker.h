@@ -66,18 +66,46 @@ class Tracker {
 
   /// Takes the next segment of the capture.
   void take(const Segment& segment) {
+    forget_due(segment.time);
     Side sender;
-    const FlowKey key = make_flow_key(segment, sender);
-    take(segment, key, sender, table_.hash(key));
+    bool added;
+    Connection& connection = table_.find_or_add(segment, sender, added);
+    take(connection, added, sender, segment);
   }
 
   /// The same, with what was found before: its connection's key, the key's hash in `table`, and who sent it.
   void take(const Segment& segment, const FlowKey& key, Side sender, std::uint32_t hash) {
-    if (segment.time >= gone_due_) [[unlikely]]
-      take_due(segment.time);
+    forget_due(segment.time);
     bool added;
     Connection& connection = table_.find_or_add(key, hash, added);
-    if (added) number(connection, segment);
+    take(connection, added, sender, segment);
+  }
+
+  /// Ends every connection: the capture is over at `time`.
+  void finish(Nanos time) {
+    tell_gone(kNever);
+    // Those that end now push them out: none of them may be met afterwards.
+    while (!closed_.empty()) forget_oldest();
+    table_.for_each_in_order([&](Connection& connection) { end(connection, Ending::capture_end, time); });
+  }
+
+ private:
+  // Closed connections are remembered for a while, since late packets of theirs
+  // are no new ones.
+  static constexpr std::size_t kClosedKept = 4096;
+  // For so long after its end a connection's late packets are counted, before it is gone.
+  static constexpr Nanos kLateFor = 2 * kNanosPerSecond;
+  static constexpr Nanos kNever = std::numeric_limits<Nanos>::max();
+  static constexpr Nanos kAtOnce = std::numeric_limits<Nanos>::min();
+
+  void forget_due(Nanos time) {
+    if (time >= gone_due_) [[unlikely]]
+      take_due(time);
+  }
+
+  void take(Connection& connection, bool added, Side sender, const Segment& segment) {
+    if (added) [[unlikely]]
+      number(connection, segment);
     PacketMark& last = connection.last_packets[index(sender)];
     const bool copy = looks_the_same(segment, last) && is_copy(mark_of(segment), last);
     last = mark_of(segment);
@@ -99,23 +127,6 @@ class Tracker {
     connection.last_time = segment.time;
     connection.last_frame = segment.frame;
   }
-
-  /// Ends every connection: the capture is over at `time`.
-  void finish(Nanos time) {
-    tell_gone(kNever);
-    // Those that end now push them out: none of them may be met afterwards.
-    while (!closed_.empty()) forget_oldest();
-    table_.for_each_in_order([&](Connection& connection) { end(connection, Ending::capture_end, time); });
-  }
-
- private:
-  // Closed connections are remembered for a while, since late packets of theirs
-  // are no new ones.
-  static constexpr std::size_t kClosedKept = 4096;
-  // For so long after its end a connection's late packets are counted, before it is gone.
-  static constexpr Nanos kLateFor = 2 * kNanosPerSecond;
-  static constexpr Nanos kNever = std::numeric_limits<Nanos>::max();
-  static constexpr Nanos kAtOnce = std::numeric_limits<Nanos>::min();
 
   void number(Connection& connection, const Segment& segment) {
     connection.number = ++connections_;
