@@ -101,7 +101,7 @@ WIRELAP_STAGE stage_table(const char* path, Counts& counts) {
     if (decode(record, segment) != Stop::none) return;
     Side sender;
     bool added;
-    Connection& connection = table.find_or_add(make_flow_key(segment, sender), added);
+    Connection& connection = table.find_or_add(segment, sender, added);
     connection.number = 1;
     asm volatile("" : : "r"(&segment) : "memory");
   });

@@ -99,9 +99,12 @@ class Input {
   const std::uint8_t* data() const { return cursor_; }
   std::size_t size() const { return static_cast<std::size_t>(end_ - cursor_); }
 
+  /// Whether what was read of the window may be none of the capture's: `ensure` tells.
+  bool is_torn() const { return mapping_.is_torn(); }
+
   /// Makes at least `needed` bytes available at the cursor; false where the
   /// input ended, failed or was stopped before (what there is stays available).
-  bool ensure(std::size_t needed) { return (size() >= needed && !mapping_.is_torn()) || refill(needed); }
+  bool ensure(std::size_t needed) { return (size() >= needed && !is_torn()) || refill(needed); }
 
   /// Moves the cursor on; `count` is at most size().
   void consume(std::size_t count) {

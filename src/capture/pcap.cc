@@ -39,7 +39,7 @@ bool take_as_aix(FileHeader& header) {
     case 24: header.link_type = 0; break;   // softwareLoopback
     default: return false;
   }
-  header.decimals = 9;
+  header.unit_ns = 1;
   return true;
 }
 
@@ -61,7 +61,7 @@ std::optional<FileHeader> parse_file_header(const std::uint8_t* at) {
     if (magic != kMicroseconds && magic != kNanoseconds && magic != kModified) continue;
     FileHeader header;
     header.swapped = swapped;
-    header.decimals = magic == kNanoseconds ? 9 : 6;
+    header.unit_ns = magic == kNanoseconds ? 1 : kNanosPerMicro;
     header.version_major = fields.load16(4);
     header.version_minor = fields.load16(6);
     header.snap_length = fields.load32(16);

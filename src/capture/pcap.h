@@ -25,7 +25,7 @@ inline constexpr std::uint32_t kMaxCapturedBytes = 262144;
 /// The file header (draft-ietf-opsawg-pcap, section 4).
 struct FileHeader {
   bool swapped = false;  ///< the writer's byte order is not this machine's
-  int decimals = 6;      ///< of a timestamp: 6 for microseconds, 9 for nanoseconds
+  Nanos unit_ns = kNanosPerMicro;  ///< of a timestamp's fraction
   std::uint32_t snap_length = 0;
   std::uint32_t link_type = 0;  ///< without what stands above it
   std::uint32_t fcs_bytes = 0;  ///< of a frame check sequence at the end of each packet; 0 where not told
@@ -37,6 +37,9 @@ struct FileHeader {
   /// on the wire first, those of 2.3 either.
   enum class Lengths : std::uint8_t { captured_first, either, captured_last };
   Lengths lengths = Lengths::captured_first;
+
+  /// Decimals of a timestamp: 6 for microseconds, 9 for nanoseconds.
+  int decimals() const { return unit_ns == 1 ? 9 : 6; }
 
   /// A record is its 16-byte header and the packet, with nothing to put right.
   bool is_plain() const {
@@ -57,16 +60,21 @@ struct RecordHeader {
 /// Parses kFileHeaderBytes bytes; nothing where the magic is not pcap's.
 std::optional<FileHeader> parse_file_header(const std::uint8_t* at);
 
-/// Parses kRecordHeaderBytes bytes of a file with header `file`; the lengths in
+/// Parses kRecordHeaderBytes bytes of a file that is `kSwapped` or not; the lengths in
 /// the order of today's version.
+template <bool kSwapped>
+RecordHeader parse_record_header(const std::uint8_t* at, Nanos unit_ns) {
+  const auto load = [at](std::size_t offset) {
+    std::uint32_t value;
+    std::memcpy(&value, at + offset, sizeof value);
+    return kSwapped ? __builtin_bswap32(value) : value;
+  };
+  return {load(0) * kNanosPerSecond + load(4) * unit_ns, load(8), load(12)};
+}
+
+/// The same, of a file with header `file`.
 inline RecordHeader parse_record_header(const std::uint8_t* at, const FileHeader& file) {
-  std::uint32_t fields[4];
-  std::memcpy(fields, at, sizeof fields);
-  if (file.swapped) {
-    for (auto& field : fields) field = __builtin_bswap32(field);
-  }
-  const Nanos fraction = file.decimals == 9 ? fields[1] : fields[1] * kNanosPerMicro;
-  return {fields[0] * kNanosPerSecond + fraction, fields[2], fields[3]};
+  return file.swapped ? parse_record_header<true>(at, file.unit_ns) : parse_record_header<false>(at, file.unit_ns);
 }
 
 /// Puts `header`'s lengths in the order of today's version.

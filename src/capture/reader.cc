@@ -90,7 +90,7 @@ bool Reader::start_pcap(Bytes start) {
                                               std::to_string(header->version_minor) + ": wirelap reads 2.0 to 2.4");
   }
   header_ = *header;
-  container_ = header_.is_plain() ? Container::pcap : Container::pcap_variant;
+  container_ = !header_.is_plain() ? Container::pcap_variant : header_.swapped ? Container::pcap_swapped : Container::pcap;
   input_.consume(pcap::kFileHeaderBytes);
   return true;
 }
@@ -104,13 +104,26 @@ bool Reader::start_pcapng() {
   return false;
 }
 
-bool Reader::next_other(Record& record) {
+bool Reader::next_any(Record& record) {
   switch (container_) {
-    case Container::pcap: return next_pcap<true>(record);
-    case Container::pcap_variant: return next_pcap<false>(record);
+    case Container::pcap_swapped: return next_in_window<true>(record) || next_pcap(record);
+    case Container::pcap:
+    case Container::pcap_variant: return next_pcap(record);
     case Container::pcapng: return next_pcapng(record);
   }
   return false;
+}
+
+bool Reader::next_pcap(Record& record) {
+  const std::size_t header_bytes = header_.record_header_bytes;
+  if (!input_.ensure(header_bytes)) return end_in_header();
+  pcap::RecordHeader header = pcap::parse_record_header(input_.data(), header_);
+  pcap::order_lengths(header, header_);
+  if (header.captured > pcap::kMaxCapturedBytes) return end_damaged(header);
+  if (!input_.ensure(header_bytes + header.captured)) return end_in_record(header);
+  take(record, header, header_bytes);
+  if (container_ == Container::pcap_variant) trim_fcs(record, header_.fcs_bytes);
+  return true;
 }
 
 bool Reader::next_pcapng(Record& record) {

@@ -32,9 +32,9 @@ class Reader {
   /// and where the input has more to come.
   /// The record's bytes are valid until the next call.
   bool next(Record& record) {
-    if (container_ == Container::pcap) [[likely]]
-      return next_pcap<true>(record);
-    return next_other(record);
+    if (container_ == Container::pcap && next_in_window(record)) [[likely]]
+      return true;
+    return next_any(record);
   }
 
   /// What ended the reading; nothing after a good end.
@@ -42,38 +42,40 @@ class Reader {
 
   /// Decimals that the capture's timestamps have: 6 to 9. In pcapng it is the
   /// finest interface so far that tells, so that it may grow while reading.
-  int decimals() const { return container_ == Container::pcapng ? blocks_.decimals() : header_.decimals; }
+  int decimals() const { return container_ == Container::pcapng ? blocks_.decimals() : header_.decimals(); }
 
  private:
   enum class Container : std::uint8_t {
-    pcap,
-    pcap_variant,  ///< anything about its records has to be put right first
+    pcap,          ///< in this machine's byte order
+    pcap_swapped,  ///< in the other
+    pcap_variant,  ///< anything else about its records has to be put right first
     pcapng
   };
 
-  template <bool kPlain>
-  bool next_pcap(Record& record) {
-    const std::size_t header_bytes = kPlain ? pcap::kRecordHeaderBytes : header_.record_header_bytes;
-    if (!input_.ensure(header_bytes)) [[unlikely]]
-      return end_in_header();
-    pcap::RecordHeader header = pcap::parse_record_header(input_.data(), header_);
-    if constexpr (!kPlain) pcap::order_lengths(header, header_);
-    const std::size_t bytes = header_bytes + header.captured;
-    if (header.captured > pcap::kMaxCapturedBytes) [[unlikely]]
-      return end_damaged(header);
-    if (!input_.ensure(bytes)) [[unlikely]]
-      return end_in_record(header);
+  /// Takes a plain record that is whole in the input's window; false for any other.
+  template <bool kSwapped = false>
+  bool next_in_window(Record& record) {
+    constexpr std::size_t kHeaderBytes = pcap::kRecordHeaderBytes;
+    const std::size_t held = input_.size();
+    if (held < kHeaderBytes) return false;
+    const auto header = pcap::parse_record_header<kSwapped>(input_.data(), header_.unit_ns);
+    if (header.captured > held - kHeaderBytes || header.captured > pcap::kMaxCapturedBytes) return false;
+    if (input_.is_torn()) return false;
+    take(record, header, kHeaderBytes);
+    return true;
+  }
+
+  void take(Record& record, const pcap::RecordHeader& header, std::size_t header_bytes) {
     record.time = header.time;
     record.number = ++count_;
     record.bytes = {input_.data() + header_bytes, header.captured};
     record.length = header.length;
     record.link_type = header_.link_type;
-    if constexpr (!kPlain) trim_fcs(record, header_.fcs_bytes);
-    input_.consume(bytes);
-    return true;
+    input_.consume(header_bytes + header.captured);
   }
 
-  bool next_other(Record& record);
+  bool next_any(Record& record);
+  bool next_pcap(Record& record);
   bool next_pcapng(Record& record);
   std::optional<pcapng::Decoder::Found> next_block(Record& record);
 

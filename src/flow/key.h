@@ -1,7 +1,10 @@
 // flow: what tells one TCP connection from another, and its keyed hash.
 #pragma once
 
+#include <bit>
 #include <cstdint>
+#include <cstring>
+#include <type_traits>
 
 #include "wire/decode.h"
 
@@ -28,21 +31,66 @@ struct FlowKey {
   std::uint32_t tag = 0;            ///< IP version and VLAN identifiers, packed
   TunnelTag tunnel = 0;             ///< 0: none
 
-  friend bool operator==(const FlowKey&, const FlowKey&) = default;
+  friend bool operator==(const FlowKey& a, const FlowKey& b) { return std::memcmp(&a, &b, sizeof a) == 0; }
 };
+static_assert(std::has_unique_object_representations_v<FlowKey>);
+
+/// The addresses and ports of an IPv4 packet, one end's in the upper halves.
+struct Ipv4Ends {
+  std::uint64_t addresses = 0;
+  std::uint32_t ports = 0;
+
+  Ipv4Ends reversed() const { return {std::rotl(addresses, 32), std::rotl(ports, 16)}; }
+
+  /// Whether the end in the upper halves is the smaller one, as in a FlowKey.
+  bool is_low_first() const {
+    return ((addresses >> 32) << 16 | ports >> 16) <= ((addresses & 0xffffffff) << 16 | (ports & 0xffff));
+  }
+
+  friend bool operator==(const Ipv4Ends&, const Ipv4Ends&) = default;
+};
+
+/// The ends of an IPv4 segment, its sender's first.
+inline Ipv4Ends ipv4_ends(const Segment& segment) {
+  return {load_be64(segment.ip.addresses),
+          static_cast<std::uint32_t>(segment.tcp.source_port) << 16 | segment.tcp.destination_port};
+}
+
+/// The ends of an IPv4 connection, the low one first.
+inline Ipv4Ends ipv4_ends(const FlowKey& key) {
+  return {key.addresses[0].low << 32 | (key.addresses[1].low & 0xffffffff),
+          static_cast<std::uint32_t>(key.ports[0]) << 16 | key.ports[1]};
+}
+
+/// Whether there is nothing but its ends that tells `segment`'s connection from others.
+inline bool is_plain_ipv4(const Segment& segment) {
+  return segment.ip.version == 4 && (segment.vlan.count | segment.tunnel) == 0;
+}
+
+/// The key of an IPv4 connection between `ends`, the low one first.
+inline FlowKey make_flow_key(const Ipv4Ends& ends, std::uint32_t tag, TunnelTag tunnel) {
+  return {{{0, kIpv4Mapped | ends.addresses >> 32}, {0, kIpv4Mapped | (ends.addresses & 0xffffffff)}},
+          {static_cast<std::uint16_t>(ends.ports >> 16), static_cast<std::uint16_t>(ends.ports)},
+          tag,
+          tunnel};
+}
 
 /// The key of `segment`'s connection; `sender` is set to the side that sent it.
 inline FlowKey make_flow_key(const Segment& segment, Side& sender) {
-  const Packet& ip = segment.ip;
-  const TcpHeader& tcp = segment.tcp;
-  const bool source_is_low =
-      ip.source < ip.destination || (ip.source == ip.destination && tcp.source_port <= tcp.destination_port);
-  sender = source_is_low ? Side::low : Side::high;
   const VlanTags& vlan = segment.vlan;
   const auto tag =
-      static_cast<std::uint32_t>(vlan.ids[0] | vlan.ids[1] << 12 | vlan.count << 24 | (ip.version == 6) << 26);
-  if (source_is_low) return {{ip.source, ip.destination}, {tcp.source_port, tcp.destination_port}, tag, segment.tunnel};
-  return {{ip.destination, ip.source}, {tcp.destination_port, tcp.source_port}, tag, segment.tunnel};
+      static_cast<std::uint32_t>(vlan.ids[0] | vlan.ids[1] << 12 | vlan.count << 24 | (segment.ip.version == 6) << 26);
+  if (segment.ip.version == 4) {
+    const Ipv4Ends ends = ipv4_ends(segment);
+    sender = ends.is_low_first() ? Side::low : Side::high;
+    return make_flow_key(ends.is_low_first() ? ends : ends.reversed(), tag, segment.tunnel);
+  }
+  const Address source = segment.ip.source(), destination = segment.ip.destination();
+  const std::uint16_t from = segment.tcp.source_port, to = segment.tcp.destination_port;
+  const bool source_is_low = source < destination || (source == destination && from <= to);
+  sender = source_is_low ? Side::low : Side::high;
+  if (source_is_low) return {{source, destination}, {from, to}, tag, segment.tunnel};
+  return {{destination, source}, {to, from}, tag, segment.tunnel};
 }
 
 /// The secret of one run's hash. Captures are written by strangers: without it,
@@ -58,26 +106,45 @@ HashSecret make_hash_secret();
 /// and Strings", 2015, section 3.5): of two keys chosen without knowing the secret, each pair
 /// of hashes is as likely as any other. That serves as well against a capture's author as
 /// a hash for secrets would, for a fifth of its instructions: what he gets to see is no hash.
+class FlowHash {
+ public:
+  /// Begins with what all keys have.
+  FlowHash(const HashSecret& secret, const Ipv4Ends& ends, std::uint32_t tag) : words_(secret.words), sum_(words_[12]) {
+    add(0, ends.addresses);
+    add(2, static_cast<std::uint64_t>(ends.ports) << 32 | tag);
+  }
+
+  /// Adds a word, multiplied with two of the secret's from place `at` on, which no other has.
+  void add(int at, std::uint64_t word) {
+    sum_ += (words_[at] + (word >> 32)) * (words_[at + 1] + (word & 0xffffffff));
+  }
+
+  /// Neighbours are spread: a table with open addressing does badly on rows of numbers.
+  std::uint32_t value() const {
+    auto hash = static_cast<std::uint32_t>(sum_ >> 32);
+    hash = (hash ^ hash >> 16) * 0x7feb352d;
+    return hash ^ hash >> 15;
+  }
+
+ private:
+  const std::uint64_t* words_;
+  std::uint64_t sum_;
+};
+
+/// The hash of `key`.
 inline std::uint32_t hash_flow_key(const FlowKey& key, const HashSecret& secret) {
-  const std::uint64_t* const words = secret.words;
-  const auto pair = [words](int at, std::uint64_t both) {
-    return (words[at] + (both >> 32)) * (words[at + 1] + (both & 0xffffffff));
-  };
   const Address(&addresses)[2] = key.addresses;
-  std::uint64_t sum = words[12] + pair(0, addresses[0].low << 32 | (addresses[1].low & 0xffffffff)) +
-                      pair(2, static_cast<std::uint64_t>(key.ports[0] << 16 | key.ports[1]) << 32 | key.tag);
+  FlowHash hash(secret, ipv4_ends(key), key.tag);
   // All IPv4 addresses have these bits alike.
   if (((addresses[0].low ^ kIpv4Mapped) | (addresses[1].low ^ kIpv4Mapped)) >> 32 != 0 ||
       (addresses[0].high | addresses[1].high) != 0) {
-    sum += pair(4, addresses[0].high) + pair(6, addresses[1].high) +
-           pair(8, (addresses[0].low & ~0xffffffffull) | addresses[1].low >> 32);
+    hash.add(4, addresses[0].high);
+    hash.add(6, addresses[1].high);
+    hash.add(8, (addresses[0].low & ~0xffffffffull) | addresses[1].low >> 32);
   }
   if (key.tunnel != 0) [[unlikely]]
-    sum += pair(10, key.tunnel);
-  // Neighbours are spread: a table with open addressing does badly on rows of numbers.
-  auto hash = static_cast<std::uint32_t>(sum >> 32);
-  hash = (hash ^ hash >> 16) * 0x7feb352d;
-  return hash ^ hash >> 15;
+    hash.add(10, key.tunnel);
+  return hash.value();
 }
 
 }  // namespace wirelap

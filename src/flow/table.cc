@@ -58,7 +58,23 @@ std::size_t FlowTable::probes(const FlowKey& key) const {
   return count;
 }
 
+void FlowTable::find_recent(Recent& recent, const Ipv4Ends& ends, bool& added) {
+  const bool is_low_first = ends.is_low_first();
+  const Ipv4Ends ordered = is_low_first ? ends : ends.reversed();
+  const std::uint32_t hash = FlowHash(secret_, ordered, 0).value();
+  Connection& connection = find_or_add(make_flow_key(ordered, 0, 0), hash, added);
+  recent = {ends.addresses, ends.ports, is_low_first ? Side::low : Side::high, &connection};
+}
+
+void FlowTable::forget_recent(const Connection& connection) {
+  const Ipv4Ends ends = ipv4_ends(connection.key);
+  for (Recent* const recent : {&recent_place(ends), &recent_place(ends.reversed())}) {
+    if (recent->connection == &connection) recent->connection = nullptr;
+  }
+}
+
 void FlowTable::erase(Connection& connection) {
+  forget_recent(connection);
   std::size_t hole = hash(connection.key) & mask_;
   while (slots_[hole].connection != &connection) hole = (hole + 1) & mask_;
   destroy(connection);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory_resource>
@@ -38,6 +39,18 @@ class FlowTable {
     }
     added = true;
     return add(key, hash);
+  }
+
+  /// The same for the connection of `segment`; `sender` is set to who of the two sent it.
+  Connection& find_or_add(const Segment& segment, Side& sender, bool& added) {
+    if (!is_plain_ipv4(segment)) [[unlikely]]
+      return find_or_add(make_flow_key(segment, sender), added);
+    const Ipv4Ends ends = ipv4_ends(segment);
+    Recent& recent = recent_place(ends);
+    added = false;
+    if (!recent.is(ends)) find_recent(recent, ends, added);
+    sender = recent.sender;
+    return *recent.connection;
   }
 
   /// How many slots the search for `key` looks at.
@@ -94,6 +107,26 @@ class FlowTable {
   };
   static constexpr std::size_t kLarge = 8192;
 
+  /// One direction of an IPv4 connection that was looked for lately. Who chooses addresses that
+  /// share a place gains nothing: the connection is looked for in `slots_`, then.
+  struct Recent {
+    std::uint64_t addresses = 0;
+    std::uint32_t ports = 0;
+    Side sender{};
+    Connection* connection = nullptr;
+
+    bool is(const Ipv4Ends& ends) const {
+      return addresses == ends.addresses && ports == ends.ports && connection != nullptr;
+    }
+  };
+  static constexpr int kRecentBits = 10;
+
+  Recent& recent_place(const Ipv4Ends& ends) {
+    return recent_[((ends.addresses ^ ends.ports) * 0x9e3779b97f4a7c15) >> (64 - kRecentBits)];
+  }
+  void find_recent(Recent& recent, const Ipv4Ends& ends, bool& added);
+  void forget_recent(const Connection& connection);
+
   Connection& add(const FlowKey& key, std::uint32_t hash);
   void insert(Slot slot);
   void grow();
@@ -105,6 +138,7 @@ class FlowTable {
   std::pmr::vector<Slot> slots_;
   std::size_t mask_;
   std::size_t size_ = 0;
+  std::array<Recent, std::size_t{1} << kRecentBits> recent_;
 };
 
 }  // namespace wirelap

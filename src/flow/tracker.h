@@ -72,18 +72,40 @@ class Tracker {
 
   /// Takes the next segment of the capture.
   void take(const Segment& segment) {
+    look_for_due(segment.time);
     Side sender;
-    const FlowKey key = make_flow_key(segment, sender);
-    take(segment, key, sender, table_.hash(key));
+    bool added;
+    Connection& connection = table_.find_or_add(segment, sender, added);
+    take(connection, added, sender, segment);
   }
 
   /// The same, with what was found before: its connection's key, the key's hash in `table`, and who sent it.
   void take(const Segment& segment, const FlowKey& key, Side sender, std::uint32_t hash) {
-    if (segment.time >= due_) [[unlikely]]
-      take_due(segment.time);
+    look_for_due(segment.time);
     bool added;
     Connection& connection = table_.find_or_add(key, hash, added);
-    if (added) number(connection, segment);
+    take(connection, added, sender, segment);
+  }
+
+  /// Ends every connection: the capture is over at `time`.
+  void finish(Nanos time) {
+    tell_gone(kEndOfTime);
+    // Those that end now push them out: none of them may be met afterwards.
+    while (!ended_.empty()) forget_oldest();
+    table_.for_each_in_order([&](Connection& connection) { end(connection, Ending::capture_end, time); });
+  }
+
+ private:
+  static constexpr Nanos kAtOnce = std::numeric_limits<Nanos>::min();
+
+  void look_for_due(Nanos time) {
+    if (time >= due_) [[unlikely]]
+      take_due(time);
+  }
+
+  void take(Connection& connection, bool added, Side sender, const Segment& segment) {
+    if (added) [[unlikely]]
+      number(connection, segment);
     PacketMark& last = connection.last_packets[index(sender)];
     if (Follower<Consumer>::is_next(connection, sender, segment.tcp) && !looks_the_same(segment, last)) [[likely]] {
       const PacketMark mark = mark_of(segment);
@@ -97,17 +119,6 @@ class Tracker {
     connection.last_time = segment.time;
     connection.last_frame = segment.frame;
   }
-
-  /// Ends every connection: the capture is over at `time`.
-  void finish(Nanos time) {
-    tell_gone(kEndOfTime);
-    // Those that end now push them out: none of them may be met afterwards.
-    while (!ended_.empty()) forget_oldest();
-    table_.for_each_in_order([&](Connection& connection) { end(connection, Ending::capture_end, time); });
-  }
-
- private:
-  static constexpr Nanos kAtOnce = std::numeric_limits<Nanos>::min();
 
   void number(Connection& connection, const Segment& segment) {
     connection.number = ++connections_;

@@ -80,7 +80,7 @@ void Classic::begin_piece(State& state, const Segment& segment, bool request) {
   state.piece = Piece::other;
   if ((segment.tcp.flags & kSyn) != 0) {
     state.piece = Piece::syn;
-    state.destination = static_cast<std::uint32_t>(segment.ip.destination.low);
+    state.destination = static_cast<std::uint32_t>(segment.ip.destination().low);
   } else if (request && begins_get(segment)) {
     state.piece = Piece::get;
   }

@@ -31,19 +31,24 @@ Stop open_header(Walk& walk) {
   return Stop::too_deep;
 }
 
+/// Reads an IPv4 header of any length before a TCP segment that is in one piece; false for any other.
+bool read_ipv4(const std::uint8_t* at, std::size_t captured, Packet& ip, Payload& payload) {
+  if (captured < kIpv4HeaderBytes || at[0] >> 4 != 4) return false;
+  const std::uint32_t header_bytes = (at[0] & 0x0fu) * 4;
+  return header_bytes >= kIpv4HeaderBytes && read_ipv4(at, header_bytes, captured, ip, payload);
+}
+
 /// Reads an IPv6 header before a TCP segment; false for any other.
-bool read_ipv6(const std::uint8_t* at, std::size_t captured, Packet& ip) {
+bool read_ipv6(const std::uint8_t* at, std::size_t captured, Packet& ip, Payload& payload) {
   constexpr std::size_t kHeaderBytes = 40;
   if (captured < kHeaderBytes || at[0] >> 4 != 6 || at[6] != kProtocolTcp) return false;
   const std::uint32_t length = load_be16(at + 4);
   if (length == 0) return false;
-  ip.source = {load_be64(at + 8), load_be64(at + 16)};
-  ip.destination = {load_be64(at + 24), load_be64(at + 32)};
+  std::memcpy(ip.addresses, at + 8, 32);
   ip.id = 0;
   ip.version = 6;
-  ip.payload_length = length;
   const std::size_t held = captured - kHeaderBytes;
-  ip.payload = {at + kHeaderBytes, held < length ? held : length};
+  payload = {{at + kHeaderBytes, held < length ? held : length}, length};
   return true;
 }
 
@@ -69,11 +74,12 @@ bool decode_common(const Record& record, Segment& segment) {
   }
   const std::uint8_t* const at = bytes.data() + header_bytes;
   const std::size_t captured = bytes.size() - header_bytes;
-  const bool is_tcp = type == kEtherIpv4   ? read_ipv4(at, captured, segment.ip)
-                      : type == kEtherIpv6 ? read_ipv6(at, captured, segment.ip)
+  Payload payload;
+  const bool is_tcp = type == kEtherIpv4   ? read_ipv4(at, captured, segment.ip, payload)
+                      : type == kEtherIpv6 ? read_ipv6(at, captured, segment.ip, payload)
                                            : false;
   segment.tunnel = 0;
-  return is_tcp && finish_segment(record, segment) == Stop::none;
+  return is_tcp && finish_segment(record, payload, segment) == Stop::none;
 }
 
 Walk begin_walk(const Record& record) {
@@ -87,11 +93,9 @@ Stop open_layers(Walk& walk, const Record& record, Segment& segment) {
     const Layer& layer = walk.layer;
     if (layer.kind == Kind::protocol && layer.type == kProtocolTcp) {
       segment.ip = walk.ip;
-      segment.ip.payload = layer.bytes;
-      segment.ip.payload_length = layer.length;
       segment.vlan = walk.vlan;
       segment.tunnel = walk.tunnel;
-      return finish_segment(record, segment);
+      return finish_segment(record, {layer.bytes, layer.length}, segment);
     }
     walk.about = 0;
     if (const Stop stop = open_header(walk); stop != Stop::none) return stop;

@@ -30,50 +30,51 @@ struct Segment {
   std::uint32_t data_length = 0;  ///< payload bytes on the wire
 };
 
-/// Fills in what `segment` has from `record` and from its IP packet's payload.
+/// Fills in what `segment` has from `record` and from its IP packet's `payload`.
 /// Returns Stop::none, or why there is no TCP header; the fields then mean nothing.
-inline Stop finish_segment(const Record& record, Segment& segment) {
+inline Stop finish_segment(const Record& record, const Payload& payload, Segment& segment) {
   std::uint32_t header_bytes = 0;
-  const Stop stop = decode_tcp(segment.ip.payload, segment.ip.payload_length, segment.tcp, header_bytes);
+  const Stop stop = decode_tcp(payload.bytes, payload.length, segment.tcp, header_bytes);
   if (stop != Stop::none) return stop;
   segment.time = record.time;
   segment.frame = record.number;
-  const bool captured = segment.ip.payload.size() > header_bytes;
-  segment.data = captured ? segment.ip.payload.subspan(header_bytes) : Bytes{};
-  segment.data_length = segment.ip.payload_length - header_bytes;
+  segment.data = payload.bytes.subspan(kTcpHeaderBytes + segment.tcp.options.size());
+  segment.data_length = payload.length - header_bytes;
   return Stop::none;
 }
 
-/// Reads an IPv4 header before a TCP segment that is in one piece; false for any other.
-inline bool read_ipv4(const std::uint8_t* at, std::size_t captured, Packet& ip) {
-  constexpr std::uint16_t kFragmentBits = 0x3fff;
-  if (captured < kIpv4HeaderBytes || at[0] >> 4 != 4 || at[9] != kProtocolTcp) return false;
-  if ((load_be16(at + 6) & kFragmentBits) != 0) return false;
-  const std::uint32_t header_bytes = (at[0] & 0x0fu) * 4;
-  const std::uint32_t total_length = load_be16(at + 2);
-  if (header_bytes < kIpv4HeaderBytes || total_length < header_bytes || captured < header_bytes) return false;
-  ip.source = {0, kIpv4Mapped | load_be32(at + 12)};
-  ip.destination = {0, kIpv4Mapped | load_be32(at + 16)};
-  ip.id = load_be16(at + 4);
+/// Reads an IPv4 header of `header_bytes` before a TCP segment that is in one piece, with its header;
+/// false for any other. Of it and what is behind it `captured` bytes are there, at least kIpv4HeaderBytes.
+inline bool read_ipv4(const std::uint8_t* at, std::uint32_t header_bytes, std::size_t captured, Packet& ip,
+                      Payload& payload) {
+  constexpr std::uint32_t kFragmentBits = 0x3fff0000, kProtocolBits = 0xff;
+  if ((load_be32(at + 6) & (kFragmentBits | kProtocolBits)) != kProtocolTcp) return false;
+  const std::uint32_t length_and_id = load_be32(at + 2);
+  const std::uint32_t total_length = length_and_id >> 16;
+  const std::size_t held = captured < total_length ? captured : total_length;
+  if (held < header_bytes + kTcpHeaderBytes) return false;
+  std::memcpy(ip.addresses, at + 12, 8);
+  ip.id = static_cast<std::uint16_t>(length_and_id);
   ip.version = 4;
-  ip.payload_length = total_length - header_bytes;
-  const std::size_t held = captured - header_bytes;
-  ip.payload = {at + header_bytes, held < ip.payload_length ? held : ip.payload_length};
+  payload = {{at + header_bytes, held - header_bytes}, total_length - header_bytes};
   return true;
 }
 
-/// Decodes the usual record: a TCP segment in IPv4 in Ethernet, without tags and in
+/// Decodes the usual record: a TCP segment in IPv4 in Ethernet, without tags and IP options and in
 /// one piece. False for all others, and where the TCP header is broken.
 inline bool decode_plain(const Record& record, Segment& segment) {
   constexpr std::size_t kLinkBytes = 14;
   constexpr std::uint16_t kEthernetIpv4 = 0x0800;
-  if (record.link_type != kLinkEthernet || record.bytes.size() < kLinkBytes + kIpv4HeaderBytes) return false;
-  const std::uint8_t* const at = record.bytes.data() + kLinkBytes;
-  if (load_be16(at - 2) != kEthernetIpv4) return false;
-  if (!read_ipv4(at, record.bytes.size() - kLinkBytes, segment.ip)) return false;
+  constexpr std::uint8_t kVersionAndLength = 0x45;
+  const Bytes bytes = record.bytes;
+  if (record.link_type != kLinkEthernet || bytes.size() < kLinkBytes + kIpv4HeaderBytes) return false;
+  const std::uint8_t* const at = bytes.data() + kLinkBytes;
+  if (load_be16(at - 2) != kEthernetIpv4 || at[0] != kVersionAndLength) return false;
+  Payload payload;
+  if (!read_ipv4(at, kIpv4HeaderBytes, bytes.size() - kLinkBytes, segment.ip, payload)) return false;
   segment.vlan = {};
   segment.tunnel = 0;
-  return finish_segment(record, segment) == Stop::none;
+  return finish_segment(record, payload, segment) == Stop::none;
 }
 
 /// Decodes what is nearly as usual: in Ethernet or a Linux cooked capture, with VLAN

@@ -6,8 +6,8 @@
 namespace wirelap {
 
 bool Fragments::belongs(const Walk& walk, const Datagram& datagram) {
-  return walk.fragment.id == datagram.id && walk.ip.source == datagram.source &&
-         walk.ip.destination == datagram.destination && walk.ip.version == datagram.version &&
+  return walk.fragment.id == datagram.id && walk.ip.source() == datagram.source &&
+         walk.ip.destination() == datagram.destination && walk.ip.version == datagram.version &&
          walk.tunnel == datagram.tunnel && walk.vlan.count == datagram.vlan.count &&
          walk.vlan.ids[0] == datagram.vlan.ids[0] && walk.vlan.ids[1] == datagram.vlan.ids[1] &&
          (walk.ip.version == 6 || walk.layer.type == datagram.protocol);
@@ -37,8 +37,8 @@ std::size_t Fragments::find_or_add(const Walk& walk, Nanos time) {
   }
   if (waiting_.size() == kMaxDatagrams) give_up_oldest(0);
   Datagram& added = waiting_.emplace_back();
-  added.source = walk.ip.source;
-  added.destination = walk.ip.destination;
+  added.source = walk.ip.source();
+  added.destination = walk.ip.destination();
   added.tunnel = walk.tunnel;
   added.vlan = walk.vlan;
   added.id = walk.fragment.id;

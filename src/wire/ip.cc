@@ -41,8 +41,7 @@ Stop open_ipv4(Walk& walk) {
   std::uint32_t total_length = load_be16(at + 2);
   if (total_length == 0) total_length = walk.layer.length;
   if (header_bytes < kIpv4HeaderBytes || total_length < header_bytes) return Stop::ip_malformed;
-  walk.ip.source = {0, kIpv4Mapped | load_be32(at + 12)};
-  walk.ip.destination = {0, kIpv4Mapped | load_be32(at + 16)};
+  std::copy_n(at + 12, 8, walk.ip.addresses);
   walk.ip.id = load_be16(at + 4);
   walk.ip.version = 4;
   const Stop stop = enter_payload(walk, header_bytes, total_length - header_bytes, at[9]);
@@ -60,8 +59,7 @@ Stop open_ipv6(Walk& walk) {
   const std::uint8_t* const at = bytes.data();
   const std::uint32_t said = load_be16(at + 4);
   const std::uint32_t on_wire = walk.layer.length > kHeaderBytes ? walk.layer.length - kHeaderBytes : 0;
-  walk.ip.source = {load_be64(at + 8), load_be64(at + 16)};
-  walk.ip.destination = {load_be64(at + 24), load_be64(at + 32)};
+  std::copy_n(at + 8, 32, walk.ip.addresses);
   walk.ip.id = 0;
   walk.ip.version = 6;
   return enter_payload(walk, kHeaderBytes, said == 0 ? on_wire : said, at[6]);

@@ -26,14 +26,26 @@ struct Address {
 
 inline constexpr std::uint64_t kIpv4Mapped = 0xffff'0000'0000;
 
-/// An IP packet's header, decoded, and its payload.
+/// What an IP packet's header says, decoded as far as each packet needs it.
 struct Packet {
-  Address source;
-  Address destination;
-  Bytes payload;                     ///< as far as captured
-  std::uint32_t payload_length = 0;  ///< on the wire
-  std::uint16_t id = 0;              ///< IPv4 Identification; 0 for IPv6
-  std::uint8_t version = 0;          ///< 4 or 6
+  std::uint8_t addresses[32] = {};  ///< as sent: the source's 4 or 16 bytes, behind them the destination's
+  std::uint16_t id = 0;             ///< IPv4 Identification; 0 for IPv6
+  std::uint8_t version = 0;         ///< 4 or 6
+
+  Address source() const { return address(0); }
+  Address destination() const { return address(1); }
+
+ private:
+  Address address(int place) const {
+    if (version == 6) return {load_be64(&addresses[place * 16]), load_be64(&addresses[place * 16 + 8])};
+    return {0, kIpv4Mapped | load_be32(&addresses[place * 4])};
+  }
+};
+
+/// A packet's payload.
+struct Payload {
+  Bytes bytes;               ///< as far as captured
+  std::uint32_t length = 0;  ///< on the wire
 };
 
 inline constexpr std::uint8_t kProtocolTcp = 6;

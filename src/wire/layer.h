@@ -47,7 +47,7 @@ struct Layer {
 /// VLAN identifiers of a frame, outermost first (IEEE 802.1Q, 802.1ad); of more
 /// than two tags the outer two.
 struct VlanTags {
-  std::uint8_t count = 0;
+  std::uint32_t count = 0;
   std::uint16_t ids[2] = {0, 0};
 
   void add(std::uint16_t tci) {

@@ -14,15 +14,17 @@ namespace wirelap {
 /// The control bits (RFC 9293, section 3.1).
 enum TcpFlag : std::uint8_t { kFin = 1, kSyn = 2, kRst = 4, kPsh = 8, kAck = 16 };
 
-/// A TCP header.
+/// A TCP header. Its fields stand in the reverse of their order on the wire: where a machine's
+/// byte order is the reverse of the network's, eight bytes of them are turned round at once.
 struct TcpHeader {
-  std::uint16_t source_port = 0;
-  std::uint16_t destination_port = 0;
-  std::uint32_t sequence = 0;
-  std::uint32_t acknowledgment = 0;  ///< has a meaning only with kAck
   std::uint16_t window = 0;          ///< as sent, not scaled
   std::uint8_t flags = 0;            ///< TcpFlag bits
-  Bytes options;                     ///< as far as captured
+  std::uint8_t offset = 0;           ///< Data Offset, and below it reserved bits
+  std::uint32_t acknowledgment = 0;  ///< has a meaning only with kAck
+  std::uint32_t sequence = 0;
+  std::uint16_t destination_port = 0;
+  std::uint16_t source_port = 0;
+  Bytes options;  ///< as far as captured
 };
 
 /// The options that matter here; what was not sent keeps its default.
@@ -49,16 +51,18 @@ inline Stop decode_tcp(Bytes bytes, std::uint32_t wire_length, TcpHeader& tcp, s
     return wire_length < kTcpHeaderBytes ? Stop::tcp_malformed : Stop::tcp_cut;
   }
   const std::uint8_t* const at = bytes.data();
-  header_bytes = (at[12] >> 4) * 4u;
+  const std::uint64_t first = load_be64(at), second = load_be64(at + 8);
+  header_bytes = static_cast<std::uint32_t>(second >> 26) & 0x3c;
   if (header_bytes < kTcpHeaderBytes || header_bytes > wire_length) return Stop::tcp_malformed;
-  tcp.source_port = load_be16(at);
-  tcp.destination_port = load_be16(at + 2);
-  tcp.sequence = load_be32(at + 4);
-  tcp.acknowledgment = load_be32(at + 8);
-  tcp.window = load_be16(at + 14);
-  tcp.flags = at[13];
   const std::size_t held = bytes.size() < header_bytes ? bytes.size() : header_bytes;
   tcp.options = {at + kTcpHeaderBytes, held - kTcpHeaderBytes};
+  tcp.window = static_cast<std::uint16_t>(second);
+  tcp.flags = static_cast<std::uint8_t>(second >> 16);
+  tcp.offset = static_cast<std::uint8_t>(second >> 24);
+  tcp.acknowledgment = static_cast<std::uint32_t>(second >> 32);
+  tcp.sequence = static_cast<std::uint32_t>(first);
+  tcp.destination_port = static_cast<std::uint16_t>(first >> 32);
+  tcp.source_port = static_cast<std::uint16_t>(first >> 48);
   return Stop::none;
 }
 

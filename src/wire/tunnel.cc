@@ -1,5 +1,7 @@
 #include "wire/tunnel.h"
 
+#include <algorithm>
+
 #include "wire/ether.h"
 
 namespace wirelap {
@@ -37,9 +39,7 @@ constexpr std::uint64_t scatter(std::uint64_t word) {
 
 /// Both outer addresses, the same for both directions.
 std::uint64_t digest_of_ends(const Packet& ip) {
-  const bool in_order = ip.source < ip.destination;
-  const Address& low = in_order ? ip.source : ip.destination;
-  const Address& high = in_order ? ip.destination : ip.source;
+  const auto [low, high] = std::minmax({ip.source(), ip.destination()});
   return scatter(scatter(scatter(scatter(low.high) ^ low.low) ^ high.high) ^ high.low);
 }
 
