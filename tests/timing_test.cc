@@ -123,7 +123,7 @@ TEST_CASE("the straight path judges as the general one does") {
     for (Told* const told : both) {
       if (full != 0) told->timing.note_path(Side::low, paths[0]);
       if (full != 0) told->timing.note_path(Side::high, paths[1]);
-      for (const Side side : {Side::low, Side::high}) told->timing.set_full_length(side, full);
+      told->timing.set_full_lengths(full);
     }
     std::uint64_t next[2] = {0, 0}, acknowledged[2] = {0, 0};
     std::uint16_t ids[2] = {5, 5};

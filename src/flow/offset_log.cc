@@ -4,7 +4,7 @@
 
 namespace wirelap {
 
-void OffsetLog::add(const Point& point, std::pmr::memory_resource* memory) {
+void OffsetLog::add(std::uint64_t end, Nanos time, Nanos network, std::pmr::memory_resource* memory) {
   if (count_ > 1) {
     if (older_ == nullptr) older_.reset(::new (memory->allocate(sizeof(Ring), alignof(Ring))) Ring(memory));
     if (count_ == kPoints) forgetful_ = true;  // the oldest is overwritten
@@ -12,7 +12,7 @@ void OffsetLog::add(const Point& point, std::pmr::memory_resource* memory) {
     older_->next = older_->next + 1 == Ring::kSize ? 0 : older_->next + 1;
   }
   if (count_ > 0) before_ = latest_;
-  latest_ = point;
+  latest_ = {end, time, network};
   if (count_ < kPoints) ++count_;
 }
 

@@ -38,7 +38,7 @@ class OffsetLog {
     if (time - latest_.time < grain && count_ > 0) [[likely]]
       latest_.end = offset + 1;
     else
-      add({offset + 1, time, network}, memory);
+      add(offset + 1, time, network, memory);
   }
 
   /// When `offset` was reached, to a grain; kUnknownTime where it has not been,
@@ -82,7 +82,7 @@ class OffsetLog {
 
   const Point* oldest() const { return count_ == 1 ? &latest_ : count_ == 2 ? &before_ : &older(count_ - 2); }
 
-  [[gnu::noinline]] void add(const Point& point, std::pmr::memory_resource* memory);
+  [[gnu::noinline]] void add(std::uint64_t end, Nanos time, Nanos network, std::pmr::memory_resource* memory);
   Nanos reached_before(std::uint64_t offset) const;
 
   Point latest_{};

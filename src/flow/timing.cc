@@ -34,13 +34,13 @@ bool Timing::may_get_lost(Side sender) const {
 }
 
 /// Any packet's IP ID. Where that went up by one for long nothing else changes with the next such one.
-void Timing::note_id(Direction& from, const PacketMark& mark) {
+void Timing::note_id(Direction& from, bool has_id, std::uint16_t id) {
   if (from.next_id != kNoId) from.newest_id = static_cast<std::uint16_t>(from.next_id - 1);
   from.next_id = kNoId;
   from.id_jump = 0;
   from.id_late = false;
-  if (!mark.has_id) return;
-  note_step(from, mark.id);
+  if (!has_id) return;
+  note_step(from, id);
   const bool calm = from.id_steps == kMostSteps && from.id_jump == 0 && !from.id_late;
   if (calm) from.next_id = static_cast<std::uint16_t>(from.newest_id + 1);
 }

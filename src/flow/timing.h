@@ -88,8 +88,8 @@ class Timing {
   /// Whether what `sender` sends may still get lost after the capture point saw it.
   bool may_get_lost(Side sender) const;
 
-  /// The longest payload of one packet that `sender` may send.
-  void set_full_length(Side sender, std::uint32_t bytes) { streams_[index(sender)].full_length = bytes; }
+  /// The longest payload of one packet that either may send.
+  void set_full_lengths(std::uint32_t bytes) { streams_[0].full_length = streams_[1].full_length = bytes; }
 
   /// `sender` counts its IP IDs by connection, not over all that it sends.
   void set_own_ids(Side sender) { direction(sender).own_ids = true; }
@@ -111,7 +111,7 @@ class Timing {
     if (mark.id == from.next_id) [[likely]]
       from.next_id = static_cast<std::uint16_t>(mark.id + 1);
     else
-      note_id(from, mark);
+      note_id(from, mark.has_id, mark.id);
   }
 
   /// Who is to send next, as the consumer knows from the messages: while the
@@ -144,7 +144,8 @@ class Timing {
   /// and whose sender only the network has kept from sending it sooner: most are
   /// such. The same as take_data, on a short path; false where nothing is done,
   /// since it may not be one.
-  [[gnu::always_inline]] bool take_next(Side sender, Side client, std::uint64_t begin, const PacketMark& mark, bool pushed) {
+  [[gnu::always_inline]] bool take_next(Side sender, Side client, std::uint64_t begin, const PacketMark& mark,
+                                        bool pushed) {
     Direction& from = direction(sender);
     const std::uint64_t end = begin + mark.length;
     // Long, too, where the ledger has nothing yet, or has come further.
@@ -289,7 +290,7 @@ class Timing {
     from.last_pushed = pushed;
   }
 
-  static void note_id(Direction& from, const PacketMark& mark);
+  static void note_id(Direction& from, bool has_id, std::uint16_t id);
   static void note_step(Direction& from, std::uint16_t id);
   bool give_back_if_unneeded(Side sender, const Acknowledged& now, TcpCounts& counts);
   bool was_unneeded(const Acknowledged& now) const;
