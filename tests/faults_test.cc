@@ -17,6 +17,7 @@
 #include "support/packets.h"
 #include "support/process.h"
 #include "support/run.h"
+#include "support/shim.h"
 
 namespace wirelap::test {
 namespace {
@@ -301,22 +302,6 @@ TEST_CASE("faults: SIGINT in the middle of a file: what was read is reported, in
 }
 
 // ---- Calls that are interrupted, fail, or give less than was asked for.
-
-/// Where the calls go wrong as `wishes` say; support/shim.cc.
-std::vector<std::string> shimmed(const std::string& wishes, std::vector<std::string> arguments) {
-  const char* const shim = std::getenv("WIRELAP_SHIM_LIBRARY");
-  REQUIRE(shim != nullptr);
-  std::vector<std::string> command = {"/usr/bin/env", "LD_PRELOAD=" + std::string(shim), "WIRELAP_SHIM=" + wishes,
-                                      "ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0", program()};
-  command.insert(command.end(), arguments.begin(), arguments.end());
-  return command;
-}
-
-bool has_shim() {
-  if (std::getenv("WIRELAP_SHIM_LIBRARY") != nullptr) return true;
-  MESSAGE("skipped: WIRELAP_SHIM_LIBRARY names no shim, as make test does");
-  return false;
-}
 
 TEST_CASE("faults: interrupted calls, short reads and short writes change nothing") {
   if (!has_shim()) return;

@@ -17,8 +17,10 @@
 
 #include "report/progress.h"
 #include "report/summary.h"
+#include "support/folder.h"
 #include "support/packets.h"
 #include "support/run.h"
+#include "support/shim.h"
 
 namespace wirelap {
 namespace {
@@ -238,6 +240,26 @@ std::string on_terminal(std::vector<std::string> arguments) {
   ::waitpid(child, &status, 0);
   CHECK(status == 0);
   return text;
+}
+
+TEST_CASE("progress is seen on a terminal while a file is read, and gone at its end") {
+  if (!test::has_shim()) return;
+  const test::Folder folder;
+  std::string capture = slurp("fixtures/vlan.pcap");
+  const std::string records = capture.substr(24);
+  while (capture.size() < 1'000'000) capture += records;
+  const std::string path = folder.add("large.pcap", capture);
+  const std::string text = on_terminal(test::shimmed("clock", {"-f", "csv", path}));
+  CHECK(has(text, "\r[#"));
+  CHECK(has(text, "% "));
+  CHECK(has(text, "/s, "));
+  CHECK(has(text, " left\x1b[K\r"));
+  // What stays is the word at the end, on a line that was cleared.
+  const std::size_t last = text.rfind("\r\x1b[K");
+  REQUIRE(last != std::string::npos);
+  CHECK(text.substr(last + 4).starts_with("wirelap: "));
+  CHECK(text.find('[', last + 4) == std::string::npos);
+  CHECK(!has(on_terminal(test::shimmed("clock", {"-q", "-f", "csv", path})), "["));
 }
 
 TEST_CASE("no progress for what takes less than a second") {

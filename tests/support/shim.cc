@@ -4,6 +4,7 @@
 //   short        reads give at most 7 bytes, writes take at most 5
 //   read=N       the Nth read fails (EIO)
 //   write=N      the Nth write fails (EIO)
+//   clock        each look at the steady clock is a second after the one before
 //   late         closing standard output fails (ENOSPC)
 #include <dlfcn.h>
 #include <poll.h>
@@ -13,6 +14,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 
 namespace {
 
@@ -75,4 +77,13 @@ extern "C" int close(int fd) {
   if (!late || fd != STDOUT_FILENO) return next(fd);
   errno = ENOSPC;
   return -1;
+}
+
+extern "C" int clock_gettime(clockid_t clock, timespec* now) noexcept {
+  static const auto next = real<int(clockid_t, timespec*)>("clock_gettime");
+  static const bool runs = wish("clock") != 0;
+  static time_t looks = 0;
+  const int status = next(clock, now);
+  if (runs && clock == CLOCK_MONOTONIC) now->tv_sec += ++looks;
+  return status;
 }
