@@ -194,12 +194,6 @@ Engine::Engine(EngineOptions options, Sink& sink)
     : options_(std::move(options)), sink_(sink), memory_(options_.memory_bytes) {}
 Engine::~Engine() = default;
 
-/// Whether the segment's bytes are the record's; else they were put together from several.
-static bool is_inside(const Segment& segment, const Record& record) {
-  const std::uint8_t* const at = segment.tcp.options.data();
-  return !std::less<>()(at, record.bytes.data()) && !std::less<>()(record.bytes.data() + record.bytes.size(), at);
-}
-
 std::optional<Fault> Engine::run(Input& input, const std::string& name) {
   begin(input, name);
   read_on();
@@ -231,8 +225,7 @@ bool Engine::read_on() {
       note_step_back(record);
     last_time_ = std::max(record.time, kUndated);
     record.number |= file;
-    Segment& segment = lookahead.next();
-    if (decoder_.decode(record, segment)) lookahead.take(is_inside(segment, record));
+    if (decoder_.decode(record, lookahead.next())) lookahead.take(record);
   }
   lookahead.drain();
   reading_->input.set_before_move([] {});

@@ -16,6 +16,7 @@
 #include "flow/stream.h"
 #include "flow/table.h"
 #include "flow/tracker.h"
+#include "support/addresses.h"
 
 namespace wirelap {
 namespace {
@@ -27,8 +28,7 @@ Address ipv4(std::uint32_t address) { return {0, kIpv4Mapped | address}; }
 Segment segment_between(Address from, std::uint16_t from_port, Address to, std::uint16_t to_port) {
   Segment segment;
   segment.ip.version = from.high == 0 ? 4 : 6;
-  segment.ip.source = from;
-  segment.ip.destination = to;
+  test::put_addresses(segment.ip, from, to);
   segment.tcp.source_port = from_port;
   segment.tcp.destination_port = to_port;
   segment.tcp.window = 1000;
@@ -132,6 +132,44 @@ TEST_CASE("the table holds what a map holds") {
     CHECK(model.at(static_cast<std::uint32_t>(connection.number - 1)) == &connection);
   });
   CHECK(visited == model.size());
+}
+
+TEST_CASE("the table finds a segment's connection as it finds its key's") {
+  std::mt19937 random(3);
+  FlowTable table;
+  std::map<std::uint32_t, Connection*> model;
+  // More than are remembered as recent; some of them differ in nothing but version, VLAN or tunnel.
+  const auto segment_of = [](std::uint32_t i, bool back) {
+    const std::uint32_t kind = i % 8;
+    const Address a = kind == 1 ? Address{0x2001, i / 8} : ipv4(i / 8), b = kind == 1 ? Address{0x2001, 9} : ipv4(9);
+    const auto port = static_cast<std::uint16_t>(kind < 4 ? 80 : 40000 + kind);
+    Segment segment = back ? segment_between(b, 80, a, port) : segment_between(a, port, b, 80);
+    if (kind == 2) segment.vlan = {1, {5, 0}};
+    if (kind == 3) segment.tunnel = 1;
+    return segment;
+  };
+  for (int step = 0; step < 60'000; ++step) {
+    const auto which = static_cast<std::uint32_t>(random() % (step % 2 == 0 ? 100 : 4000));
+    const auto known = model.find(which);
+    if (random() % 8 == 0 && known != model.end()) {
+      table.erase(*known->second);
+      model.erase(known);
+      continue;
+    }
+    const Segment segment = segment_of(which, random() % 2 == 0);
+    Side sender, sender_of_key;
+    const FlowKey key = make_flow_key(segment, sender_of_key);
+    bool added;
+    Connection& connection = table.find_or_add(segment, sender, added);
+    REQUIRE(added == (known == model.end()));
+    REQUIRE(connection.key == key);
+    REQUIRE(sender == sender_of_key);
+    if (added) model[which] = &connection;
+    REQUIRE(&connection == model[which]);
+    REQUIRE(&connection == &table.find_or_add(key, added));
+    REQUIRE(!added);
+  }
+  CHECK(table.size() == model.size());
 }
 
 // ---- segments ahead of a hole
@@ -848,9 +886,14 @@ TEST_CASE("segments that wait for memory reach the tracker as they would at once
     }
     sent[which] = ends ? 0 : sent[which] + 1;  // its ports are used again
     direct.take(segment);
+    // Now and then the segment was put together from several records.
+    const std::uint8_t elsewhere[1] = {};
+    segment.tcp.options = Bytes(elsewhere).first(0);
+    Record record;
+    if (random() % 100 != 0) record.bytes = elsewhere;
     lookahead.next() = segment;
     const std::size_t before = later.entries.size();
-    lookahead.take(random() % 100 != 0);
+    lookahead.take(record);
     waited = waited || later.entries.size() == before;
     if (frame % kDrainEvery != 0) continue;
     lookahead.drain();

@@ -76,7 +76,7 @@ struct Fed {
     Segment segment;
     if (!decoder.decode(record, segment)) return;
     data.push_back(text_of(segment.data));
-    segment.data = segment.ip.payload = segment.tcp.options = {};
+    segment.data = segment.tcp.options = {};
     segments.push_back(segment);
   }
   std::uint64_t count(Stop stop) const { return decoder.counts().stops.total(stop); }

@@ -2,9 +2,11 @@
 // once crashed a target. A target that finds a fault aborts.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <random>
 #include <string>
 
 #include "fuzz/target.h"
@@ -37,6 +39,44 @@ TEST_CASE("fuzz: each target runs through its corpus") {
     CHECK(inputs > 5);
     target.run({});
   }
+}
+
+/// Changes a byte of each frame's headers, or cuts the frame there.
+void change_frames(std::string& capture, std::mt19937& random) {
+  constexpr std::size_t kFileHeaderBytes = 24, kRecordHeaderBytes = 16, kHeadersBytes = 80;
+  for (std::size_t at = kFileHeaderBytes; at + kRecordHeaderBytes <= capture.size();) {
+    const auto* const header = reinterpret_cast<const std::uint8_t*>(&capture[at]);
+    const std::size_t captured = load_le32(header + 8), frame = at + kRecordHeaderBytes;
+    if (captured > capture.size() - frame) return;
+    at = frame + captured;
+    if (captured == 0) continue;
+    const std::size_t place = random() % std::min(captured, kHeadersBytes);
+    if (random() % 4 != 0) {
+      capture[frame + place] = static_cast<char>(random());
+    } else {
+      capture.erase(frame + place, captured - place);
+      capture[frame - 8] = static_cast<char>(place);
+      capture[frame - 7] = capture[frame - 6] = capture[frame - 5] = 0;
+      at = frame + place;
+    }
+  }
+}
+
+TEST_CASE("the quick ways of decoding do as the thorough one with all fixtures, whole, changed and cut") {
+  std::mt19937 random(4);
+  int captures = 0;
+  for (const auto& entry : fs::directory_iterator("fixtures")) {
+    if (entry.path().extension() != ".pcap") continue;
+    CAPTURE(entry.path());
+    ++captures;
+    const std::string whole = slurp(entry.path());
+    for (int round = 0; round < 6; ++round) {
+      std::string capture = whole;
+      if (round != 0) change_frames(capture, random);
+      fuzz::run_decode({reinterpret_cast<const std::uint8_t*>(capture.data()), capture.size()});
+    }
+  }
+  CHECK(captures > 5);
 }
 
 TEST_CASE("fuzz: what crashed a target once does so no more") {

@@ -119,8 +119,8 @@ std::vector<std::set<std::string>> carried(const Pcap& pcap, const std::vector<K
     const auto end_of = [](const auto& address, std::uint16_t port) {
       return End{std::string(reinterpret_cast<const char*>(&address), sizeof address), port};
     };
-    const End from = end_of(segment.ip.source, segment.tcp.source_port);
-    const End to = end_of(segment.ip.destination, segment.tcp.destination_port);
+    const End from = end_of(segment.ip.source(), segment.tcp.source_port);
+    const End to = end_of(segment.ip.destination(), segment.tcp.destination_port);
     const std::pair stream{from, to};
     if ((segment.tcp.flags & kSyn) != 0) {
       starts[stream] = segment.tcp.sequence + 1;

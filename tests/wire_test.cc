@@ -29,11 +29,12 @@ bool lies_in(Bytes part, Bytes whole) {
 
 /// What holds for every segment, however broken the frame.
 bool is_consistent(const Segment& segment, Bytes frame) {
-  const std::uint32_t header_bytes = segment.ip.payload_length - segment.data_length;
-  return lies_in(segment.ip.payload, frame) && lies_in(segment.data, frame) && lies_in(segment.tcp.options, frame) &&
-         segment.data.size() <= segment.data_length && segment.ip.payload.size() <= segment.ip.payload_length &&
-         segment.data_length <= segment.ip.payload_length && header_bytes >= 20 && header_bytes <= 60 &&
-         segment.vlan.count <= 2;
+  const unsigned header_bytes = segment.tcp.offset / 16 * 4;
+  const bool is_cut = segment.tcp.options.size() + 20 < header_bytes;
+  return lies_in(segment.data, frame) && lies_in(segment.tcp.options, frame) &&
+         segment.data.size() <= segment.data_length && header_bytes >= 20 &&
+         segment.tcp.options.size() + 20 <= header_bytes && (!is_cut || segment.data.empty()) &&
+         segment.data.data() == segment.tcp.options.data() + segment.tcp.options.size() && segment.vlan.count <= 2;
 }
 
 const SegmentSpec kSpec = [] {
@@ -76,8 +77,8 @@ void check_whole(const Decoded& decoded, const SegmentSpec& spec) {
     return v6 ? Address{load_be64(&bytes[0]), load_be64(&bytes[8])} : Address{0, kIpv4Mapped | load_be32(&bytes[0])};
   };
   CHECK(segment.ip.version == (v6 ? 6 : 4));
-  CHECK(segment.ip.source == address(spec.source));
-  CHECK(segment.ip.destination == address(spec.destination));
+  CHECK(segment.ip.source() == address(spec.source));
+  CHECK(segment.ip.destination() == address(spec.destination));
   CHECK(segment.ip.id == (v6 ? 0 : spec.ip_id));
   CHECK(segment.tcp.source_port == spec.source_port);
   CHECK(segment.tcp.destination_port == spec.destination_port);

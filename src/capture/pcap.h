@@ -24,7 +24,7 @@ inline constexpr std::uint32_t kMaxCapturedBytes = 262144;
 
 /// The file header (draft-ietf-opsawg-pcap, section 4).
 struct FileHeader {
-  bool swapped = false;  ///< the writer's byte order is not this machine's
+  bool swapped = false;            ///< the writer's byte order is not this machine's
   Nanos unit_ns = kNanosPerMicro;  ///< of a timestamp's fraction
   std::uint32_t snap_length = 0;
   std::uint32_t link_type = 0;  ///< without what stands above it

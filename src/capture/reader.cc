@@ -90,7 +90,9 @@ bool Reader::start_pcap(Bytes start) {
                                               std::to_string(header->version_minor) + ": wirelap reads 2.0 to 2.4");
   }
   header_ = *header;
-  container_ = !header_.is_plain() ? Container::pcap_variant : header_.swapped ? Container::pcap_swapped : Container::pcap;
+  container_ = !header_.is_plain() ? Container::pcap_variant
+               : header_.swapped   ? Container::pcap_swapped
+                                   : Container::pcap;
   input_.consume(pcap::kFileHeaderBytes);
   return true;
 }

@@ -115,9 +115,7 @@ class FlowHash {
   }
 
   /// Adds a word, multiplied with two of the secret's from place `at` on, which no other has.
-  void add(int at, std::uint64_t word) {
-    sum_ += (words_[at] + (word >> 32)) * (words_[at + 1] + (word & 0xffffffff));
-  }
+  void add(int at, std::uint64_t word) { sum_ += (words_[at] + (word >> 32)) * (words_[at + 1] + (word & 0xffffffff)); }
 
   /// Neighbours are spread: a table with open addressing does badly on rows of numbers.
   std::uint32_t value() const {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 
 #include "flow/tracker.h"
 
@@ -18,23 +19,14 @@ class Lookahead {
   explicit Lookahead(Tracker<Consumer>& tracker) : tracker_(tracker) {}
 
   /// Where the next segment is to be decoded.
-  Segment& next() { return place(waiting_).segment; }
+  Segment& next() { return newest_->segment; }
 
-  /// Takes the segment in next(). `lasting`: its bytes stay until drain().
-  void take(bool lasting) {
-    Waiting& newest = place(waiting_);
-    if (!lasting || !tracker_.table().is_large()) {
-      drain();
-      tracker_.take(newest.segment);
-      return;
-    }
-    newest.key = make_flow_key(newest.segment, newest.sender);
-    newest.hash = tracker_.table().hash(newest.key);
-    tracker_.table().prefetch_slot(newest.hash);
-    waiting_ += 1;
-    if (waiting_ > kToConnection) prefetch_connection(place(waiting_ - 1 - kToConnection));
-    if (waiting_ > kToTiming) prefetch_parts(place(waiting_ - 1 - kToTiming));
-    if (waiting_ == kMost) take_first();
+  /// Takes the segment in next(), out of `record`, whose bytes stay until drain().
+  void take(const Record& record) {
+    if (tracker_.table().is_large() && is_inside(newest_->segment, record)) [[unlikely]]
+      return wait();
+    drain();
+    tracker_.take(newest_->segment);
   }
 
   /// Hands on all that waits.
@@ -57,6 +49,24 @@ class Lookahead {
     Side sender;
     std::uint32_t hash;
   };
+
+  /// Whether the segment's bytes are the record's; else they were put together from several.
+  static bool is_inside(const Segment& segment, const Record& record) {
+    const std::uint8_t* const at = segment.tcp.options.data();
+    return !std::less<>()(at, record.bytes.data()) && !std::less<>()(record.bytes.data() + record.bytes.size(), at);
+  }
+
+  void wait() {
+    Waiting& newest = *newest_;
+    newest.key = make_flow_key(newest.segment, newest.sender);
+    newest.hash = tracker_.table().hash(newest.key);
+    tracker_.table().prefetch_slot(newest.hash);
+    waiting_ += 1;
+    if (waiting_ > kToConnection) prefetch_connection(place(waiting_ - 1 - kToConnection));
+    if (waiting_ > kToTiming) prefetch_parts(place(waiting_ - 1 - kToTiming));
+    if (waiting_ == kMost) take_first();
+    newest_ = &place(waiting_);
+  }
 
   Waiting& place(unsigned behind_first) { return places_[(first_ + behind_first) % kPlaces]; }
 
@@ -88,6 +98,7 @@ class Lookahead {
   Waiting places_[kPlaces];
   unsigned first_ = 0;
   unsigned waiting_ = 0;
+  Waiting* newest_ = places_;  // behind all that wait
 };
 
 }  // namespace wirelap

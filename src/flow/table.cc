@@ -58,12 +58,14 @@ std::size_t FlowTable::probes(const FlowKey& key) const {
   return count;
 }
 
-void FlowTable::find_recent(Recent& recent, const Ipv4Ends& ends, bool& added) {
+Connection& FlowTable::find_recent(Ipv4Ends ends, Side& sender, bool& added) {
   const bool is_low_first = ends.is_low_first();
   const Ipv4Ends ordered = is_low_first ? ends : ends.reversed();
   const std::uint32_t hash = FlowHash(secret_, ordered, 0).value();
   Connection& connection = find_or_add(make_flow_key(ordered, 0, 0), hash, added);
-  recent = {ends.addresses, ends.ports, is_low_first ? Side::low : Side::high, &connection};
+  sender = is_low_first ? Side::low : Side::high;
+  recent_place(ends) = {ends.addresses, ends.ports, sender, &connection};
+  return connection;
 }
 
 void FlowTable::forget_recent(const Connection& connection) {

@@ -46,9 +46,9 @@ class FlowTable {
     if (!is_plain_ipv4(segment)) [[unlikely]]
       return find_or_add(make_flow_key(segment, sender), added);
     const Ipv4Ends ends = ipv4_ends(segment);
-    Recent& recent = recent_place(ends);
+    const Recent& recent = recent_place(ends);
+    if (!recent.is(ends)) return find_recent(ends, sender, added);
     added = false;
-    if (!recent.is(ends)) find_recent(recent, ends, added);
     sender = recent.sender;
     return *recent.connection;
   }
@@ -124,7 +124,7 @@ class FlowTable {
   Recent& recent_place(const Ipv4Ends& ends) {
     return recent_[((ends.addresses ^ ends.ports) * 0x9e3779b97f4a7c15) >> (64 - kRecentBits)];
   }
-  void find_recent(Recent& recent, const Ipv4Ends& ends, bool& added);
+  Connection& find_recent(Ipv4Ends ends, Side& sender, bool& added);
   void forget_recent(const Connection& connection);
 
   Connection& add(const FlowKey& key, std::uint32_t hash);

@@ -33,8 +33,10 @@ class Decoder {
   /// part of one, and is counted.
   bool decode(const Record& record, Segment& segment) {
     ++counts_.records;
-    counts_.cut += record.bytes.size() < record.length;
-    counts_.large += record.length > DecodeCounts::kLargestFrame;
+    if (record.bytes.size() < record.length) [[unlikely]]
+      ++counts_.cut;
+    if (record.length > DecodeCounts::kLargestFrame) [[unlikely]]
+      ++counts_.large;
     return decode_plain(record, segment) || decode_rest(record, segment);
   }
 

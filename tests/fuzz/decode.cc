@@ -16,8 +16,8 @@ constexpr std::size_t kMostBytes = 64 * 1024;
 bool is_same(const Segment& a, const Segment& b) {
   const auto is_same_place = [](Bytes x, Bytes y) { return x.data() == y.data() && x.size() == y.size(); };
   return a.time == b.time && a.frame == b.frame && a.vlan.count == b.vlan.count && a.vlan.ids[0] == b.vlan.ids[0] &&
-         a.vlan.ids[1] == b.vlan.ids[1] && a.tunnel == b.tunnel && a.ip.source == b.ip.source &&
-         a.ip.destination == b.ip.destination && a.ip.version == b.ip.version && a.ip.id == b.ip.id &&
+         a.vlan.ids[1] == b.vlan.ids[1] && a.tunnel == b.tunnel && a.ip.source() == b.ip.source() &&
+         a.ip.destination() == b.ip.destination() && a.ip.version == b.ip.version && a.ip.id == b.ip.id &&
          a.tcp.source_port == b.tcp.source_port && a.tcp.destination_port == b.tcp.destination_port &&
          a.tcp.sequence == b.tcp.sequence && a.tcp.acknowledgment == b.tcp.acknowledgment &&
          a.tcp.window == b.tcp.window && a.tcp.flags == b.tcp.flags && is_same_place(a.tcp.options, b.tcp.options) &&
@@ -49,7 +49,7 @@ void check_snapped(const Record& record, const Segment& whole, std::size_t snap,
   if (decode(cut, segment) != Stop::none) return;
   check_segment(cut, segment);
   require(segment.tcp.sequence == whole.tcp.sequence && segment.data_length == whole.data_length);
-  require(segment.ip.source == whole.ip.source && segment.ip.destination == whole.ip.destination);
+  require(segment.ip.source() == whole.ip.source() && segment.ip.destination() == whole.ip.destination());
   require(std::equal(segment.data.begin(), segment.data.end(), whole.data.begin(), whole.data.end()) ||
           segment.data.size() < whole.data.size());
 }

@@ -11,6 +11,7 @@
 
 #include "flow/tracker.h"
 #include "fuzz/target.h"
+#include "support/addresses.h"
 
 namespace wirelap::fuzz {
 namespace {
@@ -149,8 +150,7 @@ class Sender {
     segment.time = time_;
     segment.frame = ++frame_;
     segment.ip.version = 4;
-    segment.ip.source = {0, kIpv4Mapped | (side == 0 ? 1u : 2u)};
-    segment.ip.destination = {0, kIpv4Mapped | (side == 0 ? 2u : 1u)};
+    test::put_addresses(segment.ip, {0, side == 0 ? 1u : 2u}, {0, side == 0 ? 2u : 1u});
     const std::uint16_t port = (bits & kSecond) != 0 ? 40001 : 40000;
     segment.tcp.source_port = side == 0 ? port : 80;
     segment.tcp.destination_port = side == 0 ? 80 : port;
