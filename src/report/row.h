@@ -88,7 +88,7 @@ struct ColumnName {
 };
 
 template <NameText kText>
-consteval ColumnName<kText> operator""_column() {
+constexpr ColumnName<kText> operator""_column() {
   return {};
 }
 
