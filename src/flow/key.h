@@ -77,9 +77,8 @@ inline FlowKey make_flow_key(const Ipv4Ends& ends, std::uint32_t tag, TunnelTag 
 
 /// The key of `segment`'s connection; `sender` is set to the side that sent it.
 inline FlowKey make_flow_key(const Segment& segment, Side& sender) {
-  const VlanTags& vlan = segment.vlan;
-  const auto tag =
-      static_cast<std::uint32_t>(vlan.ids[0] | vlan.ids[1] << 12 | vlan.count << 24 | (segment.ip.version == 6) << 26);
+  const std::uint32_t is_ipv6 = segment.ip.version == 6 ? 1 : 0;
+  const std::uint32_t tag = segment.vlan.packed() | is_ipv6 << 26;
   if (segment.ip.version == 4) {
     const Ipv4Ends ends = ipv4_ends(segment);
     sender = ends.is_low_first() ? Side::low : Side::high;

@@ -53,6 +53,8 @@ struct VlanTags {
   void add(std::uint16_t tci) {
     if (count < 2) ids[count++] = tci & 0x0fff;
   }
+  /// All of them in 26 bits: the identifiers, the outermost lowest, and how many.
+  std::uint32_t packed() const { return ids[0] | std::uint32_t{ids[1]} << 12 | count << 24; }
 };
 
 /// Headers that one frame may have; VLAN tags and labels do not count.

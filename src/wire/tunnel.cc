@@ -73,9 +73,7 @@ Stop enter_tunnel(Walk& walk, TunnelKind kind, std::uint32_t id, Kind inside, st
   if (++walk.tunnels > kMaxTunnels) return Stop::too_deep;
   const VlanTags& vlan = walk.vlan;
   std::uint64_t digest = walk.tunnel;
-  if (vlan.count != 0) {
-    digest = scatter(digest ^ static_cast<std::uint64_t>(vlan.ids[0] | vlan.ids[1] << 12 | vlan.count << 24));
-  }
+  if (vlan.count != 0) digest = scatter(digest ^ vlan.packed());
   if (has_ends(kind)) digest = scatter(digest ^ digest_of_ends(walk.ip));
   constexpr int kDigestBits = 24, kKindAt = 56;
   const std::uint64_t top = static_cast<std::uint64_t>(kind) << kKindAt;
