@@ -397,6 +397,20 @@ TEST_CASE("duplicates and overlaps") {
   CHECK(wire.told() == "c> 'abcd' t4\nc> 'ef' t6\nc> 'gh' t10\nc> 'ij' t10\nc> 'k' t10\n");
 }
 
+TEST_CASE("an acknowledgment past the windows that were captured counts when the next one says as much") {
+  Wire wire;  // whose windows are of 1000 bytes
+  wire.open();
+  wire.client(0, 0, "ab");
+  wire.server(0, 2, "cd");
+  wire.told();
+  wire.client(2, 50'000, "");  // made up, or what let the server send so much was not captured
+  wire.server(50'000, 2, "x");
+  CHECK(wire.told() == "");
+  wire.client(2, 50'001, "");
+  wire.server(50'001, 2, "y");
+  CHECK(wire.told() == "s> missing 49998 t7\ns> 'x' t7\ns> 'y' t9\n");
+}
+
 TEST_CASE("bytes that a snap length cut off are counted, in order and ahead") {
   Wire wire;
   wire.open();

@@ -48,11 +48,10 @@ class Follower {
     const std::uint64_t edge = window_edge(connection, sender, acknowledged, segment.tcp);
     const Arrival arrival{segment.time, segment.frame, acknowledged};
     if (edge > reverse.allowed) reverse.allowed = edge;
-    const bool news = acknowledged > reverse.acknowledged;
-    if (news) reverse.acknowledged = acknowledged;
+    if (acknowledged > reverse.acknowledged) reverse.acknowledged = acknowledged;
     if (!timing.take_next_acknowledgment(sender, acknowledged, edge, segment.time)) [[unlikely]]
       time_acknowledgment(connection, sender, arrival, edge, segment.tcp);
-    if (news) consumer_.on_acknowledged(connection, other(sender));
+    consumer_.on_acknowledged(connection, other(sender));
     if (segment.data_length == 0) return timing.note_position(sender, stream.next);
     if (!timing.take_next(sender, connection.client, stream.next, mark, (segment.tcp.flags & kPsh) != 0))
       time_data(connection, sender, segment, static_cast<std::int64_t>(stream.next), arrival);

@@ -127,8 +127,12 @@ struct Stream {
     }
     const std::int64_t offset = offset_of(sequence);
     if (offset <= 0) return 0;
-    // Nobody acknowledges what it did not let the other end send (RFC 9293, 3.10.7.4).
-    if (allowed != 0 && static_cast<std::uint64_t>(offset) > std::max(allowed, next) + 1) return 0;
+    // Nobody acknowledges what it did not let the other end send (RFC 9293, 3.10.7.4). But what
+    // let it may not have been captured: where the next one says as much it is believed.
+    if (allowed != 0 && static_cast<std::uint64_t>(offset) > std::max(allowed, next) + 1) [[unlikely]] {
+      allowed = static_cast<std::uint64_t>(offset);
+      return 0;
+    }
     // The FIN takes a sequence number, but is no byte of the stream.
     const std::uint64_t bytes = std::min(static_cast<std::uint64_t>(offset), fin);
     if (bytes > acknowledged) acknowledged = bytes;
