@@ -229,7 +229,7 @@ captures-tshark: $(BUILD)/wirelap
 	python3 tests/oracle/tshark.py $(BUILD)/wirelap $(CAPTURES) --known tests/oracle/known_tshark.tsv --cache $(BUILD)/tshark
 
 architectures: $(BUILD)/wirelap
-	tests/architectures.sh $(BUILD)
+	+tests/architectures.sh $(BUILD)
 KERNELS  ?=
 kernels: $(BUILD)/wirelap $(BUILD)/release/run-tests static
 	tests/kernels.sh $(BUILD) $(KERNELS)

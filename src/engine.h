@@ -1,7 +1,7 @@
-// The stages, wired: the file to read first.
+// The stages, wired: the file to read first, with engine.cc.
 //
 //   bytes -> record (capture/) -> segment (wire/) -> stream bytes (flow/)
-//         -> messages and exchanges (http/, tls/, tcp/) -> row (report/)
+//         -> messages and exchanges (http/, h2/, tls/, tcp/) -> row (report/)
 //
 // In: a capture's Input. Out: rows to a Sink, each as soon as its exchange has
 // ended. Nothing here prints, exits or throws, and nothing is global: two

@@ -49,7 +49,7 @@ for machine; do
   fi
   ${MAKE:-make} -s CXX="${COMPILER_CACHE:-} $compiler" CXXFLAGS=-O1 BUILD="$build/$machine" "$build/$machine/static/wirelap" > "$build/$machine.log" 2>&1 ||
     { cat "$build/$machine.log" >&2; failed=1; continue; }
-  if grep -q warning "$build/$machine.log"; then cat "$build/$machine.log" >&2; failed=1; fi
+  if grep -q '\[-W' "$build/$machine.log"; then cat "$build/$machine.log" >&2; failed=1; fi
   compare $emulator "$build/$machine/static/wirelap" || failed=1
 done
 exit $failed

@@ -51,7 +51,7 @@ void Mapping::on_bus_error(int signal, siginfo_t* info, void*) {
   const std::uintptr_t start = guarded == nullptr ? 0 : reinterpret_cast<std::uintptr_t>(guarded->start_);
   bool mended = false;
   if (guarded != nullptr && at >= start && at < start + guarded->length_) {
-    const std::uintptr_t page = at - at % page_bytes();
+    const std::uintptr_t page = at - static_cast<std::uintptr_t>(at % page_bytes());
     mended = ::mmap(reinterpret_cast<void*>(page), start + guarded->length_ - page, PROT_READ,
                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED;
     guarded->torn_ = 1;
