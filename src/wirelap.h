@@ -62,7 +62,7 @@ class Capture {
   bool feed(const void* bytes, std::size_t count);
 
   /// There are no further bytes: what is under way is reported as it is. True
-  /// where all was read.
+  /// where all was read: not where the last record is cut.
   bool finish();
 
   /// What kept the capture from being read to its end, one line; empty: nothing.

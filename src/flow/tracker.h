@@ -36,8 +36,8 @@ namespace wirelap {
 ///   void on_ending(Connection&, Ending, Nanos)                no more bytes come
 ///   void on_gone(Connection&)                                 after it, when late packets are counted, too
 ///   std::size_t held_bytes(const Connection&)       where there is a limit: about what it keeps with the connection
-/// In on_bytes, on_skipped and on_missing the stream's `next` is the offset of the first of them.
 ///   std::uint64_t skippable(Connection&, Side sender)         bytes from `next` on of which it needs the count alone
+/// In on_bytes, on_skipped and on_missing the stream's `next` is the offset of the first of them.
 template <class Consumer>
 class Tracker {
  public:
