@@ -122,7 +122,8 @@ class FlowTable {
   static constexpr int kRecentBits = 10;
 
   Recent& recent_place(const Ipv4Ends& ends) {
-    return recent_[((ends.addresses ^ ends.ports) * 0x9e3779b97f4a7c15) >> (64 - kRecentBits)];
+    const std::uint64_t place = ((ends.addresses ^ ends.ports) * 0x9e3779b97f4a7c15) >> (64 - kRecentBits);
+    return recent_[static_cast<std::size_t>(place)];
   }
   Connection& find_recent(Ipv4Ends ends, Side& sender, bool& added);
   void forget_recent(const Connection& connection);
