@@ -20,18 +20,6 @@ struct PacketMark {
   Nanos time = kUnknownTime;
 };
 
-/// Makes `mark` that of `segment`. (In its place, where it is not needed elsewhere.)
-inline void set_mark(PacketMark& mark, const Segment& segment) {
-  mark.id = segment.ip.id;
-  mark.timestamp = timestamp_value(segment.tcp.options);
-  mark.sequence = segment.tcp.sequence;
-  mark.acknowledgment = segment.tcp.acknowledgment;
-  mark.length = segment.data_length;
-  mark.flags = segment.tcp.flags;
-  mark.has_id = segment.ip.version == 4;
-  mark.time = segment.time;
-}
-
 /// The mark of `segment`.
 inline PacketMark mark_of(const Segment& segment) {
   return {segment.ip.id,           timestamp_value(segment.tcp.options),

@@ -135,7 +135,7 @@ class Tracker {
   [[gnu::noinline]] void take_other(Connection& connection, Side sender, const Segment& segment) {
     PacketMark& last = connection.last_packets[index(sender)];
     const bool copy = looks_the_same(segment, last) && is_copy(mark_of(segment), last);
-    set_mark(last, segment);
+    last = mark_of(segment);
     const std::uint8_t flags = segment.tcp.flags;
     if ((flags & kSyn) != 0 && !copy) take_syn(connection, sender, segment);
     count_packet(connection, sender);
