@@ -51,4 +51,8 @@ for package in "$@"; do
     < /dev/null > "$work/log" 2>&1 || true
   grep -ao 'kernels: .*\|MESSAGE.*\|ERROR.*\|test cases:.*' "$work/log"
   grep -aq '^kernels: passed' "$work/log" || { tail -n 40 "$work/log"; exit 1; }
+  if grep -aq 'kernels: .*landlock' "$work/log" && grep -aq 'skipped: no Landlock' "$work/log"; then
+    echo "kernels: Landlock is there, and was not tested" >&2
+    exit 1
+  fi
 done
