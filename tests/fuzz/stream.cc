@@ -68,7 +68,8 @@ struct Connections {
     bool operator==(const One&) const = default;
   };
   std::map<std::uint64_t, One> all;
-  bool gave_up = false;  // a hole, before the capture's end
+  bool gave_up = false;           // a hole, before the capture's end
+  bool any_cut_overlaps = false;  // a segment that was not captured whole, and another one
 
   void on_packet(Connection& connection, Side, const Segment&) {
     require(!all[connection.number].gone || connection.closed);
@@ -163,6 +164,7 @@ class Sender {
     const std::uint32_t end = first + length;
     if (static_cast<std::int32_t>(end - ends[side].sent) > 0) ends[side].sent = end;
     const std::uint32_t held = (bits & kCut) != 0 ? std::min<std::uint32_t>(length, op[6]) : length;
+    note_place(ends[side], {first, length, held != length});
     const Bytes sent = content(first, held);
     const std::vector<std::uint8_t> data(sent.begin(), sent.end());  // one byte too far is an error
     // A RST counts by where it begins.
@@ -177,11 +179,26 @@ class Sender {
   }
 
   void finish() { tracker_.finish(time_); }
+  bool any_cut_overlaps() const { return any_cut_overlaps_; }
 
  private:
+  /// Where a segment stands in its stream, and whether it was not captured whole.
+  struct Place {
+    std::uint32_t first, length;
+    bool cut;
+  };
   struct End {
     std::uint32_t sent = kFirstSequence;
+    std::vector<Place> places;
   };
+
+  void note_place(End& end, const Place& place) {
+    for (const Place& other : end.places) {
+      const bool overlaps = place.first - other.first < other.length || other.first - place.first < place.length;
+      any_cut_overlaps_ |= overlaps && (place.cut || other.cut);
+    }
+    end.places.push_back(place);
+  }
 
   void take(Segment& segment, Bytes data, std::uint32_t length) {
     segment.ip.id = ++id_;  // no packet is a copy of another
@@ -193,18 +210,11 @@ class Sender {
   Tracker<Connections> tracker_;
   bool in_two_;
   End ends_[2][2];
+  bool any_cut_overlaps_ = false;
   Nanos time_ = 1'500'000'000 * kNanosPerSecond;
   std::uint64_t frame_ = 0;
   std::uint16_t id_ = 0;
 };
-
-/// Whether a segment was not captured whole.
-bool is_any_cut(Bytes input) {
-  for (; input.size() >= kOpBytes; input = input.subspan(kOpBytes)) {
-    if ((input[0] & kCut) != 0) return true;
-  }
-  return false;
-}
 
 Connections track(Bytes input, bool in_two) {
   Connections told;
@@ -213,6 +223,7 @@ Connections track(Bytes input, bool in_two) {
   const bool gave_up = told.gave_up;
   sender.finish();
   told.gave_up = gave_up;
+  told.any_cut_overlaps = sender.any_cut_overlaps();
   for (const auto& [number, one] : told.all) require(one.gone);
   return told;
 }
@@ -222,7 +233,7 @@ Connections track(Bytes input, bool in_two) {
 void run_stream(Bytes input) {
   Connections whole = track(input, false), in_two = track(input, true);
   // Of segments that overlap, the captured bytes of the one that is delivered first count.
-  if (is_any_cut(input)) {
+  if (whole.any_cut_overlaps) {
     whole.forget_missing();
     in_two.forget_missing();
   }
