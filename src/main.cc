@@ -131,9 +131,10 @@ void add_header(std::string_view name, CommandLine& line) {
 }
 
 CommandLine parse_command_line(int argc, char** argv) {
-  constexpr int kVersionOption = 256, kPacketsOption = 257, kHeaderOption = 258, kS3Option = 259,
-                kConnectionsOption = 260, kTcpOption = 261, kJoinOption = 262, kMemoryOption = 263,
-                kNoSandboxOption = 264;
+  constexpr int kVersionOption = 256, kNoSandboxOption = 257;
+  // Classic has none of these.
+  constexpr int kPacketsOption = 258, kHeaderOption = 259, kS3Option = 260, kConnectionsOption = 261, kTcpOption = 262,
+                kJoinOption = 263, kMemoryOption = 264;
   const option known[] = {{"format", required_argument, nullptr, 'f'},
                           {"output", required_argument, nullptr, 'o'},
                           {"port", required_argument, nullptr, 'p'},
@@ -150,7 +151,9 @@ CommandLine parse_command_line(int argc, char** argv) {
                           {"version", no_argument, nullptr, kVersionOption},
                           {nullptr, 0, nullptr, 0}};
   CommandLine line;
-  for (int found; (found = ::getopt_long(argc, argv, "r:f:o:p:qh", known, nullptr)) != -1;) {
+  const char* not_classic = nullptr;
+  for (int found, index; (found = ::getopt_long(argc, argv, "r:f:o:p:qh", known, &index)) != -1;) {
+    if (found >= kPacketsOption) not_classic = known[index].name;
     switch (found) {
       case 'r': line.captures.emplace_back(optarg); break;
       case 'f': parse_format(optarg, line); break;
@@ -172,7 +175,9 @@ CommandLine parse_command_line(int argc, char** argv) {
       default: std::fputs("Try 'wirelap --help'.\n", stderr); std::exit(kExitUsage);
     }
   }
-  if (line.classic && line.engine.join) die_usage("--join: classic reads each capture for itself");
+  if (line.classic && not_classic != nullptr) {
+    die_usage("--" + std::string(not_classic) + ": classic has its forerunner's output alone");
+  }
   for (int i = optind; i < argc; ++i) line.captures.emplace_back(argv[i]);
   if (line.captures.empty()) {
     if (::isatty(STDIN_FILENO)) die_usage("no capture: name a file, or pipe one in");
@@ -397,6 +402,9 @@ class Run {
     const Summary summary = engine_.summary();
     if (summary.decoded.records == 0 && !all_read) return;  // what was wrong has been said
     for (const std::string& line : describe(summary)) std::fprintf(stderr, "wirelap: %s\n", line.c_str());
+    if (summary.exchanges == 0 && summary.connections != 0 && !line_.engine.wanted.connections) {
+      std::fputs("wirelap: no exchange to report: --connections tells of each connection\n", stderr);
+    }
   }
 
   static bool is_stopped() {

@@ -130,11 +130,31 @@ TEST_CASE("--join: pieces that are out of order are noticed") {
   CHECK(has(result.errors, "a.pcap: begins before the piece before it ends"));
 }
 
-TEST_CASE("a capture without a packet, options that do not go together, a full device") {
+TEST_CASE("classic refuses what it has not, instead of leaving it out without a word") {
+  for (const std::vector<std::string>& option : std::vector<std::vector<std::string>>{
+           {"--join"}, {"--packets"}, {"--header", "host"}, {"--s3"}, {"--connections"}, {"--tcp"}, {"--memory", "64M"}}) {
+    std::vector<std::string> arguments = {program(), "fixtures/vlan.pcap", "-f", "classic"};
+    arguments.insert(arguments.end(), option.begin(), option.end());
+    const RunResult result = run(arguments);
+    CHECK(result.exit_code == 2);
+    CHECK(has(result.errors, "wirelap: " + option[0] + ": classic has its forerunner's output alone"));
+  }
+}
+
+TEST_CASE("where no exchange is to be told, the way to the connections is") {
+  const Folder folder;
+  const std::string whole = slurp("fixtures/pipelined.pcap");
+  spill(folder / "handshake.pcap", whole.substr(0, records_of(whole)[3]));
+  const std::string hint = "no exchange to report: --connections tells of each connection";
+  CHECK(has(run({program(), folder / "handshake.pcap"}).errors, hint));
+  CHECK(!has(run({program(), "--connections", folder / "handshake.pcap"}).errors, hint));
+  CHECK(!has(run({program(), "fixtures/pipelined.pcap"}).errors, hint));
+}
+
+TEST_CASE("a capture without a packet, a full device") {
   const Folder folder;
   spill(folder / "none.pcap", slurp("fixtures/vlan.pcap").substr(0, 24));
   CHECK(run({program(), folder / "none.pcap"}).errors == "wirelap: 0 packets, 0 of TCP in 0 connections, 0 exchanges\n");
-  CHECK(run({program(), "--join", "-f", "classic", "fixtures/vlan.pcap"}).exit_code == 2);
   CHECK(run({"/bin/sh", "-c", program() + " --version > /dev/full"}).exit_code == 1);
 }
 
