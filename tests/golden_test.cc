@@ -63,9 +63,10 @@ TEST_CASE("each fixture in each format is as its golden file has it") {
       CAPTURE(fixture);
       CAPTURE(format);
       std::vector<std::string> command{program(), "--format", format, fixture.string()};
-      if (wants_tcp(fixture)) command.push_back("--tcp");
       if (format == "classic") {
         for (const char* const port : {"80", "4568", "8080"}) command.insert(command.end(), {"--port", port});
+      } else if (wants_tcp(fixture)) {
+        command.push_back("--tcp");
       }
       const test::RunResult result = test::run(command);
       CHECK(result.exit_code == 0);

@@ -222,6 +222,77 @@ TEST_CASE("a late copy is told from a retransmission by its IP ID") {
   CHECK(counts.lost == 1);
 }
 
+// Of segments that offload has merged the packet has the first one's IP ID (Linux: `tcp_gro_receive`, `ip_select_ident_segs`).
+TEST_CASE("a packet that offload has merged has an IP ID for each segment in it; what is left out past these is lost") {
+  struct Packet {
+    std::uint16_t id;
+    std::uint32_t length;
+  };
+  struct Case {
+    const char* name;
+    std::vector<Packet> packets;  // all of one sender, in order; the last 50 ms after the others
+    bool lost;                    // a segment between the last two
+  };
+  const Case cases[] = {
+      {"one each", {{10, 1000}, {11, 1000}, {12, 1000}}, false},
+      {"one each, the last but one lost", {{10, 1000}, {11, 1000}, {13, 1000}}, true},
+      {"three in one", {{10, 1000}, {11, 3000}, {14, 1000}}, false},
+      {"three in one, the last of them not full", {{10, 1000}, {11, 2001}, {14, 1000}}, false},
+      {"two in one, then many", {{10, 1000}, {11, 2000}, {13, 44000}, {57, 500}}, false},
+      {"two in one, then many, and one lost", {{10, 1000}, {11, 2000}, {13, 44000}, {58, 500}}, true},
+      {"shorter segments than both ends allow", {{10, 1000}, {11, 9000}, {21, 9000}, {31, 900}}, false},
+      {"shorter segments, and one lost", {{10, 1000}, {11, 9000}, {21, 9000}, {32, 900}}, true},
+      {"as long as is known nothing is lost", {{10, 1000}, {11, 10000}, {31, 500}}, false},
+      {"no longer than half is a loss", {{10, 1000}, {11, 10000}, {33, 500}}, true},
+      {"IDs that count packets, not segments", {{10, 1000}, {11, 9000}, {12, 9000}, {13, 500}}, false},
+      {"around the circle", {{65530, 1000}, {65531, 9000}, {4, 500}}, false},
+  };
+  for (const Case& test : cases) {
+    INFO(test.name);
+    Timing timing;
+    TcpCounts counts;
+    timing.set_full_lengths(1000);
+    timing.set_own_ids(Side::high);
+    timing.note_path(Side::low, kMs);
+    timing.note_path(Side::high, kMs);
+    std::uint64_t next = 0;
+    for (std::size_t i = 0; i < test.packets.size(); ++i) {
+      const auto [id, length] = test.packets[i];
+      const bool last = i + 1 == test.packets.size();
+      const PacketMark mark{.id = id, .length = length, .has_id = true,
+                            .time = (static_cast<Nanos>(i) + (last ? 50 : 1)) * kMs};
+      timing.note_packet(Side::high, mark);
+      timing.take_data({.sender = Side::high, .begin = static_cast<std::int64_t>(next), .next = next, .mark = mark},
+                       Side::low, counts);
+      next += length;
+    }
+    CHECK((counts.lost != 0) == test.lost);
+    CHECK((timing.spent().by[kLoss] != 0) == test.lost);
+  }
+}
+
+TEST_CASE("a late answer to bytes in flight is no queue any more for what is sent after it") {
+  Timing timing;
+  TcpCounts counts;
+  timing.note_path(Side::low, 0);
+  timing.note_path(Side::high, 20 * kMs);
+  timing.set_full_lengths(1000);
+  const auto send = [&](Side sender, std::uint64_t begin, std::uint64_t next, Nanos time) {
+    const PacketMark mark{.length = 1000, .time = time};
+    timing.note_packet(sender, mark);
+    timing.take_data({.sender = sender, .begin = static_cast<std::int64_t>(begin), .next = next, .mark = mark},
+                     Side::low, counts);
+  };
+  send(Side::low, 0, 0, 100 * kMs);
+  send(Side::low, 1000, 1000, 100 * kMs);
+  // The second one gets lost, so the answer to the first is delayed: 70 ms.
+  timing.take_acknowledgment(Side::high, {.offset = 1000, .edge = 100'000, .time = 170 * kMs}, counts);
+  send(Side::low, 1000, 2000, 400 * kMs);
+  send(Side::high, 0, 0, 480 * kMs);
+  CHECK(timing.spent().by[kServer] == 60 * kMs);
+  CHECK(timing.spent().by[kNetwork] == 20 * kMs);
+}
+
 TEST_CASE("causes add up to the total whatever the ledger says") {
   http::Exchange exchange;
   exchange.number = 2;

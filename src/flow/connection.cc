@@ -4,9 +4,24 @@
 
 namespace wirelap {
 
+namespace {
+
+/// The longest payload of a packet that either end takes; 0 where not both said so.
+std::uint32_t full_length(const Connection& connection) {
+  if (!connection.agreed()) return 0;
+  constexpr std::uint32_t kTimestampBytes = 12;  // RFC 7323, appendix A
+  const Offer* const offers = connection.offers;
+  const std::uint32_t least = std::min(offers[0].max_segment_size, offers[1].max_segment_size);
+  const std::uint32_t options = offers[0].timestamps && offers[1].timestamps ? kTimestampBytes : 0;
+  return least > options ? least - options : 0;
+}
+
+}  // namespace
+
 void begin_timing(Connection& connection, Side sender, std::pmr::memory_resource* memory) {
   connection.timing = make_in<Timing>(memory);
   Timing& timing = *connection.timing;
+  timing.set_full_lengths(full_length(connection));
   const Nanos opened = connection.handshake.ack;
   if (opened != kUnknownTime && sender != connection.client) timing.begin_with_server(connection.client, opened);
   const auto tell_of = [&](Side side) {
@@ -22,11 +37,6 @@ void begin_timing(Connection& connection, Side sender, std::pmr::memory_resource
   const Handshake& handshake = connection.handshake;
   timing.note_path(connection.client, handshake.client_rtt());
   timing.note_path(other(connection.client), handshake.server_rtt());
-  constexpr std::uint32_t kTimestampBytes = 12;  // RFC 7323, appendix A
-  const Offer* const offers = connection.offers;
-  const std::uint32_t least = std::min(offers[0].max_segment_size, offers[1].max_segment_size);
-  const std::uint32_t options = offers[0].timestamps && offers[1].timestamps ? kTimestampBytes : 0;
-  timing.set_full_lengths(least > options ? least - options : 0);
 }
 
 }  // namespace wirelap

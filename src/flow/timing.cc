@@ -34,20 +34,35 @@ bool Timing::may_get_lost(Side sender) const {
 }
 
 /// Any packet's IP ID. Where that went up by one for long nothing else changes with the next such one.
-void Timing::note_id(Direction& from, bool has_id, std::uint16_t id) {
+void Timing::note_id(Direction& from, const PacketMark& mark) {
   if (from.next_id != kNoId) from.newest_id = static_cast<std::uint16_t>(from.next_id - 1);
   from.next_id = kNoId;
   from.id_jump = 0;
   from.id_late = false;
-  if (!has_id) return;
-  note_step(from, id);
-  const bool calm = from.id_steps == kMostSteps && from.id_jump == 0 && !from.id_late;
+  if (!mark.has_id) return;
+  note_step(from, mark.id);
+  if (from.id_late) return;
+  from.merged = from.full_length != 0 && mark.length > from.full_length ? mark.length : 0;
+  const bool calm = from.id_steps == kMostSteps && from.id_jump == 0 && from.merged == 0;
   if (calm) from.next_id = static_cast<std::uint16_t>(from.newest_id + 1);
+}
+
+/// The most IDs that the packet with the newest one may have, one a segment.
+int Timing::most_ids(const Direction& from) {
+  if (from.merged == 0) return 1;
+  // Shorter than half as long as both allow they are not even where a tunnel on the path asks for it.
+  const std::uint32_t least = from.least_segment != 0 ? from.least_segment : from.full_length / 2 + 1;
+  return static_cast<int>((from.merged + least - 1) / least);
 }
 
 void Timing::note_step(Direction& from, std::uint16_t id) {
   const int step = from.has_newest_id ? id_distance(from.newest_id, id) : 0;
-  if (step == 1) {
+  const int left_out = step - most_ids(from);
+  if (step > 0 && left_out <= 0) {
+    if (from.merged != 0) {
+      const std::uint32_t shown = from.merged / static_cast<std::uint32_t>(step);
+      from.least_segment = std::min(std::max(from.least_segment, shown), from.full_length);
+    }
     from.newest_id = id;
     if (from.id_steps < kMostSteps) from.id_steps += 1;
     return;
@@ -60,11 +75,11 @@ void Timing::note_step(Direction& from, std::uint16_t id) {
   if (from.id_late) return;
   from.newest_id = id;
   from.has_newest_id = true;
-  if (step > 1 && step <= kMostLost && counts_own_ids(from)) {
-    from.id_jump = static_cast<std::uint16_t>(step - 1);
+  if (left_out > 0 && left_out <= kMostLost && counts_own_ids(from)) {
+    from.id_jump = static_cast<std::uint16_t>(left_out);
     from.unseen = static_cast<std::uint16_t>(from.unseen + from.id_jump);
   }
-  if (step > kMostLost || step < 0 || !steady) from.id_steps = 0;
+  if (left_out > kMostLost || step < 0 || !steady) from.id_steps = 0;
 }
 
 bool Timing::take_acknowledgment(Side side, const Acknowledged& now, TcpCounts& counts) {
@@ -197,6 +212,7 @@ bool Timing::take_seen_before(const Placed& placed, Side client, TcpCounts& coun
     ledger_.spent.by[kNetwork] -= meanwhile;
     ledger_.spent.by[kLoss] += meanwhile;
   }
+  note_drained(placed);
   ledger_.spend(kLoss, placed.mark.time);
   resent_->charged = ledger_.spent.by[kLoss] - resent_->ledger.spent.by[kLoss];
   mover_ = placed.sender;
@@ -236,10 +252,19 @@ Nanos Timing::spread(const Placed& placed, Nanos pause) const {
 }
 
 void Timing::advance(const Placed& placed, Side client, bool resent) {
+  note_drained(placed);
   judge(placed, client, placed.mark.time, resent);
-  // With a new turn the queue of the one before is empty.
-  if (mover_ != placed.sender) direction(other(placed.sender)).queued = 0;
   mover_ = placed.sender;
+}
+
+/// With a new turn the queue that its answers had to pass is empty, and so it is where nothing was sent for longer
+/// than that takes.
+void Timing::note_drained(const Placed& placed) {
+  Direction& answers = direction(other(placed.sender));
+  // Long, too, where the ledger has nothing yet, or has come further.
+  const std::uint64_t since = static_cast<std::uint64_t>(placed.mark.time) - static_cast<std::uint64_t>(ledger_.until);
+  const Nanos emptied = std::max(answers.queued, kSoonestResent);
+  if (mover_ != placed.sender || since > static_cast<std::uint64_t>(emptied)) answers.queued = 0;
 }
 
 /// Spends what lies before `until` on what kept the segment from coming sooner.

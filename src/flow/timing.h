@@ -108,10 +108,10 @@ class Timing {
   /// A packet of `sender`, with or without payload, that is no copy.
   void note_packet(Side sender, const PacketMark& mark) {
     Direction& from = direction(sender);
-    if (mark.id == from.next_id) [[likely]]
+    if (mark.id == from.next_id && mark.length <= from.full_length) [[likely]]
       from.next_id = static_cast<std::uint16_t>(mark.id + 1);
     else
-      note_id(from, mark.has_id, mark.id);
+      note_id(from, mark);
   }
 
   /// Who is to send next, as the consumer knows from the messages: while the
@@ -197,6 +197,10 @@ class Timing {
     std::uint16_t id_jump = 0;      // IDs left out just before the latest packet
     std::uint8_t id_steps = 0;      // packets in a row whose IP ID was one more
     bool has_newest_id = false;
+    // Segmentation offload: the payload of the packet with the newest ID, where it has more than one
+    // segment's and so more than one ID; and how long its segments are at least, as IDs have shown.
+    std::uint32_t merged = 0;
+    std::uint32_t least_segment = 0;
     bool id_late = false;                // the latest packet's ID was below it
     std::uint32_t latest_timestamp = 0;  // of the latest segment with new bytes
     Clocks behind_hole;                  // of the first segment that came too early
@@ -290,8 +294,9 @@ class Timing {
     from.last_pushed = pushed;
   }
 
-  static void note_id(Direction& from, bool has_id, std::uint16_t id);
+  static void note_id(Direction& from, const PacketMark& mark);
   static void note_step(Direction& from, std::uint16_t id);
+  static int most_ids(const Direction& from);
   bool give_back_if_unneeded(Side sender, const Acknowledged& now, TcpCounts& counts);
   bool was_unneeded(const Acknowledged& now) const;
   bool take_seen_before(const Placed& placed, Side client, TcpCounts& counts);
@@ -300,6 +305,7 @@ class Timing {
   static void count_resent(Direction& from, TcpCounts& counts);
   bool was_overtaken(const Direction& from, const PacketMark& mark) const;
   void advance(const Placed& placed, Side client, bool resent);
+  void note_drained(const Placed& placed);
   void judge(const Placed& placed, Side client, Nanos until, bool resent);
   void judge_turn(Ledger& ledger, Side sender, Side client, Nanos until, bool resent) const;
   void judge_pause(const Placed& placed, Side client, Nanos until, bool resent);
