@@ -85,7 +85,11 @@ void Timing::note_step(Direction& from, std::uint16_t id) {
 bool Timing::take_acknowledgment(Side side, const Acknowledged& now, TcpCounts& counts) {
   Direction& data = direction(other(side));
   const bool unneeded = resent_ != nullptr && give_back_if_unneeded(other(side), now, counts);
+  Direction& answers = direction(side);
+  const Nanos queued = answers.queued;
   note_acknowledged(data, side, now.offset, now.edge, now.time);
+  // What was sent before the latest retransmission may have waited for that (Karn's algorithm: RFC 6298, 3).
+  if (resent_ != nullptr && now.time - answers.queued < resent_->time) answers.queued = queued;
   if (data.window_closed && !now.zero_window) {
     data.reopened = now.time;
     data.open_until = 0;
