@@ -315,6 +315,41 @@ TEST_CASE("an answer to what was sent again is none to its first sending, and te
   CHECK(timing.spent().by[kNetwork] == 20 * kMs);
 }
 
+TEST_CASE("what two losses waited for together is charged once, and a window that a loss filled is that loss's") {
+  Timing timing;
+  TcpCounts counts;
+  timing.note_path(Side::low, 20 * kMs);
+  timing.note_path(Side::high, 0);
+  timing.set_full_lengths(1000);
+  const auto send = [&](std::uint64_t begin, std::uint64_t next, std::uint64_t acknowledged, Nanos time) {
+    const PacketMark mark{.length = 1000, .time = time};
+    timing.note_packet(Side::high, mark);
+    timing.take_data({.sender = Side::high,
+                      .begin = static_cast<std::int64_t>(begin),
+                      .next = next,
+                      .acknowledged = acknowledged,
+                      .mark = mark},
+                     Side::low, counts);
+  };
+  const auto acknowledge = [&](std::uint64_t offset, std::uint64_t edge, Nanos time) {
+    timing.take_acknowledgment(Side::low, {.offset = offset, .edge = edge, .time = time}, counts);
+  };
+  acknowledge(0, 5000, 0);
+  for (const std::uint64_t begin : {0, 1000, 2000}) send(begin, begin, 0, 100 * kMs);
+  acknowledge(1000, 5000, 120 * kMs);
+  for (const std::uint64_t begin : {3000, 4000}) send(begin, begin, 1000, 120 * kMs);
+  send(1000, 5000, 1000, 140 * kMs);  // 40 ms for it
+  CHECK(timing.spent().by[kLoss] == 40 * kMs);
+  acknowledge(3000, 8000, 160 * kMs);
+  send(5000, 5000, 3000, 160 * kMs);  // the window was full until now
+  CHECK(timing.spent().by[kWindow] == 20 * kMs);
+  send(3000, 6000, 3000, 165 * kMs);  // sent first at 120 ms: 20 of its 45 ms are charged already
+  CHECK(timing.spent().by[kLoss] == 65 * kMs);
+  CHECK(timing.spent().by[kWindow] == 0);
+  CHECK(timing.spent().by[kNetwork] == 0);
+  CHECK(timing.spent().total() == 65 * kMs);
+}
+
 TEST_CASE("causes add up to the total whatever the ledger says") {
   http::Exchange exchange;
   exchange.number = 2;

@@ -119,10 +119,12 @@ bool Timing::give_back_if_unneeded(Side sender, const Acknowledged& now, TcpCoun
   counts.unneeded += 1;
   if (ledger_.until == resent_->time) {
     ledger_ = resent_->ledger;
+    moved_ = resent_->moved;
     mover_ = resent_->mover;
   } else {
     ledger_.spent.by[kLoss] -= resent_->charged;
     ledger_.spent.by[kNetwork] += resent_->charged;
+    moved_.sum -= resent_->charged;
   }
   resent_.reset();
   return true;
@@ -206,21 +208,33 @@ bool Timing::take_seen_before(const Placed& placed, Side client, TcpCounts& coun
   counts.retransmitted += 1;
   if (static_cast<std::int64_t>(placed.acknowledged) >= placed.end()) return false;
   counts.lost += 1;
-  resent_ = make_in<Resent>(memory_, placed, ledger_, mover_);
+  resent_ = make_in<Resent>(memory_, placed, *this);
   const OffsetLog::Point* const first =
       from.sent.find(static_cast<std::uint64_t>(std::max<std::int64_t>(placed.begin, 0)) + 1);
   if (first != nullptr) {
     if (first->time > ledger_.until) judge(placed, client, first->time, false);
-    // What went on meanwhile was behind the hole: the receiver waited all along.
-    const Nanos meanwhile = ledger_.spent.by[kNetwork] - first->network;
-    ledger_.spent.by[kNetwork] -= meanwhile;
-    ledger_.spent.by[kLoss] += meanwhile;
+    charge_loss_since(*first);
   }
   note_drained(placed);
   ledger_.spend(kLoss, placed.mark.time);
   resent_->charged = ledger_.spent.by[kLoss] - resent_->ledger.spent.by[kLoss];
   mover_ = placed.sender;
   return true;
+}
+
+/// What went on since `first` was behind the hole: the receiver waited all along, and what it could
+/// not hand on took up its window.
+void Timing::charge_loss_since(const OffsetLog::Point& first) {
+  const Nanos now = network_so_far();
+  const Nanos charged_before = std::max<Nanos>(moved_.end - std::max(moved_.begin, first.network), 0);
+  const Nanos network = std::max<Nanos>(now - first.network - charged_before, 0);
+  const Nanos window = first.time <= window_since_ ? window_spent_ : 0;
+  ledger_.spent.by[kNetwork] -= network;
+  ledger_.spent.by[kWindow] -= window;
+  ledger_.spent.by[kLoss] += network + window;
+  const Nanos begin = first.network <= moved_.end ? std::min(moved_.begin, first.network) : first.network;
+  moved_ = {moved_.sum + network, begin, now};
+  window_spent_ = 0;
 }
 
 /// Whether a segment that fills a hole is the original, overtaken on the way by
@@ -292,7 +306,7 @@ bool Timing::spend_window(const Placed& placed, Nanos until) {
   const std::uint64_t edge = from.allowed.now();
   if (placed.mark.length < from.full_length && static_cast<std::uint64_t>(placed.end()) == edge &&
       mover_ == placed.sender) {
-    ledger_.spend(kWindow, until);
+    wait_for_window(until);
     return true;
   }
   const Nanos opened = std::max(from.allowed.reached(static_cast<std::uint64_t>(placed.end())), from.reopened);
@@ -301,8 +315,15 @@ bool Timing::spend_window(const Placed& placed, Nanos until) {
   if (known <= ledger_.until) return false;
   const bool sent_at_once = until - known <= tolerance();
   if (!sent_at_once && known - ledger_.until <= tolerance()) return false;
-  ledger_.spend(kWindow, sent_at_once ? until : known);
+  wait_for_window(sent_at_once ? until : known);
   return sent_at_once;
+}
+
+void Timing::wait_for_window(Nanos until) {
+  window_since_ = ledger_.until;
+  const Nanos before = ledger_.spent.by[kWindow];
+  ledger_.spend(kWindow, until);
+  window_spent_ = ledger_.spent.by[kWindow] - before;
 }
 
 /// Its sender had to hear from the other end first.

@@ -214,22 +214,32 @@ class Timing {
     Nanos open_since = 0;
   };
 
+  /// What was kNetwork, and has become kLoss since.
+  struct Moved {
+    Nanos sum = 0;
+    // The latest stretch of it, in `network_so_far`.
+    Nanos begin = 0;
+    Nanos end = 0;
+  };
+
   /// The state before a segment was taken for lost and sent again.
   struct Resent {
     Side sender;
     std::uint64_t end;  // offset of its end
     Nanos time;
     Ledger ledger;
+    Moved moved;
     Side mover;
     Nanos charged;  // to kLoss, for it
     std::pmr::memory_resource* made_in;
 
-    Resent(const Placed& placed, const Ledger& before, Side moved, std::pmr::memory_resource* memory)
+    Resent(const Placed& placed, const Timing& before, std::pmr::memory_resource* memory)
         : sender(placed.sender),
           end(static_cast<std::uint64_t>(placed.end())),
           time(placed.mark.time),
-          ledger(before),
-          mover(moved),
+          ledger(before.ledger_),
+          moved(before.moved_),
+          mover(before.mover_),
           charged(0),
           made_in(memory) {}
     std::pmr::memory_resource* memory() const { return made_in; }
@@ -248,6 +258,9 @@ class Timing {
   static bool has_steady_ids(const Direction& from) { return from.id_steps >= (from.own_ids ? 1 : kMostSteps); }
   static bool counts_own_ids(const Direction& from) { return from.own_ids && from.id_steps > 0; }
   static Cause application(Side sender, Side client) { return sender == client ? kClient : kServer; }
+
+  /// All that was ever spent on kNetwork, with what has become kLoss since: this only grows.
+  Nanos network_so_far() const { return ledger_.spent.by[kNetwork] + moved_.sum; }
 
   static Nanos or_zero(Nanos time) { return time == kUnknownTime ? 0 : time; }
 
@@ -288,7 +301,7 @@ class Timing {
 
   /// `mark` brought new bytes, up to offset `end`.
   void note_new(Direction& from, std::uint64_t end, const PacketMark& mark, bool pushed) {
-    from.sent.reach(end, mark.time, grain_, ledger_.spent.by[kNetwork], memory_);
+    from.sent.reach(end, mark.time, grain_, network_so_far(), memory_);
     from.latest_timestamp = mark.timestamp;
     from.last_short = mark.length != from.full_length && from.full_length != 0 && mark.length % from.full_length != 0;
     from.last_pushed = pushed;
@@ -310,6 +323,8 @@ class Timing {
   void judge_turn(Ledger& ledger, Side sender, Side client, Nanos until, bool resent) const;
   void judge_pause(const Placed& placed, Side client, Nanos until, bool resent);
   bool spend_window(const Placed& placed, Nanos until);
+  void wait_for_window(Nanos until);
+  void charge_loss_since(const OffsetLog::Point& first);
   bool looks_resent(const Placed& placed) const;
   Nanos spread(const Placed& placed, Nanos pause) const;
   /// Times nearer than this are one.
@@ -317,9 +332,12 @@ class Timing {
 
   Direction streams_[2];  // by the Side that sends
   Ledger ledger_;
-  Nanos round_trip_ = 0;  // as far as it is known
-  Nanos grain_ = 0;       // of the logs
-  Owned<Resent> resent_;  // the latest that may turn out unneeded
+  Moved moved_;
+  Nanos round_trip_ = 0;    // as far as it is known
+  Nanos grain_ = 0;         // of the logs
+  Nanos window_since_ = 0;  // when the latest wait for a window began
+  Nanos window_spent_ = 0;  // and what was charged for it
+  Owned<Resent> resent_;    // the latest that may turn out unneeded
   std::pmr::memory_resource* memory_;
   Side mover_ = Side::low;    // who sent the bytes that advanced it last
   Side awaited_ = Side::low;  // who is to send next, where has_awaited_
