@@ -69,7 +69,8 @@ class Engine::Dispatcher {
 
   void on_fin(Connection& connection, Side sender, const Arrival& arrival) {
     if (sender != connection.client) protocols_.give_up_undecided(connection, arrival);
-    if (http::Talk* const talk = Protocols::talk_of(connection)) talk->finish(role_of(connection, sender), arrival);
+    if (http::Talk* const talk = Protocols::talk_of(connection))
+      Protocols::finish(*talk, role_of(connection, sender), arrival);
     report(connection);
   }
 
@@ -77,7 +78,7 @@ class Engine::Dispatcher {
     engine_.summary_.evicted_connections += ending == Ending::evicted ? 1 : 0;
     protocols_.give_up_undecided(connection, {time, connection.last_frame, 0});
     if (http::Talk* const talk = Protocols::talk_of(connection)) {
-      talk->end(outcome_of(ending), time);
+      Protocols::end(*talk, outcome_of(ending), time);
       report(connection);
       Protocols::drop(connection);
     }
@@ -93,13 +94,14 @@ class Engine::Dispatcher {
   }
 
   std::size_t held_bytes(const Connection& connection) {
-    return connection.attachment != nullptr ? connection.attachment->held_bytes() : 0;
+    http::Talk* const talk = Protocols::talk_of(connection);
+    return talk != nullptr ? Protocols::held_bytes(*talk) : 0;
   }
 
   std::uint64_t skippable(Connection& connection, Side sender) {
     if (Protocols::is_unheard(connection, sender)) return Stream::kNever - connection.stream(sender).next;
-    const http::Talk* const talk = Protocols::talk_of(connection);
-    return talk != nullptr ? talk->skippable(role_of(connection, sender)) : 0;
+    http::Talk* const talk = Protocols::talk_of(connection);
+    return talk != nullptr ? Protocols::skippable(*talk, role_of(connection, sender)) : 0;
   }
 
  private:
@@ -120,7 +122,7 @@ class Engine::Dispatcher {
     protocols_.look_at(connection, sender, chunk.bytes, arrival);
     http::Talk* const talk = Protocols::talk_of(connection);
     if (talk == nullptr) return;
-    talk->feed(role_of(connection, sender), chunk, arrival);
+    Protocols::feed(*talk, role_of(connection, sender), chunk, arrival);
     report(connection);
     if (protocols_.look_back(connection, sender, chunk, arrival)) [[unlikely]]
       report(connection);
@@ -129,7 +131,7 @@ class Engine::Dispatcher {
   void pass_over(Connection& connection, Side sender, std::uint64_t count, bool missing, const Arrival& arrival) {
     if (missing) protocols_.give_up_undecided(connection, arrival, true);
     if (http::Talk* const talk = Protocols::talk_of(connection))
-      talk->skip(role_of(connection, sender), count, missing, arrival);
+      Protocols::skip(*talk, role_of(connection, sender), count, missing, arrival);
     report(connection);
   }
 

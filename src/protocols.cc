@@ -6,6 +6,45 @@
 
 namespace wirelap {
 
+template <class Take>
+auto Protocols::with(http::Talk& talk, Take take) {
+  switch (static_cast<Kind>(talk.kind)) {
+    case kH2: return take(static_cast<h2::Conversation&>(talk));
+    case kTls: return take(static_cast<tls::Conversation&>(talk));
+    case kTcp: return take(static_cast<tcp::Conversation&>(talk));
+    case kHttp: break;
+  }
+  return take(static_cast<http::Conversation&>(talk));
+}
+
+void Protocols::feed(http::Talk& talk, http::Role role, const Chunk& chunk, const Arrival& arrival) {
+  with(talk, [&](auto& conversation) { conversation.feed(role, chunk, arrival); });
+}
+
+void Protocols::skip(http::Talk& talk, http::Role role, std::uint64_t count, bool missing, const Arrival& arrival) {
+  with(talk, [&](auto& conversation) { conversation.skip(role, count, missing, arrival); });
+}
+
+void Protocols::finish(http::Talk& talk, http::Role role, const Arrival& arrival) {
+  with(talk, [&](auto& conversation) { conversation.finish(role, arrival); });
+}
+
+void Protocols::end(http::Talk& talk, http::Outcome outcome, Nanos time) {
+  with(talk, [&](auto& conversation) { conversation.end(outcome, time); });
+}
+
+std::uint64_t Protocols::skippable(http::Talk& talk, http::Role role) {
+  return with(talk, [&](auto& conversation) { return conversation.skippable(role); });
+}
+
+bool Protocols::is_something_else(http::Talk& talk) {
+  return with(talk, [&](auto& conversation) { return conversation.is_something_else(); });
+}
+
+std::size_t Protocols::held_bytes(http::Talk& talk) {
+  return with(talk, [&](auto& conversation) { return conversation.held_bytes(); });
+}
+
 /// Makes a conversation in the memory of its exchanges.
 template <class Conversation, class... Arguments>
 Conversation* Protocols::make(Arguments&&... arguments) {
@@ -69,7 +108,7 @@ void Protocols::begin_http(Connection& connection, const Chunk& chunk, const Arr
 /// Begins the conversation that is to take over.
 [[gnu::noinline]] void Protocols::change(Connection& connection, Side sender, const Chunk& chunk,
                                          const Arrival& arrival) {
-  if (talk_of(connection)->is_something_else()) {
+  if (is_something_else(*talk_of(connection))) {
     // With --tcp the hello and its answer are a turn.
     if (!tcp_ && is_answered_in_clear(connection, sender, chunk.bytes)) {
       begin_http(connection, chunk, arrival);
@@ -83,7 +122,7 @@ void Protocols::begin_http(Connection& connection, const Chunk& chunk, const Arr
   rest.drop_front(chunk.length - *as_http(connection)->left_for_h2());
   const std::uint64_t before = chunk.length - rest.length;
   begin_h2(connection, connection.stream(connection.client).next, connection.stream(sender).next + before);
-  talk_of(connection)->feed(http::Role::response, rest, arrival);
+  feed(*talk_of(connection), http::Role::response, rest, arrival);
 }
 
 /// Whether the connection begins with a request of HTTP/1, as most do: then it is nothing else.
@@ -207,14 +246,7 @@ void Protocols::take_for_unknown(Connection& connection, Side sender, std::uint6
 }
 
 void Protocols::drop(Connection& connection) {
-  if (connection.attachment != nullptr) {
-    switch (static_cast<Kind>(connection.attachment->kind)) {
-      case kHttp: destroy(static_cast<http::Conversation&>(*connection.attachment)); break;
-      case kH2: destroy(static_cast<h2::Conversation&>(*connection.attachment)); break;
-      case kTls: destroy(static_cast<tls::Conversation&>(*connection.attachment)); break;
-      case kTcp: destroy(static_cast<tcp::Conversation&>(*connection.attachment)); break;
-    }
-  }
+  if (http::Talk* const talk = talk_of(connection)) with(*talk, [](auto& conversation) { destroy(conversation); });
   connection.attachment = nullptr;
   connection.ignored = true;
 }

@@ -33,6 +33,15 @@ class Protocols {
     return talk != nullptr ? &talk->exchanges() : nullptr;
   }
 
+  /// What every conversation has (http/talk.h), of the one that `talk` is.
+  static void feed(http::Talk& talk, http::Role role, const Chunk& chunk, const Arrival& arrival);
+  static void skip(http::Talk& talk, http::Role role, std::uint64_t count, bool missing, const Arrival& arrival);
+  static void finish(http::Talk& talk, http::Role role, const Arrival& arrival);
+  static void end(http::Talk& talk, http::Outcome outcome, Nanos time);
+  static std::uint64_t skippable(http::Talk& talk, http::Role role);
+  static bool is_something_else(http::Talk& talk);
+  static std::size_t held_bytes(http::Talk& talk);
+
   /// Hands `chunk` on where it is no more than a part of a body; false where nothing is done, since it may be more.
   /// After it no exchange has ended, and no other protocol has begun.
   static bool feed_body(const Connection& connection, Side sender, const Chunk& chunk, const Arrival& arrival);
@@ -84,6 +93,9 @@ class Protocols {
   /// What a connection's attachment is.
   enum Kind : std::uint8_t { kHttp, kH2, kTls, kTcp };
 
+  /// Calls `take` with the conversation that `talk` is.
+  template <class Take>
+  static auto with(http::Talk& talk, Take take);
   template <class Conversation, class... Arguments>
   Conversation* make(Arguments&&... arguments);
   template <class Conversation>
@@ -97,7 +109,9 @@ class Protocols {
   }
   static bool may_change(const Connection& connection, Side sender);
   /// Whether the preface of HTTP/2 may begin with `bytes`.
-  static bool may_be_preface(Bytes bytes) { return bytes.size() > 1 && bytes[0] == 'P' && bytes[1] == 'R'; }
+  static bool may_be_preface(Bytes bytes) {
+    return !bytes.empty() && bytes[0] == 'P' && (bytes.size() == 1 || bytes[1] == 'R');
+  }
   static bool is_upgraded_unseen(const Connection& connection, Side sender, Bytes bytes);
   void begin_h2(Connection& connection, std::uint64_t requests, std::uint64_t responses);
   static bool is_answered_in_clear(const Connection& connection, Side sender, Bytes bytes);
@@ -105,8 +119,8 @@ class Protocols {
   static bool has_changed(const Connection& connection) {
     if (const http::Conversation* const http = as_http(connection)) [[likely]]
       return http->is_something_else() || http->left_for_h2();
-    const http::Talk* const talk = talk_of(connection);
-    return talk != nullptr && talk->is_something_else();
+    http::Talk* const talk = talk_of(connection);
+    return talk != nullptr && is_something_else(*talk);
   }
   static bool begins_with_request(Connection& connection, Side sender, Bytes bytes);
   void begin(Connection& connection, Side sender, Bytes bytes, const Arrival& arrival);

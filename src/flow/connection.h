@@ -1,7 +1,6 @@
 // flow: what is known of one TCP connection.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -29,9 +28,6 @@ struct Attachment {
   std::uint8_t kind = 0;  ///< which of the consumer's kinds it is
   Side began_by{};        ///< who sent its first bytes
   Arrival began;          ///< of these
-
-  /// About what it holds of memory.
-  virtual std::size_t held_bytes() const = 0;
 
  protected:
   ~Attachment() = default;

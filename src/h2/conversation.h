@@ -23,7 +23,7 @@
 
 namespace wirelap::h2 {
 
-class Conversation final : public http::Talk {
+class Conversation : public http::Talk {
  public:
   /// `connection` and `pool` outlive the conversation.
   Conversation(const Connection& connection, http::ExchangePool& pool);
@@ -35,13 +35,13 @@ class Conversation final : public http::Talk {
   Conversation(const Connection& connection, http::Exchanges&& exchanges, std::uint64_t requests,
                std::uint64_t responses);
 
-  void feed(Role role, const Chunk& chunk, const Arrival& arrival) override;
-  void skip(Role role, std::uint64_t count, bool missing, const Arrival& arrival) override;
-  void finish(Role role, const Arrival& arrival) override;
-  void end(http::Outcome outcome, Nanos time) override;
-  std::uint64_t skippable(Role role) const override { return direction(role).parser.skippable(); }
-  std::size_t held_bytes() const override;
-  bool is_something_else() const override { return not_h2_ && exchanges_.count() == 0; }
+  void feed(Role role, const Chunk& chunk, const Arrival& arrival);
+  void skip(Role role, std::uint64_t count, bool missing, const Arrival& arrival);
+  void finish(Role role, const Arrival& arrival);
+  void end(http::Outcome outcome, Nanos time);
+  std::uint64_t skippable(Role role) const { return direction(role).parser.skippable(); }
+  std::size_t held_bytes() const;
+  bool is_something_else() const { return not_h2_ && exchanges_.count() == 0; }
 
  private:
   friend class FrameParser;  // calls the events below

@@ -18,13 +18,13 @@
 
 namespace wirelap::http {
 
-class Conversation final : public Talk {
+class Conversation : public Talk {
  public:
   /// `connection` and `pool` outlive the conversation. A stream whose start was
   /// not seen is searched for its first message.
   Conversation(const Connection& connection, ExchangePool& pool);
 
-  void feed(Role role, const Chunk& chunk, const Arrival& arrival) override;
+  void feed(Role role, const Chunk& chunk, const Arrival& arrival);
 
   /// The same on a short path, for bytes that are a part of a body and do not end it: most are such.
   /// False where nothing is done, since they may be more.
@@ -38,11 +38,11 @@ class Conversation final : public Talk {
     return true;
   }
 
-  void skip(Role role, std::uint64_t count, bool missing, const Arrival& arrival) override;
-  void finish(Role role, const Arrival& arrival) override;
-  void end(Outcome outcome, Nanos time) override;
-  std::uint64_t skippable(Role role) const override { return parser(role).skippable(); }
-  std::size_t held_bytes() const override {
+  void skip(Role role, std::uint64_t count, bool missing, const Arrival& arrival);
+  void finish(Role role, const Arrival& arrival);
+  void end(Outcome outcome, Nanos time);
+  std::uint64_t skippable(Role role) const { return parser(role).skippable(); }
+  std::size_t held_bytes() const {
     return sizeof *this + exchanges_.held_bytes() + requests_.held_bytes() + responses_.held_bytes();
   }
 
@@ -61,7 +61,7 @@ class Conversation final : public Talk {
   /// Whether it has become a tunnel, whose bytes mean nothing here.
   bool is_tunnel() const { return tunnel_ != nullptr; }
 
-  bool is_something_else() const override { return exchanges_.count() == 0 && responses_.lost(); }
+  bool is_something_else() const { return exchanges_.count() == 0 && responses_.lost(); }
 
   /// True while all that came may be HTTP's first request, or not.
   bool is_undecided() const {

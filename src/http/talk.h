@@ -13,29 +13,26 @@
 
 namespace wirelap::http {
 
-/// What reads the bytes of one connection, by the rules of one protocol.
+/// What reads the bytes of one connection, by the rules of one protocol. Each has these, and `Protocols` knows which it is:
+///
+///     void feed(Role role, const Chunk& chunk, const Arrival& arrival);
+///         The next bytes of the stream that carries messages of `role`.
+///     void skip(Role role, std::uint64_t count, bool missing, const Arrival& arrival);
+///         The stream's next `count` bytes are `missing` from the capture, or are
+///         bytes that were not kept, since only their count matters.
+///     void finish(Role role, const Arrival& arrival);
+///         The stream has ended with FIN.
+///     void end(Outcome outcome, Nanos time);
+///         Nothing more comes; exchanges still open end with `outcome`, or with
+///         no_response where it is `closed` and they had none.
+///     std::uint64_t skippable(Role role) const;
+///         Bytes from here on of which only the count matters.
+///     bool is_something_else() const;
+///         True when what was taken for this protocol turned out to be something else.
+///     std::size_t held_bytes() const;
+///         About what it holds of memory.
 class Talk : public Attachment {
  public:
-  /// The next bytes of the stream that carries messages of `role`.
-  virtual void feed(Role role, const Chunk& chunk, const Arrival& arrival) = 0;
-
-  /// The stream's next `count` bytes are `missing` from the capture, or are
-  /// bytes that were not kept, since only their count matters.
-  virtual void skip(Role role, std::uint64_t count, bool missing, const Arrival& arrival) = 0;
-
-  /// The stream has ended with FIN.
-  virtual void finish(Role role, const Arrival& arrival) = 0;
-
-  /// Nothing more comes; exchanges still open end with `outcome`, or with
-  /// no_response where it is `closed` and they had none.
-  virtual void end(Outcome outcome, Nanos time) = 0;
-
-  /// Bytes from here on of which only the count matters.
-  virtual std::uint64_t skippable(Role role) const = 0;
-
-  /// True when what was taken for this protocol turned out to be something else.
-  virtual bool is_something_else() const = 0;
-
   /// Where its exchanges begin and end up.
   Exchanges& exchanges() { return exchanges_; }
   const Exchanges& exchanges() const { return exchanges_; }

@@ -26,7 +26,7 @@ namespace wirelap::tcp {
 
 using http::Role;
 
-class Conversation final : public http::Talk {
+class Conversation : public http::Talk {
  public:
   /// TLS may begin after words in clear up to this offset in the client's stream.
   static constexpr std::uint64_t kMaxBeforeTls = 64 * 1024;
@@ -35,13 +35,13 @@ class Conversation final : public http::Talk {
   /// is the connection's first; else it may still turn out to be a known protocol's.
   Conversation(const Connection& connection, http::ExchangePool& pool, bool from_start);
 
-  void feed(Role role, const Chunk& chunk, const Arrival& arrival) override;
-  void skip(Role role, std::uint64_t count, bool missing, const Arrival& arrival) override;
-  void finish(Role role, const Arrival& arrival) override;
-  void end(http::Outcome outcome, Nanos time) override;
-  std::uint64_t skippable(Role role) const override;
-  std::size_t held_bytes() const override { return sizeof *this + exchanges_.held_bytes(); }
-  bool is_something_else() const override { return false; }
+  void feed(Role role, const Chunk& chunk, const Arrival& arrival);
+  void skip(Role role, std::uint64_t count, bool missing, const Arrival& arrival);
+  void finish(Role role, const Arrival& arrival);
+  void end(http::Outcome outcome, Nanos time);
+  std::uint64_t skippable(Role role) const;
+  std::size_t held_bytes() const { return sizeof *this + exchanges_.held_bytes(); }
+  bool is_something_else() const { return false; }
 
   /// `count` bytes of the stream of `role` from `offset` on, which came before the
   /// conversation began, with `arrival`.

@@ -24,7 +24,7 @@
 
 namespace wirelap::tls {
 
-class Conversation final : public http::Talk {
+class Conversation : public http::Talk {
  public:
   /// A longer hello is given up: its connection has no name.
   static constexpr std::size_t kMaxHelloBytes = 16 * 1024;
@@ -46,13 +46,13 @@ class Conversation final : public http::Talk {
   /// `connection` and `pool` outlive the conversation.
   Conversation(const Connection& connection, http::ExchangePool& pool, Beginning beginning = Beginning::client_hello);
 
-  void feed(Role role, const Chunk& chunk, const Arrival& arrival) override;
-  void skip(Role role, std::uint64_t count, bool missing, const Arrival& arrival) override;
-  void finish(Role role, const Arrival& arrival) override;
-  void end(http::Outcome outcome, Nanos time) override;
-  std::uint64_t skippable(Role role) const override;
-  std::size_t held_bytes() const override { return sizeof *this + exchanges_.held_bytes(); }
-  bool is_something_else() const override { return not_tls_; }
+  void feed(Role role, const Chunk& chunk, const Arrival& arrival);
+  void skip(Role role, std::uint64_t count, bool missing, const Arrival& arrival);
+  void finish(Role role, const Arrival& arrival);
+  void end(http::Outcome outcome, Nanos time);
+  std::uint64_t skippable(Role role) const;
+  std::size_t held_bytes() const { return sizeof *this + exchanges_.held_bytes(); }
+  bool is_something_else() const { return not_tls_; }
 
   /// The version, as far as it is known; 0: not at all.
   std::uint16_t version() const { return session_.version; }
