@@ -1,8 +1,9 @@
 #include "engine.h"
 
 #include <algorithm>
-#include <deque>
+#include <memory>
 #include <utility>
+#include <vector>
 
 #include "capture/reader.h"
 #include "flow/lookahead.h"
@@ -21,10 +22,12 @@ class Engine::Dispatcher {
 
   /// What comes from here on is of the capture `name`, until the next call.
   void begin_capture(const std::string& name, const Reader& reader) {
-    captures_.push_back({name, 0});
-    reader_ = &reader;
+    captures_.push_back(std::make_unique<Capture>(name, &reader));
   }
-  void end_capture() { captures_.back().decimals = std::exchange(reader_, nullptr)->decimals(); }
+  void end_capture() {
+    Capture& ended = *captures_.back();
+    ended.decimals = std::exchange(ended.reader, nullptr)->decimals();
+  }
 
   /// Of the present capture, among those that are joined.
   std::uint64_t file() const { return captures_.size() - 1; }
@@ -49,14 +52,13 @@ class Engine::Dispatcher {
   }
 
   void on_sent_again(Connection& connection, Side sender, std::uint64_t begin, const Arrival& arrival) {
-    Protocols::with(connection, [&](auto& conversation) {
-      conversation.exchanges().note_sent_again(role_of(connection, sender), begin, arrival.time);
-    });
+    if (http::Exchanges* const exchanges = Protocols::exchanges_of(connection))
+      exchanges->note_sent_again(role_of(connection, sender), begin, arrival.time);
   }
 
   void on_unneeded(Connection& connection, Side sender) {
-    Protocols::with(connection,
-                    [&](auto& conversation) { conversation.exchanges().note_unneeded(role_of(connection, sender)); });
+    if (http::Exchanges* const exchanges = Protocols::exchanges_of(connection))
+      exchanges->note_unneeded(role_of(connection, sender));
   }
 
   void on_acknowledged(Connection& connection, Side sender) {
@@ -67,39 +69,39 @@ class Engine::Dispatcher {
 
   void on_fin(Connection& connection, Side sender, const Arrival& arrival) {
     if (sender != connection.client) protocols_.give_up_undecided(connection, arrival);
-    Protocols::with(connection, [&](auto& conversation) { conversation.finish(role_of(connection, sender), arrival); });
+    if (http::Talk* const talk = Protocols::talk_of(connection))
+      Protocols::finish(*talk, role_of(connection, sender), arrival);
     report(connection);
   }
 
   void on_ending(Connection& connection, Ending ending, Nanos time) {
     engine_.summary_.evicted_connections += ending == Ending::evicted ? 1 : 0;
     protocols_.give_up_undecided(connection, {time, connection.last_frame, 0});
-    Protocols::with(connection, [&](auto& conversation) { conversation.end(outcome_of(ending), time); });
-    report(connection);
-    if (connection.attachment != nullptr) Protocols::drop(connection);
+    if (http::Talk* const talk = Protocols::talk_of(connection)) {
+      Protocols::end(*talk, outcome_of(ending), time);
+      report(connection);
+      Protocols::drop(connection);
+    }
   }
 
   void on_gone(Connection& connection) {
     engine_.summary_.duplicates += connection.counts.duplicate;
     if (!engine_.options_.wanted.connections) return;
     const Side client = protocols_.client_of(connection);
-    if (protocols_.is_wanted(connection, client))
-      engine_.sink_.write_connection(
-          {capture_of(connection.first_frame), decimals_of(connection.first_frame), connection, client});
+    if (!protocols_.is_wanted(connection, client)) return;
+    const Capture& capture = capture_of(connection.first_frame);
+    engine_.sink_.write_connection({capture.name, capture.present_decimals(), connection, client});
   }
 
   std::size_t held_bytes(const Connection& connection) {
-    std::size_t bytes = 0;
-    Protocols::with(connection, [&](auto& conversation) { bytes = conversation.held_bytes(); });
-    return bytes;
+    http::Talk* const talk = Protocols::talk_of(connection);
+    return talk != nullptr ? Protocols::held_bytes(*talk) : 0;
   }
 
   std::uint64_t skippable(Connection& connection, Side sender) {
     if (Protocols::is_unheard(connection, sender)) return Stream::kNever - connection.stream(sender).next;
-    std::uint64_t count = 0;
-    Protocols::with(connection,
-                    [&](auto& conversation) { count = conversation.skippable(role_of(connection, sender)); });
-    return count;
+    http::Talk* const talk = Protocols::talk_of(connection);
+    return talk != nullptr ? Protocols::skippable(*talk, role_of(connection, sender)) : 0;
   }
 
  private:
@@ -118,21 +120,18 @@ class Engine::Dispatcher {
   [[gnu::noinline]] void take_bytes(Connection& connection, Side sender, const Chunk& chunk, const Arrival& arrival) {
     if (connection.ignored) return;
     protocols_.look_at(connection, sender, chunk.bytes, arrival);
-    bool any_finished = false;
-    Protocols::with(connection, [&](auto& conversation) {
-      conversation.feed(role_of(connection, sender), chunk, arrival);
-      any_finished = conversation.exchanges().has_finished();
-    });
-    if (any_finished) report(connection);
+    http::Talk* const talk = Protocols::talk_of(connection);
+    if (talk == nullptr) return;
+    Protocols::feed(*talk, role_of(connection, sender), chunk, arrival);
+    report(connection);
     if (protocols_.look_back(connection, sender, chunk, arrival)) [[unlikely]]
       report(connection);
   }
 
   void pass_over(Connection& connection, Side sender, std::uint64_t count, bool missing, const Arrival& arrival) {
     if (missing) protocols_.give_up_undecided(connection, arrival, true);
-    Protocols::with(connection, [&](auto& conversation) {
-      conversation.skip(role_of(connection, sender), count, missing, arrival);
-    });
+    if (http::Talk* const talk = Protocols::talk_of(connection))
+      Protocols::skip(*talk, role_of(connection, sender), count, missing, arrival);
     report(connection);
   }
 
@@ -149,25 +148,24 @@ class Engine::Dispatcher {
     if (connection.exchanges++ == 0) connection.protocol = name_of_protocol(exchange);
     engine_.summary_.exchanges += 1;
     engine_.summary_.evicted_exchanges += exchange.outcome == http::Outcome::evicted ? 1 : 0;
-    const Frame first = exchange.first_frame;
-    engine_.sink_.write({capture_of(first), decimals_of(first), connection, exchange, pool_.wanted()});
+    const Capture& capture = capture_of(exchange.first_frame);
+    engine_.sink_.write({capture.name, capture.present_decimals(), connection, exchange, pool_.wanted()});
     pool_.give_back(exchange);
   }
 
-  const std::string& capture_of(Frame frame) const { return captures_[static_cast<std::size_t>(file_of(frame))].name; }
-  int decimals_of(Frame frame) const {
-    const bool now = reader_ != nullptr && file_of(frame) == file();
-    return now ? reader_->decimals() : captures_[static_cast<std::size_t>(file_of(frame))].decimals;
-  }
-
   struct Capture {
+    Capture(const std::string& called, const Reader* from) : name(called), reader(from) {}
+
     std::string name;
-    int decimals;  // known at its end
+    const Reader* reader;  // while it is read
+    int decimals = 0;      // known at its end
+
+    int present_decimals() const { return reader != nullptr ? reader->decimals() : decimals; }
   };
+  const Capture& capture_of(Frame frame) const { return *captures_[static_cast<std::size_t>(file_of(frame))]; }
 
   Engine& engine_;
-  const Reader* reader_ = nullptr;  // of the last of the captures, while it is read
-  std::deque<Capture> captures_;
+  std::vector<std::unique_ptr<Capture>> captures_;
   http::ExchangePool pool_;
   Protocols protocols_;
 };

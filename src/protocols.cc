@@ -5,14 +5,45 @@
 #include <utility>
 
 namespace wirelap {
-namespace {
 
-bool is_something_else(const http::Conversation& conversation) { return conversation.is_not_http(); }
-bool is_something_else(const h2::Conversation& conversation) { return conversation.is_not_h2(); }
-bool is_something_else(const tls::Conversation& conversation) { return conversation.is_not_tls(); }
-bool is_something_else(const tcp::Conversation&) { return false; }
+template <class Take>
+auto Protocols::with(http::Talk& talk, Take take) {
+  switch (static_cast<Kind>(talk.kind)) {
+    case kH2: return take(static_cast<h2::Conversation&>(talk));
+    case kTls: return take(static_cast<tls::Conversation&>(talk));
+    case kTcp: return take(static_cast<tcp::Conversation&>(talk));
+    case kHttp: break;
+  }
+  return take(static_cast<http::Conversation&>(talk));
+}
 
-}  // namespace
+void Protocols::feed(http::Talk& talk, http::Role role, const Chunk& chunk, const Arrival& arrival) {
+  with(talk, [&](auto& conversation) { conversation.feed(role, chunk, arrival); });
+}
+
+void Protocols::skip(http::Talk& talk, http::Role role, std::uint64_t count, bool missing, const Arrival& arrival) {
+  with(talk, [&](auto& conversation) { conversation.skip(role, count, missing, arrival); });
+}
+
+void Protocols::finish(http::Talk& talk, http::Role role, const Arrival& arrival) {
+  with(talk, [&](auto& conversation) { conversation.finish(role, arrival); });
+}
+
+void Protocols::end(http::Talk& talk, http::Outcome outcome, Nanos time) {
+  with(talk, [&](auto& conversation) { conversation.end(outcome, time); });
+}
+
+std::uint64_t Protocols::skippable(http::Talk& talk, http::Role role) {
+  return with(talk, [&](auto& conversation) { return conversation.skippable(role); });
+}
+
+bool Protocols::is_something_else(http::Talk& talk) {
+  return with(talk, [&](auto& conversation) { return conversation.is_something_else(); });
+}
+
+std::size_t Protocols::held_bytes(http::Talk& talk) {
+  return with(talk, [&](auto& conversation) { return conversation.held_bytes(); });
+}
 
 /// Makes a conversation in the memory of its exchanges.
 template <class Conversation, class... Arguments>
@@ -22,7 +53,7 @@ Conversation* Protocols::make(Arguments&&... arguments) {
 }
 
 template <class Conversation>
-void Protocols::destroy(Conversation& conversation) {
+[[gnu::noinline]] void Protocols::destroy(Conversation& conversation) {
   std::pmr::memory_resource* const memory = conversation.exchanges().memory();
   conversation.~Conversation();
   memory->deallocate(&conversation, sizeof(Conversation), alignof(Conversation));
@@ -74,33 +105,45 @@ void Protocols::begin_http(Connection& connection, const Chunk& chunk, const Arr
   conversation->feed(http::Role::response, chunk, arrival);
 }
 
-bool Protocols::look_back(Connection& connection, Side sender, Chunk chunk, const Arrival& arrival) {
-  bool is_other = false;
-  with(connection, [&](auto& conversation) { is_other = is_something_else(conversation); });
-  if (is_other) [[unlikely]] {
+/// Begins the conversation that is to take over.
+[[gnu::noinline]] void Protocols::change(Connection& connection, Side sender, const Chunk& chunk,
+                                         const Arrival& arrival) {
+  if (is_something_else(*talk_of(connection))) {
     // With --tcp the hello and its answer are a turn.
     if (!tcp_ && is_answered_in_clear(connection, sender, chunk.bytes)) {
       begin_http(connection, chunk, arrival);
     } else {
       take_for_unknown(connection, sender, chunk.length, arrival);
     }
-    return true;
+    return;
   }
-  const http::Conversation* const http = as_http(connection);
-  const auto left = http != nullptr ? http->left_for_h2() : std::nullopt;
-  if (!left) [[likely]]
-    return false;
   // The last bytes of the server's are HTTP/2's.
-  const std::uint64_t before = chunk.length - *left;
+  Chunk rest = chunk;
+  rest.drop_front(chunk.length - *as_http(connection)->left_for_h2());
+  const std::uint64_t before = chunk.length - rest.length;
   begin_h2(connection, connection.stream(connection.client).next, connection.stream(sender).next + before);
-  chunk.drop_front(before);
-  static_cast<h2::Conversation&>(*connection.attachment).feed(http::Role::response, chunk, arrival);
-  return true;
+  feed(*talk_of(connection), http::Role::response, rest, arrival);
+}
+
+/// Whether the connection begins with a request of HTTP/1, as most do: then it is nothing else.
+bool Protocols::begins_with_request(Connection& connection, Side sender, Bytes bytes) {
+  const bool from_client = connection.client_known && sender == connection.client && !connection.greeted;
+  return from_client && connection.stream(sender).at_start() && !may_be_preface(bytes) &&
+         http::Conversation::may_begin_stream(bytes, http::Role::request);
+}
+
+/// Begins the connection's first conversation with `bytes`.
+[[gnu::noinline]] void Protocols::begin(Connection& connection, Side sender, Bytes bytes, const Arrival& arrival) {
+  if (bytes.empty()) return;
+  const bool is_http = begins_with_request(connection, sender, bytes) && is_wanted(connection, connection.client);
+  if (!is_http) return begin_other(connection, sender, bytes, arrival);
+  attach(connection, make<http::Conversation>(connection, pool_), kHttp, sender, arrival);
 }
 
 /// Begins a conversation where a known protocol begins with `bytes`, or with --tcp
 /// where none does.
-void Protocols::begin(Connection& connection, Side sender, Bytes bytes, const Arrival& arrival) {
+[[gnu::noinline]] void Protocols::begin_other(Connection& connection, Side sender, Bytes bytes,
+                                              const Arrival& arrival) {
   using Beginning = tls::Conversation::Beginning;
   if (bytes.empty()) return;
   const tcp::Conversation* const turns = as_tcp(connection);
@@ -169,8 +212,7 @@ void Protocols::take_for_unknown(Connection& connection, Side sender, std::uint6
   const Side first = connection.attachment->began_by;
   const Arrival began = connection.attachment->began;
   const bool whole = connection.stream(first).from_syn && connection.stream(other(first)).from_syn;
-  std::uint64_t numbered = 0;
-  with(connection, [&](auto& conversation) { numbered = conversation.exchanges().count(); });
+  const std::uint64_t numbered = talk_of(connection)->exchanges().count();
   connection.protocol = {};
   drop(connection);
   if (!tcp_ || numbered != 0 || !whole) return;
@@ -195,17 +237,16 @@ void Protocols::take_for_unknown(Connection& connection, Side sender, std::uint6
   if (length != 0) turns->take_back(role_of(connection, sender), connection.stream(sender).next, length, arrival);
 }
 
-void Protocols::give_up_undecided(Connection& connection, const Arrival& arrival, bool unread) {
-  http::Conversation* const conversation = as_http(connection);
-  if (conversation == nullptr || (unread && !tcp_)) return;
-  const bool is_undecided = conversation->is_undecided();
-  if (is_undecided) conversation->give_up();
-  const bool is_none = is_undecided || (unread && conversation->exchanges().count() == 0);
-  if (is_none) take_for_unknown(connection, connection.client, 0, arrival);
+/// The rest of give_up_undecided.
+[[gnu::noinline]] void Protocols::give_up(http::Conversation& undecided, Connection& connection, const Arrival& arrival,
+                                          bool unread) {
+  if (unread && !tcp_) return;
+  if (undecided.is_undecided()) undecided.give_up();
+  take_for_unknown(connection, connection.client, 0, arrival);
 }
 
 void Protocols::drop(Connection& connection) {
-  with(connection, [](auto& conversation) { destroy(conversation); });
+  if (http::Talk* const talk = talk_of(connection)) with(*talk, [](auto& conversation) { destroy(conversation); });
   connection.attachment = nullptr;
   connection.ignored = true;
 }

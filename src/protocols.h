@@ -24,26 +24,23 @@ class Protocols {
   Protocols(const std::vector<std::uint16_t>& ports, bool tcp, http::ExchangePool& pool)
       : ports_(ports), tcp_(tcp), pool_(pool) {}
 
-  /// Calls `take` with the connection's conversation, where it has one.
-  template <class Take>
-  static void with(const Connection& connection, Take take) {
-    if (connection.attachment == nullptr) return;
-    if (http::Conversation* const http = as_http(connection)) [[likely]]
-      return take(*http);
-    switch (static_cast<Kind>(connection.attachment->kind)) {
-      case kHttp: return take(static_cast<http::Conversation&>(*connection.attachment));
-      case kH2: return take(static_cast<h2::Conversation&>(*connection.attachment));
-      case kTls: return take(static_cast<tls::Conversation&>(*connection.attachment));
-      case kTcp: return take(static_cast<tcp::Conversation&>(*connection.attachment));
-    }
-  }
+  /// The connection's conversation; null where it has none.
+  static http::Talk* talk_of(const Connection& connection) { return static_cast<http::Talk*>(connection.attachment); }
 
   /// Where the exchanges of the connection's conversation are; null where it has none.
   static http::Exchanges* exchanges_of(const Connection& connection) {
-    http::Exchanges* exchanges = nullptr;
-    with(connection, [&](auto& conversation) { exchanges = &conversation.exchanges(); });
-    return exchanges;
+    http::Talk* const talk = talk_of(connection);
+    return talk != nullptr ? &talk->exchanges() : nullptr;
   }
+
+  /// What every conversation has (http/talk.h), of the one that `talk` is.
+  static void feed(http::Talk& talk, http::Role role, const Chunk& chunk, const Arrival& arrival);
+  static void skip(http::Talk& talk, http::Role role, std::uint64_t count, bool missing, const Arrival& arrival);
+  static void finish(http::Talk& talk, http::Role role, const Arrival& arrival);
+  static void end(http::Talk& talk, http::Outcome outcome, Nanos time);
+  static std::uint64_t skippable(http::Talk& talk, http::Role role);
+  static bool is_something_else(http::Talk& talk);
+  static std::size_t held_bytes(http::Talk& talk);
 
   /// Hands `chunk` on where it is no more than a part of a body; false where nothing is done, since it may be more.
   /// After it no exchange has ended, and no other protocol has begun.
@@ -51,18 +48,30 @@ class Protocols {
 
   /// `bytes` are the next that `sender` sends: begins a conversation, or another than before.
   void look_at(Connection& connection, Side sender, Bytes bytes, const Arrival& arrival) {
-    const bool may_begin = connection.attachment == nullptr || may_change(connection, sender);
-    if (may_begin) begin(connection, sender, bytes, arrival);
-    if (is_upgraded_unseen(connection, sender, bytes)) [[unlikely]]
+    if (connection.attachment == nullptr) {
+      begin(connection, sender, bytes, arrival);
+    } else if (may_change(connection, sender)) {
+      begin_other(connection, sender, bytes, arrival);
+    }
+    if (may_be_preface(bytes) && is_upgraded_unseen(connection, sender, bytes)) [[unlikely]]
       begin_h2(connection, connection.stream(sender).next, Stream::kNever);
   }
 
   /// The conversation was fed `chunk` of `sender`: where it has found that it is none, or that another
   /// goes on after it, that one takes over and true is returned.
-  bool look_back(Connection& connection, Side sender, Chunk chunk, const Arrival& arrival);
+  bool look_back(Connection& connection, Side sender, const Chunk& chunk, const Arrival& arrival) {
+    if (!has_changed(connection)) [[likely]]
+      return false;
+    change(connection, sender, chunk, arrival);
+    return true;
+  }
 
   /// Bytes are missing (`unread`), or nothing more comes: what might have become HTTP was none.
-  void give_up_undecided(Connection& connection, const Arrival& arrival, bool unread = false);
+  void give_up_undecided(Connection& connection, const Arrival& arrival, bool unread = false) {
+    http::Conversation* const http = as_http(connection);
+    if (http != nullptr && (http->is_undecided() || (unread && tcp_ && http->exchanges().count() == 0))) [[unlikely]]
+      give_up(*http, connection, arrival, unread);
+  }
 
   /// Ends the connection's conversation, of which all has been reported.
   static void drop(Connection& connection);
@@ -84,6 +93,9 @@ class Protocols {
   /// What a connection's attachment is.
   enum Kind : std::uint8_t { kHttp, kH2, kTls, kTcp };
 
+  /// Calls `take` with the conversation that `talk` is.
+  template <class Take>
+  static auto with(http::Talk& talk, Take take);
   template <class Conversation, class... Arguments>
   Conversation* make(Arguments&&... arguments);
   template <class Conversation>
@@ -96,11 +108,25 @@ class Protocols {
     return is_http ? static_cast<http::Conversation*>(connection.attachment) : nullptr;
   }
   static bool may_change(const Connection& connection, Side sender);
+  /// Whether the preface of HTTP/2 may begin with `bytes`.
+  static bool may_be_preface(Bytes bytes) {
+    return !bytes.empty() && bytes[0] == 'P' && (bytes.size() == 1 || bytes[1] == 'R');
+  }
   static bool is_upgraded_unseen(const Connection& connection, Side sender, Bytes bytes);
   void begin_h2(Connection& connection, std::uint64_t requests, std::uint64_t responses);
   static bool is_answered_in_clear(const Connection& connection, Side sender, Bytes bytes);
   void begin_http(Connection& connection, const Chunk& chunk, const Arrival& arrival);
+  static bool has_changed(const Connection& connection) {
+    if (const http::Conversation* const http = as_http(connection)) [[likely]]
+      return http->is_something_else() || http->left_for_h2();
+    http::Talk* const talk = talk_of(connection);
+    return talk != nullptr && is_something_else(*talk);
+  }
+  static bool begins_with_request(Connection& connection, Side sender, Bytes bytes);
   void begin(Connection& connection, Side sender, Bytes bytes, const Arrival& arrival);
+  void begin_other(Connection& connection, Side sender, Bytes bytes, const Arrival& arrival);
+  void change(Connection& connection, Side sender, const Chunk& chunk, const Arrival& arrival);
+  void give_up(http::Conversation& undecided, Connection& connection, const Arrival& arrival, bool unread);
   void take_unknown(Connection& connection, Side sender, Side client, const Arrival& arrival);
   void take_for_unknown(Connection& connection, Side sender, std::uint64_t length, const Arrival& arrival);
   bool is_named(std::uint16_t port) const;
@@ -120,8 +146,7 @@ inline bool Protocols::feed_body(const Connection& connection, Side sender, cons
   http::Conversation* const conversation = as_http(connection);
   const http::Role role = role_of(connection, sender);
   // What the client sends may be the preface of HTTP/2.
-  if (conversation == nullptr || (role == http::Role::request && !chunk.bytes.empty() && chunk.bytes[0] == 'P'))
-    return false;
+  if (conversation == nullptr || (role == http::Role::request && may_be_preface(chunk.bytes))) return false;
   return conversation->feed_body(role, chunk, arrival);
 }
 

@@ -166,8 +166,8 @@ TEST_CASE("line ends are those that a search for each finds") {
       for (std::size_t from = 0; from <= size; ++from) {
         LineEnds ends(text, from);
         std::size_t at = text.find('\n', from);
-        for (; at != std::string::npos; at = text.find('\n', at + 1)) REQUIRE(ends.next() == at);
-        REQUIRE(ends.next() >= size);
+        for (; at != std::string::npos; at = text.find('\n', at + 1)) REQUIRE(ends.pass() == at + 1);
+        REQUIRE(ends.pass() == size);
       }
     }
   }

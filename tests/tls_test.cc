@@ -427,7 +427,7 @@ TEST_CASE("hellos without end are given up, and the connection goes on without a
 TEST_CASE("what is not TLS") {
   Talk talk;
   talk.client(kClientHelloRecord).server(bytes_of("HTTP/1.1 400 Bad Request\r\n\r\n"));
-  CHECK(talk.conversation().is_not_tls());
+  CHECK(talk.conversation().is_something_else());
   using Beginning = Conversation::Beginning;
   const auto begins = [](Side sender, Bytes bytes) {
     Connection connection;

@@ -34,7 +34,14 @@ struct Sizes {
 constexpr Sizes kSize;
 static_assert(kSize.bytes.back() == Memory::kLargestCut && kSize.of.back() == kSize.bytes.size() - 1);
 
+/// Which of the sizes a block of `bytes` has, and how many bytes that is.
 constexpr int size_of(std::size_t bytes) { return kSize.of[(bytes + 15) / 16]; }
+constexpr std::size_t bytes_of(int size) { return kSize.bytes[static_cast<std::size_t>(size)]; }
+
+/// What is counted for a block that is not cut from a chunk.
+constexpr std::size_t round_uncut(std::size_t bytes) {
+  return bytes > Memory::kLargestCut ? round_up(bytes, kPageBytes) : bytes_of(size_of(bytes));
+}
 
 void* map(std::size_t bytes) {
   void* const at = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -55,6 +62,7 @@ struct alignas(kLineBytes) Memory::Chunk {
   Chunk* next;    // of the same size with room, or spare
   Chunk* before;  // the same; spare ones have none
   Block* free;    // blocks that came back
+  char* fresh;    // the first of those that were never out
   std::uint16_t out;
   std::uint16_t never_out;  // blocks at the end
   std::uint8_t size;
@@ -62,7 +70,8 @@ struct alignas(kLineBytes) Memory::Chunk {
   static Chunk* of(void* block) {
     return reinterpret_cast<Chunk*>(reinterpret_cast<std::uintptr_t>(block) & ~(std::uintptr_t{kChunkBytes} - 1));
   }
-  char* end() { return reinterpret_cast<char*>(this) + kChunkBytes; }
+  /// Its first block; they are whole lines of the cache, or at multiples of 16.
+  char* first() { return reinterpret_cast<char*>(this) + sizeof(Chunk); }
   bool has_room() const { return free != nullptr || never_out != 0; }
 };
 
@@ -76,59 +85,16 @@ bool Memory::is_over() const { return used_ > limit_ - limit_ / 16 || held_ > li
 
 bool Memory::is_well_under() const { return used_ <= limit_ - limit_ / 16 * 3 && held_ <= limit_ - limit_ / 32; }
 
-void* Memory::do_allocate(std::size_t bytes, std::size_t alignment) {
-  ++blocks_;
-  const bool is_large = bytes > kLargestCut;
-  // Blocks of up to 256 bytes stand at multiples of 16.
-  if (alignment > 16) bytes = std::max<std::size_t>(bytes, 256);
-  const std::size_t rounded =
-      is_large ? round_up(bytes, kPageBytes) : kSize.bytes[static_cast<std::size_t>(size_of(bytes))];
-  used_ += rounded;
-  void* block;
-  if (!pooled_) {
-    count_held(rounded);
-    block = ::operator new(bytes, std::align_val_t(alignment));
-  } else {
-    block = is_large ? take_pages(rounded) : cut(size_of(bytes));
-  }
-  if (is_over()) [[unlikely]]
-    wake_();
-  return block;
-}
-
-void Memory::do_deallocate(void* block, std::size_t bytes, std::size_t alignment) {
-  const bool is_large = bytes > kLargestCut;
-  if (alignment > 16) bytes = std::max<std::size_t>(bytes, 256);
-  const std::size_t rounded =
-      is_large ? round_up(bytes, kPageBytes) : kSize.bytes[static_cast<std::size_t>(size_of(bytes))];
-  used_ -= rounded;
-  if (!pooled_) {
-    held_ -= rounded;
-    ::operator delete(block, std::align_val_t(alignment));
-  } else if (is_large) {
-    give_back_pages(block, rounded);
-  } else {
-    put_back(block, size_of(bytes));
-  }
-}
-
-void Memory::count_held(std::size_t bytes) {
-  held_ += bytes;
-  most_held_ = std::max(most_held_, held_);
-}
-
-void* Memory::cut(int size) {
-  Chunk* chunk = with_room_[size];
-  if (chunk == nullptr) chunk = take_chunk(size);
+/// A block of the first chunk that has one left.
+inline void* Memory::cut(int size) {
+  Chunk* const chunk = with_room_[size];
   ++chunk->out;
   void* block = chunk->free;
   if (block != nullptr) {
     chunk->free = chunk->free->next;
   } else {
-    const std::size_t bytes = kSize.bytes[static_cast<std::size_t>(size)];
-    // A whole number of them stands before the chunk's end, each at a multiple of its alignment.
-    const std::size_t first = (kChunkBytes - sizeof(Chunk)) / bytes * bytes;
-    block = reinterpret_cast<char*>(chunk) + sizeof(Chunk) + (first - chunk->never_out * bytes);
+    block = chunk->fresh;
+    chunk->fresh += bytes_of(size);
     --chunk->never_out;
   }
   if (!chunk->has_room()) {
@@ -136,6 +102,64 @@ void* Memory::cut(int size) {
     if (chunk->next != nullptr) chunk->next->before = nullptr;
   }
   return block;
+}
+
+void* Memory::do_allocate(std::size_t bytes, std::size_t alignment) {
+  ++blocks_;
+  // Blocks of up to 256 bytes stand at multiples of 16.
+  if (alignment > 16) bytes = std::max<std::size_t>(bytes, 256);
+  if (bytes > kLargestCut || !pooled_) [[unlikely]]
+    return allocate_uncut(bytes, alignment);
+  const int size = size_of(bytes);
+  used_ += bytes_of(size);
+  if (with_room_[size] == nullptr || is_over()) [[unlikely]]
+    return allocate_anew(size);
+  return cut(size);
+}
+
+/// A block of a new chunk, or one of those that are too many.
+[[gnu::noinline]] void* Memory::allocate_anew(int size) {
+  if (with_room_[size] == nullptr) take_chunk(size);
+  void* const block = cut(size);
+  if (is_over()) wake_();
+  return block;
+}
+
+void Memory::do_deallocate(void* block, std::size_t bytes, std::size_t alignment) {
+  if (alignment > 16) bytes = std::max<std::size_t>(bytes, 256);
+  if (bytes > kLargestCut || !pooled_) [[unlikely]]
+    return deallocate_uncut(block, bytes, alignment);
+  const int size = size_of(bytes);
+  used_ -= bytes_of(size);
+  put_back(block, size);
+}
+
+[[gnu::noinline]] void* Memory::allocate_uncut(std::size_t bytes, std::size_t alignment) {
+  const std::size_t rounded = round_uncut(bytes);
+  used_ += rounded;
+  void* block;
+  if (pooled_) {
+    block = take_pages(rounded);
+  } else {
+    count_held(rounded);
+    block = ::operator new(bytes, std::align_val_t(alignment));
+  }
+  if (is_over()) [[unlikely]]
+    wake_();
+  return block;
+}
+
+[[gnu::noinline]] void Memory::deallocate_uncut(void* block, std::size_t bytes, std::size_t alignment) {
+  const std::size_t rounded = round_uncut(bytes);
+  used_ -= rounded;
+  if (pooled_) return give_back_pages(block, rounded);
+  held_ -= rounded;
+  ::operator delete(block, std::align_val_t(alignment));
+}
+
+void Memory::count_held(std::size_t bytes) {
+  held_ += bytes;
+  most_held_ = std::max(most_held_, held_);
 }
 
 void Memory::put_back(void* block, int size) {
@@ -149,22 +173,32 @@ void Memory::put_back(void* block, int size) {
     if (chunk->next != nullptr) chunk->next->before = chunk;
     with_room_[size] = chunk;
   }
-  if (chunk->out != 0) return;
+  if (chunk->out == 0) [[unlikely]]
+    empty(chunk, size);
+}
+
+/// All its blocks are back.
+[[gnu::noinline]] void Memory::empty(Chunk* chunk, int size) {
   (chunk->before == nullptr ? with_room_[size] : chunk->before->next) = chunk->next;
   if (chunk->next != nullptr) chunk->next->before = chunk->before;
   give_back_chunk(chunk);
 }
 
-Memory::Chunk* Memory::take_chunk(int size) {
+void Memory::take_chunk(int size) {
   if (spare_chunks_ == nullptr && !map_chunks()) fail();
   Chunk* const chunk = spare_chunks_;
   spare_chunks_ = chunk->next;
   spare_ -= kChunkBytes;
   count_held(kChunkBytes);
-  const std::size_t blocks = (kChunkBytes - sizeof(Chunk)) / kSize.bytes[static_cast<std::size_t>(size)];
-  *chunk = {nullptr, nullptr, nullptr, 0, static_cast<std::uint16_t>(blocks), static_cast<std::uint8_t>(size)};
+  const std::size_t blocks = (kChunkBytes - sizeof(Chunk)) / bytes_of(size);
+  *chunk = {nullptr,
+            nullptr,
+            nullptr,
+            chunk->first(),
+            0,
+            static_cast<std::uint16_t>(blocks),
+            static_cast<std::uint8_t>(size)};
   with_room_[size] = chunk;
-  return chunk;
 }
 
 void Memory::give_back_chunk(Chunk* chunk) {

@@ -77,9 +77,13 @@ class Memory final : public std::pmr::memory_resource {
   void do_deallocate(void* block, std::size_t bytes, std::size_t alignment) override;
   bool do_is_equal(const std::pmr::memory_resource& other) const noexcept override { return this == &other; }
 
+  void* allocate_uncut(std::size_t bytes, std::size_t alignment);
+  void deallocate_uncut(void* block, std::size_t bytes, std::size_t alignment);
+  void* allocate_anew(int size);
   void* cut(int size);
   void put_back(void* block, int size);
-  Chunk* take_chunk(int size);
+  void take_chunk(int size);
+  void empty(Chunk* chunk, int size);
   void give_back_chunk(Chunk* chunk);
   bool map_chunks();
   void* take_pages(std::size_t bytes);

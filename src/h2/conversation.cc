@@ -37,8 +37,8 @@ int parse_status(std::string_view text, std::size_t most_digits) {
 }  // namespace
 
 Conversation::Conversation(const Connection& connection, http::ExchangePool& pool)
-    : connection_(connection),
-      exchanges_(connection, pool),
+    : Talk(connection, pool),
+      connection_(connection),
       directions_{{Role::request, connection.stream(connection.client).next,
                    start_of(Role::request, connection.stream(connection.client)), exchanges_},
                   {Role::response, connection.stream(other(connection.client)).next,
@@ -55,8 +55,8 @@ Conversation::Conversation(const Connection& connection, http::ExchangePool& poo
 
 Conversation::Conversation(const Connection& connection, http::Exchanges&& exchanges, std::uint64_t requests,
                            std::uint64_t responses)
-    : connection_(connection),
-      exchanges_(std::move(exchanges)),
+    : Talk(std::move(exchanges)),
+      connection_(connection),
       directions_{
           {Role::request, requests, Start::preface, exchanges_},
           {Role::response, responses, responses == Stream::kNever ? Start::unknown : Start::boundary, exchanges_}},

@@ -19,11 +19,11 @@
 #include "flow/stream.h"
 #include "h2/block.h"
 #include "h2/frame.h"
-#include "http/exchanges.h"
+#include "http/talk.h"
 
 namespace wirelap::h2 {
 
-class Conversation : public Attachment {
+class Conversation : public http::Talk {
  public:
   /// `connection` and `pool` outlive the conversation.
   Conversation(const Connection& connection, http::ExchangePool& pool);
@@ -35,30 +35,13 @@ class Conversation : public Attachment {
   Conversation(const Connection& connection, http::Exchanges&& exchanges, std::uint64_t requests,
                std::uint64_t responses);
 
-  /// The next bytes of the stream that carries messages of `role`.
   void feed(Role role, const Chunk& chunk, const Arrival& arrival);
-
-  /// The stream's next `count` bytes are `missing` from the capture, or are
-  /// body bytes that were not kept.
   void skip(Role role, std::uint64_t count, bool missing, const Arrival& arrival);
-
-  /// The stream has ended with FIN.
   void finish(Role role, const Arrival& arrival);
-
-  /// Nothing more comes; exchanges still open end with `outcome`, or with
-  /// no_response where it is `closed` and they had none.
   void end(http::Outcome outcome, Nanos time);
-
   std::uint64_t skippable(Role role) const { return direction(role).parser.skippable(); }
-
-  /// Where its exchanges begin and end up.
-  http::Exchanges& exchanges() { return exchanges_; }
-
-  /// About what it holds of memory.
   std::size_t held_bytes() const;
-
-  /// True when what was taken for HTTP/2 turned out to be something else.
-  bool is_not_h2() const { return not_h2_ && exchanges_.count() == 0; }
+  bool is_something_else() const { return not_h2_ && exchanges_.count() == 0; }
 
  private:
   friend class FrameParser;  // calls the events below
@@ -134,7 +117,6 @@ class Conversation : public Attachment {
   void tell_whom_to_wait_for() const;
 
   const Connection& connection_;
-  http::Exchanges exchanges_;
   Direction directions_[2];                // by Role
   std::pmr::vector<Open> open_;            // by stream
   FieldSection section_;                   // of the latest block

@@ -14,14 +14,17 @@ Parser make_parser(Role role, const Stream& stream, const ExchangePool& pool) {
 
 }  // namespace
 
+bool Conversation::may_begin_stream(Bytes bytes, Role role) {
+  if (is_start_line(as_text(bytes), role) != Likeness::no) [[likely]]
+    return true;
+  return role == Role::request && is_simple_request(as_text(bytes));
+}
+
 bool Conversation::may_begin(Connection& connection, Side sender, Bytes bytes) {
   if (connection.client_known) {
     const Role role = sender == connection.client ? Role::request : Role::response;
     const Stream& stream = connection.stream(sender);
-    if (stream.at_start()) {
-      if (is_start_line(as_text(bytes), role) != Likeness::no) return true;
-      return role == Role::request && is_simple_request(as_text(bytes));
-    }
+    if (stream.at_start()) return may_begin_stream(bytes, role);
     if (Parser::begins_message(bytes, role)) return true;
     // The beginning of the first requests was not captured.
     Likeness likeness = Likeness::no;
@@ -36,8 +39,8 @@ bool Conversation::may_begin(Connection& connection, Side sender, Bytes bytes) {
 }
 
 Conversation::Conversation(const Connection& connection, ExchangePool& pool)
-    : connection_(connection),
-      exchanges_(connection, pool),
+    : Talk(connection, pool),
+      connection_(connection),
       pairing_(exchanges_),
       requests_(make_parser(Role::request, connection.stream(connection.client), pool)),
       responses_(make_parser(Role::response, connection.stream(other(connection.client)), pool)) {
@@ -51,9 +54,11 @@ void Conversation::feed(Role role, const Chunk& chunk, const Arrival& arrival) {
   arrival_ = arrival;
   parser(role).feed(chunk.bytes, *this);
   const std::uint64_t uncaptured = chunk.length - chunk.bytes.size();
-  snapped_ = uncaptured != 0;
-  if (snapped_) parser(role).skip(uncaptured, true, *this);
-  snapped_ = false;
+  if (uncaptured != 0) [[unlikely]] {
+    snapped_ = true;
+    parser(role).skip(uncaptured, true, *this);
+    snapped_ = false;
+  }
   if (role == Role::request) pass_requests(connection_.stream(connection_.client).next + chunk.length);
   tell_whom_to_wait_for();
 }
@@ -81,6 +86,7 @@ void Conversation::end(Outcome outcome, Nanos time) {
 }
 
 void Conversation::end_open(Outcome outcome, Nanos time) {
+  if (exchanges_.empty()) return;
   requests_.reveal_start_line(*this);
   responses_.reveal_start_line(*this);
   while (Exchange* const exchange = exchanges_.oldest()) {
@@ -106,10 +112,11 @@ void Conversation::end_open(Outcome outcome, Nanos time) {
 
 /// Of too many that are open the oldest is given up.
 void Conversation::make_room() {
-  if (exchanges_.is_full()) finish_exchange(*exchanges_.oldest(), Outcome::evicted, arrival_.time);
+  if (exchanges_.is_full()) [[unlikely]]
+    finish_exchange(*exchanges_.oldest(), Outcome::evicted, arrival_.time);
 }
 
-Exchange& Conversation::exchange_for_request(std::uint64_t offset) {
+Exchange& Conversation::exchange_for_request(std::uint64_t offset, const Arrival& arrival) {
   // The capture may show a response before the request that it answers.
   Exchange* exchange = exchanges_.oldest();
   if (exchanges_.empty() || exchanges_.newest()->request.begun) exchange = nullptr;
@@ -117,16 +124,20 @@ Exchange& Conversation::exchange_for_request(std::uint64_t offset) {
          (exchange->request.begun || exchange->pair == Pair::kept || offset >= exchange->acknowledged)) {
     exchange = exchange->next;
   }
-  if (exchange != nullptr) return *exchange;
+  if (exchange != nullptr) [[unlikely]] {
+    exchanges_.begin_again(*exchange, arrival);
+    return *exchange;
+  }
   make_room();
-  return exchanges_.open(arrival_);
+  return exchanges_.open(arrival);
 }
 
 Exchange& Conversation::exchange_for_response(std::uint64_t offset, const Arrival& arrival) {
   const std::uint64_t requests_known = connection_.stream(connection_.client).next;
   Exchange* const request = pairing_.answered(offset, arrival.acknowledged, requests_known);
   finish_settled();
-  if (request != nullptr) return *request;
+  if (request != nullptr) [[likely]]
+    return *request;
   make_room();
   if (!pairing_.keeps()) return exchanges_.open(arrival);
   Exchange& response = exchanges_.open_response(arrival);
@@ -136,6 +147,8 @@ Exchange& Conversation::exchange_for_response(std::uint64_t offset, const Arriva
 
 /// Ends what the pairing has settled; it was summed up when its response ended.
 void Conversation::finish_settled() {
+  if (!pairing_.has_settled()) [[likely]]
+    return;
   while (Exchange* const exchange = pairing_.next_settled()) {
     const bool whole = exchange->pair == Pair::joined && exchange->request.complete;
     finish_exchange(*exchange, whole ? Outcome::complete : Outcome::gap, arrival_.time);
@@ -151,9 +164,8 @@ void Conversation::on_begin(Role role, std::uint64_t offset, bool held) {
   Exchange*& exchange = current(role);
   if (role == Role::request) {
     pairing_.note_request(arrival.acknowledged, connection_.stream(other(connection_.client)).next);
-    exchange = &exchange_for_request(offset);
+    exchange = &exchange_for_request(offset, arrival);
     exchange->seen = arrival.acknowledged;
-    exchanges_.begin_again(*exchange, arrival);
   } else if (exchange == nullptr) {
     exchange = &exchange_for_response(offset, arrival);
     exchange->acknowledged = arrival.acknowledged;
@@ -189,24 +201,30 @@ void Conversation::keep_headers(Exchange& exchange, const Head& head) const {
 
 Framing Conversation::on_head(Role role, const Head& head) {
   on_start_line(role, head);
-  if (role == Role::request) return request_framing(head);
-  if (head.is_interim()) return {Framing::Kind::length, 0};
+  return role == Role::request ? request_framing(head) : take_response(head);
+}
+
+/// Its start line is told.
+Framing Conversation::take_response(const Head& head) {
+  if (head.is_interim()) [[unlikely]]
+    return {Framing::Kind::length, 0};
   // A client that has its answer may leave out the body that it announced (RFC 9110, 10.1.1).
   if (requesting_ != nullptr && requesting_ == responding_ && requesting_->request.body_bytes == 0)
     requests_.doubt_body();
-  const Exchange* const exchange = current(role);  // null where it has been given up
-  if (switches_to_h2(head)) {
+  const Exchange* const exchange = responding_;  // null where it has been given up
+  if (switches_to_h2(head)) [[unlikely]] {
     responding_->status = Exchange::kNoStatus;  // it is an interim one
     left_for_h2_ = 0;
     return {Framing::Kind::tunnel, 0};
   }
   const std::string_view method = exchange != nullptr ? std::string_view(exchange->method) : std::string_view();
-  if (begins_tunnel(head, method)) begin_tunnel(head);
+  if (begins_tunnel(head, method)) [[unlikely]]
+    begin_tunnel(head);
   return response_framing(head, method);
 }
 
 /// From here on the bytes of both ends are the tunnel's.
-void Conversation::begin_tunnel(const Head& head) {
+[[gnu::noinline]] void Conversation::begin_tunnel(const Head& head) {
   requests_.begin_tunnel();
   make_room();
   tunnel_ = &exchanges_.open(arrival_);
@@ -265,9 +283,8 @@ void Conversation::restart_response() {
   response.first = kUnknownTime;
 }
 
-/// The requests' stream is known, or known to be missing, up to `offset`: a
-/// response that waits for a request before it waits in vain.
-void Conversation::pass_requests(std::uint64_t offset) {
+/// A response that waits for a request before `offset` waits in vain.
+void Conversation::end_unasked(std::uint64_t offset) {
   while (exchanges_.oldest() != nullptr && is_unasked(*exchanges_.oldest()) &&
          exchanges_.oldest()->acknowledged <= offset) {
     finish_exchange(*exchanges_.oldest(), Outcome::gap, exchanges_.oldest()->response.last);
@@ -315,7 +332,7 @@ void Conversation::on_stray(Role role, std::uint64_t count, bool missing) {
 
 /// Another message begins: the response whose end was hidden has ended.
 void Conversation::end_adrift() {
-  if (Exchange* const exchange = adrift_[index(Role::response)]) {
+  if (Exchange* const exchange = adrift_[index(Role::response)]) [[unlikely]] {
     finish_exchange(*exchange, Outcome::gap, exchange->response.last);
   }
 }
@@ -357,9 +374,14 @@ void Conversation::discard(Exchange& exchange) {
 
 void Conversation::forget(const Exchange& exchange) {
   pairing_.forget(exchange);
-  for (Exchange** const mine : {&tunnel_, &requesting_, &responding_, &adrift_[0], &adrift_[1]}) {
-    if (*mine == &exchange) *mine = nullptr;
-  }
+  const auto drop = [&](Exchange*& mine) {
+    if (mine == &exchange) mine = nullptr;
+  };
+  drop(tunnel_);
+  drop(requesting_);
+  drop(responding_);
+  drop(adrift_[0]);
+  drop(adrift_[1]);
 }
 
 }  // namespace wirelap::http

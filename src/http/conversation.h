@@ -12,19 +12,18 @@
 
 #include "flow/connection.h"
 #include "flow/stream.h"
-#include "http/exchanges.h"
 #include "http/pairing.h"
 #include "http/parser.h"
+#include "http/talk.h"
 
 namespace wirelap::http {
 
-class Conversation : public Attachment {
+class Conversation : public Talk {
  public:
   /// `connection` and `pool` outlive the conversation. A stream whose start was
   /// not seen is searched for its first message.
   Conversation(const Connection& connection, ExchangePool& pool);
 
-  /// The next bytes of the stream that carries messages of `role`.
   void feed(Role role, const Chunk& chunk, const Arrival& arrival);
 
   /// The same on a short path, for bytes that are a part of a body and do not end it: most are such.
@@ -39,23 +38,10 @@ class Conversation : public Attachment {
     return true;
   }
 
-  /// The stream's next `count` bytes are `missing` from the capture, or are
-  /// body bytes that were not kept.
   void skip(Role role, std::uint64_t count, bool missing, const Arrival& arrival);
-
-  /// The stream has ended with FIN.
   void finish(Role role, const Arrival& arrival);
-
-  /// Nothing more comes; exchanges still open end with `outcome`, or with
-  /// no_response where it is `closed` and they had none.
   void end(Outcome outcome, Nanos time);
-
   std::uint64_t skippable(Role role) const { return parser(role).skippable(); }
-
-  /// Where its exchanges begin and end up.
-  Exchanges& exchanges() { return exchanges_; }
-
-  /// About what it holds of memory.
   std::size_t held_bytes() const {
     return sizeof *this + exchanges_.held_bytes() + requests_.held_bytes() + responses_.held_bytes();
   }
@@ -64,6 +50,8 @@ class Conversation : public Attachment {
   /// `sender` sends on a connection without a conversation. Settles who is the
   /// client where the connection's opening did not.
   static bool may_begin(Connection& connection, Side sender, Bytes bytes);
+  /// The same of the first bytes of a stream that carries messages of `role`.
+  static bool may_begin_stream(Bytes bytes, Role role);
 
   /// Where a response has switched to HTTP/2 ("Upgrade: h2c", RFC 7540, section
   /// 3.2): how many bytes at the end of the latest chunk are that already.
@@ -73,12 +61,11 @@ class Conversation : public Attachment {
   /// Whether it has become a tunnel, whose bytes mean nothing here.
   bool is_tunnel() const { return tunnel_ != nullptr; }
 
-  /// True when what was taken for HTTP turned out to be something else.
-  bool is_not_http() const { return exchanges_.count() == 0 && responses_.lost(); }
+  bool is_something_else() const { return exchanges_.count() == 0 && responses_.lost(); }
 
   /// True while all that came may be HTTP's first request, or not.
   bool is_undecided() const {
-    return exchanges_.count() == 1 && requesting_ != nullptr && !requesting_->response.begun &&
+    return requesting_ != nullptr && exchanges_.count() == 1 && !requesting_->response.begun &&
            requests_.is_undecided();
   }
   /// What was undecided is no HTTP.
@@ -110,12 +97,18 @@ class Conversation : public Attachment {
 
   void end_open(Outcome outcome, Nanos time);
   void make_room();
-  Exchange& exchange_for_request(std::uint64_t offset);
+  Exchange& exchange_for_request(std::uint64_t offset, const Arrival& arrival);
   Exchange& exchange_for_response(std::uint64_t offset, const Arrival& arrival);
   void finish_settled();
+  Framing take_response(const Head& head);
   void begin_tunnel(const Head& head);
   void restart_response();
-  void pass_requests(std::uint64_t offset);
+  /// The requests' stream is known, or known to be missing, up to `offset`.
+  void pass_requests(std::uint64_t offset) {
+    if (!exchanges_.empty() && is_unasked(*exchanges_.oldest())) [[unlikely]]
+      end_unasked(offset);
+  }
+  void end_unasked(std::uint64_t offset);
   void finish_if_complete(Exchange& exchange);
   void note_loss(Role role, const Exchange* exchange);
   void end_adrift();
@@ -135,7 +128,6 @@ class Conversation : public Attachment {
   bool switches_to_h2(const Head& head) const;
 
   const Connection& connection_;
-  Exchanges exchanges_;
   Pairing pairing_;
   Parser requests_;
   Parser responses_;

@@ -34,16 +34,18 @@ std::size_t Exchange::held_bytes() const {
 }
 
 ExchangePool::~ExchangePool() {
-  while (Exchange* const exchange = free_.pop_front()) Owned<Exchange>{exchange};
+  while (free_ != nullptr) Owned<Exchange>{std::exchange(free_, free_->next)};
 }
 
 Exchange& ExchangePool::take() {
-  if (Exchange* const used = free_.pop_front()) return *used;
-  return *make_in<Exchange>(memory_).release();
+  if (free_ == nullptr) [[unlikely]]
+    return *make_in<Exchange>(memory_).release();
+  --kept_;
+  return *std::exchange(free_, free_->next);
 }
 
 void ExchangePool::give_back(Exchange& exchange) {
-  if (free_.size() == kMostKept) {
+  if (kept_ == kMostKept) [[unlikely]] {
     Owned<Exchange>{&exchange};
     return;
   }
@@ -56,7 +58,8 @@ void ExchangePool::give_back(Exchange& exchange) {
     release(exchange.headers);
   if (exchange.steps.capacity() != 0) [[unlikely]]
     release(exchange.steps);
-  free_.push_back(exchange);
+  exchange.next = std::exchange(free_, &exchange);
+  ++kept_;
 }
 
 }  // namespace wirelap::http

@@ -180,7 +180,8 @@ class ExchangePool {
 
   const Wanted& wanted_;
   std::pmr::memory_resource* memory_;
-  ExchangeQueue free_;
+  Exchange* free_ = nullptr;  // the one that came back last, with the others behind it
+  std::size_t kept_ = 0;      // of those
 };
 
 }  // namespace wirelap::http

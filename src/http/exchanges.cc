@@ -5,7 +5,7 @@
 
 namespace wirelap::http {
 
-Exchanges::~Exchanges() {
+void Exchanges::give_all_back() {
   for (ExchangeQueue* const queue : {&open_, &unconfirmed_, &finished_}) {
     while (Exchange* const exchange = queue->pop_front()) pool_.give_back(*exchange);
   }
@@ -135,10 +135,10 @@ void Exchanges::close(Exchange& exchange, Outcome outcome) {
   const bool unheard = exchange.number > 1 && connection_.stream(server).acknowledged == 0;
   if (whole && !confirmed && !unheard && connection_.timing->may_get_lost(server)) {
     unconfirmed_.push_back(exchange);
+    while (unconfirmed_.size() > kMaxUnconfirmed) finished_.push_back(*unconfirmed_.pop_front());
   } else {
     finished_.push_back(exchange);
   }
-  while (unconfirmed_.size() > kMaxUnconfirmed) finished_.push_back(*unconfirmed_.pop_front());
 }
 
 void Exchanges::discard(Exchange& exchange) {

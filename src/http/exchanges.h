@@ -31,7 +31,10 @@ class Exchanges {
 
   Exchanges(Exchanges&&) = default;
   /// What has not been taken out goes back to the pool.
-  ~Exchanges();
+  ~Exchanges() {
+    if (!open_.empty() || !unconfirmed_.empty() || !finished_.empty()) [[unlikely]]
+      give_all_back();
+  }
 
   /// Numbers and times go on from those of `before`, the same connection's, whose
   /// protocol has changed; what it has finished is handed over.
@@ -120,6 +123,7 @@ class Exchanges {
   void note_unneeded(Role role);
 
  private:
+  void give_all_back();
   static void note_step(Exchange& exchange, const Arrival& arrival);
   Exchange& add(const Arrival& arrival);
   void take_out(Exchange& exchange);

@@ -64,7 +64,7 @@ inline std::string_view trim_end(std::string_view text) {
   return text;
 }
 
-inline std::string_view trim(std::string_view text) {
+[[gnu::noinline]] std::string_view trim(std::string_view text) {
   while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
   return trim_end(text);
 }
@@ -107,6 +107,14 @@ bool parse_version(std::string_view text, Head& head) {
   return true;
 }
 
+constexpr std::string_view kUsualEnd = " HTTP/1.1";
+
+/// Whether `line` ends as most of requests do.
+inline bool ends_with_version(std::string_view line) {
+  return line.size() >= kUsualEnd.size() &&
+         std::memcmp(line.data() + line.size() - kUsualEnd.size(), kUsualEnd.data(), kUsualEnd.size()) == 0;
+}
+
 /// method SP target SP version (RFC 9112, section 3). The target may hold
 /// spaces that it should not, so it ends at the last one; it may be missing.
 bool parse_request_line(std::string_view line, Head& head) {
@@ -114,13 +122,12 @@ bool parse_request_line(std::string_view line, Head& head) {
   std::size_t first = 0;
   while (first < line.size() && is_token_char(line[first])) ++first;
   if (first == 0 || first > kMaxMethod || first == line.size() || line[first] != ' ') return false;
-  std::size_t last = line.size() - 1;
-  // What most lines end with has none.
-  if (line.size() > first + 8 && std::memcmp(&line[line.size() - 8], "HTTP/1.1", 8) == 0) last -= 8;
-  while (line[last] != ' ') --last;
   head.method = line.substr(0, first);
-  head.target = trim(line.substr(first, last - first));
-  return parse_version(line.substr(last + 1), head);
+  const bool is_usual = ends_with_version(line);
+  std::size_t last = line.size() - (is_usual ? kUsualEnd.size() : 1);
+  while (line[last] != ' ') --last;
+  head.target = trim({line.data() + first, last - first});
+  return is_usual || parse_version(line.substr(last + 1), head);
 }
 
 /// version SP status [SP reason]; a tab may stand for the space (RFC 9112, section 4),
@@ -150,6 +157,11 @@ bool parse_status_line(std::string_view line, Head& head) {
 
 bool parse_start_line(std::string_view line, Role role, Head& head) {
   return role == Role::request ? parse_request_line(line, head) : parse_status_line(line, head);
+}
+
+[[gnu::noinline]] bool can_parse_start_line(std::string_view line, Role role) {
+  Head head;
+  return parse_start_line(line, role, head);
 }
 
 /// Content-Length, which may be a list of equal numbers (RFC 9112, section 6.3).
@@ -195,8 +207,6 @@ void take_transfer_encoding(std::string_view value, Head& head) {
 
 /// Whether the line that begins at `at` is empty.
 bool is_empty_line(std::string_view text, std::size_t at) {
-  if (text[at] > '\r') [[likely]]
-    return false;
   return text[at] == '\n' || (text[at] == '\r' && at + 1 < text.size() && text[at + 1] == '\n');
 }
 
@@ -214,14 +224,14 @@ std::string_view take_field_line(std::string_view& text) {
   return from.substr(0, from.size() - text.size());
 }
 
-/// Whether the name at the start of `line` may be one that take_field knows: most are passed over for it.
+/// Whether `line` may begin a field that take_field knows, or be the empty one: most are passed over for it.
 inline bool may_matter(std::string_view line) {
   constexpr std::size_t kLetters = 9;
   // Letters in either case, and blanks: the others with the same last five bits are looked at in vain.
   constexpr std::uint32_t kFirst = 1u << ('h' & 31) | 1u << ('u' & 31) | 1u << ('c' & 31) | 1u << ('t' & 31) |
                                    1u << (' ' & 31) | 1u << ('\t' & 31) | 1u << ('\r' & 31) | 1u << ('\n' & 31);
-  if (line.size() < kLetters) return true;
   if ((kFirst >> (line[0] & 31) & 1) == 0) return false;
+  if (line.size() < kLetters) return true;
   const auto letter = [&](std::size_t i) { return line[i] | 0x20; };
   switch (letter(0)) {
     case 'h': return letter(1) == 'o';
@@ -282,11 +292,11 @@ Likeness looks_like_start(std::string_view bytes, Role role) {
     if (!is_version_name(bytes.substr(0, compared))) return Likeness::no;
     return compared == kVersion.size() ? Likeness::yes : Likeness::maybe;
   }
-  for (std::size_t i = 0; i < bytes.size() && i <= kMaxMethod; ++i) {
-    if (bytes[i] == ' ') return i == 0 ? Likeness::no : Likeness::yes;
-    if (!is_token_char(bytes[i])) return Likeness::no;
-  }
-  return bytes.size() > kMaxMethod ? Likeness::no : Likeness::maybe;
+  const std::size_t most = std::min(bytes.size(), kMaxMethod + 1);
+  std::size_t method = 0;
+  while (method < most && is_token_char(bytes[method])) ++method;
+  if (method == most) return bytes.size() > kMaxMethod ? Likeness::no : Likeness::maybe;
+  return method != 0 && bytes[method] == ' ' ? Likeness::yes : Likeness::no;
 }
 
 Likeness is_start_line(std::string_view bytes, Role role) {
@@ -294,8 +304,9 @@ Likeness is_start_line(std::string_view bytes, Role role) {
   if (start == Likeness::no) return start;
   const std::size_t end = bytes.find('\n');
   if (end == std::string_view::npos) return Likeness::maybe;
-  Head head;
-  return parse_start_line(without_line_end(bytes.substr(0, end + 1)), role, head) ? Likeness::yes : Likeness::no;
+  const std::string_view line = without_line_end({bytes.data(), end + 1});
+  const bool is_one = (role == Role::request && ends_with_version(line)) || can_parse_start_line(line, role);
+  return is_one ? Likeness::yes : Likeness::no;
 }
 
 namespace {
@@ -381,10 +392,9 @@ std::size_t find_start_line(std::string_view bytes, Role role, bool inside, Like
 
 std::size_t find_head_end(std::string_view bytes, std::size_t from) {
   LineEnds ends(bytes, from);
-  for (std::size_t at = ends.next(); at < bytes.size(); at = ends.next()) {
-    std::size_t next = at + 1;
-    if (next < bytes.size() && bytes[next] == '\r') ++next;
-    if (next < bytes.size() && bytes[next] == '\n') return next + 1;
+  for (std::size_t at = ends.pass(); at < bytes.size(); at = ends.pass()) {
+    if (bytes[at] == '\r') ++at;
+    if (at < bytes.size() && bytes[at] == '\n') return at + 1;
   }
   return std::string_view::npos;
 }
@@ -403,8 +413,7 @@ std::optional<Head> parse_head(std::string_view bytes, Role role) {
   std::optional<Head> found(std::in_place);
   Head& head = *found;
   LineEnds ends(bytes);
-  const auto end_of_line = [&] { return std::min(ends.next() + 1, bytes.size()); };
-  std::size_t begin = end_of_line();
+  std::size_t begin = ends.pass();
   const std::string_view line = without_line_end({bytes.data(), begin});
   if (!parse_start_line(line, role, head)) {
     found.reset();
@@ -412,17 +421,20 @@ std::optional<Head> parse_head(std::string_view bytes, Role role) {
   }
   const std::size_t fields = begin;
   while (begin < bytes.size()) {
-    std::size_t end = end_of_line();
-    if (is_empty_line(bytes, begin)) {
-      head.size = end;
-      break;
+    std::size_t end = ends.pass();
+    if (may_matter({bytes.data() + begin, end - begin})) {
+      if (is_empty_line(bytes, begin)) {
+        head.size = end;
+        break;
+      }
+      // What is folded onto a field that does not matter is passed over, too.
+      const bool is_field = begin == fields || !is_folded(bytes, begin);
+      while (is_folded(bytes, end)) end = ends.pass();
+      if (is_field) take_field({bytes.data() + begin, end - begin}, head);
     }
-    while (is_folded(bytes, end)) end = end_of_line();
-    const std::string_view field(bytes.data() + begin, end - begin);
-    if (may_matter(field)) take_field(field, head);
     begin = end;
   }
-  head.fields = bytes.substr(fields, begin - fields);
+  head.fields = {bytes.data() + fields, begin - fields};
   return found;
 }
 
@@ -447,8 +459,10 @@ std::optional<std::string> find_field(std::string_view fields, std::string_view 
 }
 
 Framing request_framing(const Head& head) {
-  if (head.chunked) return {Framing::Kind::chunked, 0};
-  if (head.transfer_encoding || head.bad_length) return {Framing::Kind::unknown, 0};
+  if (head.chunked) [[unlikely]]
+    return {Framing::Kind::chunked, 0};
+  if (head.transfer_encoding || head.bad_length) [[unlikely]]
+    return {Framing::Kind::unknown, 0};
   return {Framing::Kind::length, head.content_length.value_or(0)};
 }
 

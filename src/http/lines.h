@@ -3,6 +3,7 @@
 // In: text. Out: the place of each line feed in it, found sixty-four bytes at a time.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -17,23 +18,25 @@ namespace wirelap::http {
 class LineEnds {
  public:
   /// Those from offset `from` on.
-  explicit LineEnds(std::string_view text, std::size_t from = 0) : text_(text), block_{0, from} {}
+  explicit LineEnds(std::string_view text, std::size_t from = 0) : text_(text), end_(from) {}
 
-  /// Offset of the next one; past the end where there is none (npos - 1: one more can be added).
-  [[gnu::always_inline]] std::size_t next() {
-    if (block_.found == 0) {
-      block_ = look_on(text_, block_.end);
-      if (block_.found == 0) return std::string_view::npos - 1;
+  /// Offset behind the next one; the text's end where there is none.
+  [[gnu::always_inline]] std::size_t pass() {
+    if (found_ == 0) {
+      const Block next = look_on(text_, end_);
+      found_ = next.found;
+      end_ = next.end;
+      if (found_ == 0) return text_.size();
     }
-    const std::uint64_t at = static_cast<unsigned>(__builtin_ctzll(block_.found));  // not 0, which it need not ask
-    block_.found &= block_.found - 1;
-    return block_.end - kBlock + static_cast<std::size_t>(at);
+    const std::uint64_t at = static_cast<unsigned>(__builtin_ctzll(found_));  // not 0, which it need not ask
+    found_ &= found_ - 1;
+    return end_ - (kBlock - 1) + static_cast<std::size_t>(at);
   }
 
  private:
   static constexpr std::size_t kBlock = 64;
 
-  /// What was looked at last.
+  /// What was looked at.
   struct Block {
     std::uint64_t found;  // a bit for each line feed that is not yet told
     std::size_t end;      // may be past the text's
@@ -41,8 +44,12 @@ class LineEnds {
 
   /// Goes on to the next block that has any. By value: what is found stays in registers.
   [[gnu::noinline]] static Block look_on(std::string_view text, std::size_t begin) {
+    if (text.size() < kBlock) [[unlikely]]
+      return {look_at_each(text.substr(std::min(begin, text.size()))), begin + kBlock};
     for (; begin < text.size(); begin += kBlock) {
-      const std::uint64_t found = text.size() - begin >= kBlock ? look(text.data() + begin) : look_at_rest(text, begin);
+      // Of the last bytes the block that ends with them is looked at.
+      const std::size_t from = std::min(begin, text.size() - kBlock);
+      const std::uint64_t found = look(text.data() + from) >> (begin - from);
       if (found != 0) return {found, begin + kBlock};
     }
     return {0, begin};
@@ -69,15 +76,9 @@ class LineEnds {
     return found;
   }
 
-  /// Fewer than kBlock bytes are left: the block that ends with them is looked at, if there is one.
-  static std::uint64_t look_at_rest(std::string_view text, std::size_t begin) {
-    const std::size_t left = text.size() - begin;
-    if (text.size() < kBlock) return look_at_each(text.substr(begin));
-    return look(text.data() + text.size() - kBlock) >> (kBlock - left);
-  }
-
   std::string_view text_;
-  Block block_;
+  std::uint64_t found_ = 0;  // of the block looked at last
+  std::size_t end_;
 };
 
 }  // namespace wirelap::http

@@ -12,6 +12,7 @@
 // settles it the responses are kept apart, and no request has a wrong one.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -52,8 +53,7 @@ class Habit {
 class Pairing {
  public:
   /// `exchanges` outlives it.
-  explicit Pairing(Exchanges& exchanges)
-      : exchanges_(exchanges), kept_(exchanges.memory()), settled_(exchanges.memory()) {}
+  explicit Pairing(Exchanges& exchanges) : exchanges_(exchanges) {}
 
   /// A part of the responses was lost; `whole`: the first byte of one, too.
   void lose_responses(bool whole);
@@ -69,7 +69,7 @@ class Pairing {
   /// The capture began inside the connection: there may have been others.
   void begin_inside() {
     lose_requests(0, Stream::kNever);
-    hole_.before_capture = true;
+    doubt_->hole.before_capture = true;
   }
 
   /// The request that is answered by the response that begins at `offset` and
@@ -78,7 +78,7 @@ class Pairing {
   /// known: then keeps() is true, and `keep` takes the response.
   Exchange* answered(std::uint64_t offset, std::uint64_t acknowledged, std::uint64_t requests_known);
   bool keeps() const { return keeps_; }
-  void keep(Exchange& response) { kept_.push_back(&response); }
+  void keep(Exchange& response) { doubt_->kept.push_back(&response); }
 
   /// The client has ended its stream and had all answers up to there: they are all there were.
   void settle_at_end();
@@ -88,26 +88,19 @@ class Pairing {
   bool expects_more(std::uint64_t acknowledged) const;
 
   /// Whether `request`, without an answer, may have one that was lost.
-  bool may_be_answered(const Exchange& request) const { return responses_lost_ && is_unanswered(request); }
+  bool may_be_answered(const Exchange& request) const {
+    return doubt_ != nullptr && doubt_->responses_lost && is_unanswered(request);
+  }
 
   /// `exchange` is no more.
   void forget(const Exchange& exchange);
+
+  bool has_settled() const { return doubt_ != nullptr && !doubt_->settled.empty(); }
 
   /// Takes out the next exchange that has been joined or given up; null for none.
   Exchange* next_settled();
 
  private:
-  static bool is_unanswered(const Exchange& exchange) {
-    return exchange.request.begun && !exchange.response.begun && exchange.pair == Pair::open;
-  }
-  std::size_t count_asked(std::uint64_t acknowledged) const;
-  Exchange* first_unanswered() const;
-  Exchange* asked_at(std::uint64_t offset, std::uint64_t acknowledged) const;
-  void give_up(Exchange& exchange);
-  bool may_follow_lost(const Exchange& request) const;
-  void settle(const Exchange* until, bool from_back);
-  void end_doubt();
-
   /// In the requests: behind it some may be missing.
   struct Hole {
     std::uint64_t offset = Stream::kNever;
@@ -118,18 +111,44 @@ class Pairing {
     bool exists() const { return offset != Stream::kNever; }
   };
 
+  /// What is known since something was lost.
+  struct Doubt {
+    explicit Doubt(std::pmr::memory_resource* memory) : kept(memory), settled(memory) {}
+    std::pmr::memory_resource* memory() const { return kept.get_allocator().resource(); }
+
+    Hole hole, earlier;                    // the latest, and the one before it
+    std::pmr::vector<Exchange*> kept;      // responses without a request, in order
+    std::pmr::vector<Exchange*> settled;   // to be taken out, in order
+    std::size_t hidden = 0;                // the oldest requests that have surely been answered by lost responses
+    std::size_t most_hidden = kUnbounded;  // beyond these, at most
+    unsigned waits = 0;                    // since the loss, when the client may have waited
+    bool responses_lost = false;
+
+    static constexpr std::size_t kUnbounded = ~std::size_t{0};
+
+    /// A response begins at `offset` whose request is not known.
+    void note_unasked(std::uint64_t offset) { hole.unasked = std::min(hole.unasked, offset); }
+  };
+
+  static bool is_unanswered(const Exchange& exchange) {
+    return exchange.request.begun && !exchange.response.begun && exchange.pair == Pair::open;
+  }
+  std::size_t count_asked(std::uint64_t acknowledged) const;
+  Exchange* first_unanswered() const;
+  Exchange* answered_in_doubt(Exchange* first, std::uint64_t offset, std::uint64_t acknowledged,
+                              std::uint64_t requests_known);
+  Exchange* asked_at(std::uint64_t offset, std::uint64_t acknowledged) const;
+  void give_up(Exchange& exchange);
+  bool may_follow_lost(const Exchange& request) const;
+  void settle(const Exchange* until, bool from_back);
+  Doubt& begin_doubt();
+  void end_doubt();
+  bool is_in_doubt() const { return doubt_ != nullptr && (doubt_->responses_lost || doubt_->hole.exists()); }
+
   Exchanges& exchanges_;
   Habit habit_;
-  Hole hole_, earlier_;                   // the latest, and the one before it
-  std::pmr::vector<Exchange*> kept_;      // responses without a request, in order
-  std::pmr::vector<Exchange*> settled_;   // to be taken out, in order
-  std::size_t hidden_ = 0;                // the oldest requests that have surely been answered by lost responses
-  std::size_t most_hidden_ = kUnbounded;  // beyond these, at most
-  unsigned waits_ = 0;                    // since the loss, when the client may have waited
-  bool responses_lost_ = false;
+  Owned<Doubt> doubt_;  // null until something is lost
   bool keeps_ = false;
-
-  static constexpr std::size_t kUnbounded = ~std::size_t{0};
 };
 
 }  // namespace wirelap::http

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory_resource>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -51,11 +52,15 @@ class Parser {
   template <class Handler>
   void feed(Bytes bytes, Handler& handler) {
     offset_ += bytes.size();
-    if (std::exchange(doubtful_, false) && is_start(bytes)) end_message(handler);
+    if (std::exchange(doubtful_, false) && is_start(bytes)) [[unlikely]]
+      end_message(handler);
     while (!bytes.empty() && state_ != State::stopped) {
       switch (state_) {
         case State::lost: find_start(bytes, handler); break;
-        case State::idle: take_idle(bytes, handler); break;
+        case State::idle:
+          take_idle(bytes, handler);
+          if (bytes.empty()) break;
+          [[fallthrough]];
         case State::head: take_head(bytes, handler); break;
         case State::body:
         case State::chunk_data:
@@ -174,7 +179,7 @@ class Parser {
 
   /// Lost: passes over what comes before the next start line.
   template <class Handler>
-  void find_start(Bytes& bytes, Handler& handler) {
+  [[gnu::noinline]] void find_start(Bytes& bytes, Handler& handler) {
     if (!head_.empty()) return try_held(bytes, handler);
     Likeness likeness;
     const std::size_t at = find_start_line(as_text(bytes), role_, handler.may_begin_inside(role_), likeness);
@@ -226,16 +231,34 @@ class Parser {
     state_ = State::head;
     first_ = offset_ == bytes.size();
     handler.on_begin(role_, offset_ - bytes.size(), false);
-    take_head(bytes, handler);
   }
 
   template <class Handler>
   void take_head(Bytes& bytes, Handler& handler) {
+    const auto head = head_.empty() ? parse_head(as_text(bytes), role_) : std::nullopt;
+    if (!head || head->size > kMaxHeadBytes) [[unlikely]]
+      return take_odd_head(bytes, head, handler);
+    // It begins and ends in this piece, as nearly all do.
+    handler.on_bytes(role_, head->size, 0);
+    bytes = bytes.subspan(head->size);
+    end_head(*head, bytes, handler);
+  }
+
+  /// Its body is what follows.
+  template <class Handler>
+  void end_head(const Head& head, const Bytes& bytes, Handler& handler) {
+    begin_body(handler.on_head(role_, head), handler);
+    // More of this piece tells that, too.
+    if (!bytes.empty() && std::exchange(doubtful_, false) && is_start(bytes)) end_message(handler);
+  }
+
+  /// One that comes in pieces, or is none; `seen_first` is what of it is in this piece, if that begins it.
+  template <class Handler>
+  [[gnu::noinline]] void take_odd_head(Bytes& bytes, const std::optional<Head>& seen_first, Handler& handler) {
+    std::optional<Head> head = seen_first;
     const std::size_t before = head_.size();
     if (before != 0) head_.append(as_text(bytes.first(std::min(bytes.size(), kMaxHeadBytes))));
     const std::string_view seen = before != 0 ? std::string_view(head_) : as_text(bytes);
-    // One that begins and ends in this piece, as nearly all do, is looked at once.
-    auto head = before == 0 ? parse_head(seen, role_) : std::nullopt;
     const bool may_be_simple = first_ && role_ == Role::request && !head;
     if (may_be_simple && is_simple_request(seen)) return take_simple(bytes, seen, before, handler);
     const std::size_t end = head ? head->size : find_head_end(seen, before < 2 ? 0 : before - 2);
@@ -253,11 +276,8 @@ class Parser {
       if (before == 0) head_.assign(seen);
       return;
     }
-    const Framing framing = handler.on_head(role_, *head);
+    end_head(*head, bytes, handler);
     head_.clear();
-    begin_body(framing, handler);
-    // More of this piece tells that, too.
-    if (!bytes.empty() && std::exchange(doubtful_, false) && is_start(bytes)) end_message(handler);
   }
 
   /// A head that is too long to be kept: its fields are not known, nor its end.
@@ -295,11 +315,19 @@ class Parser {
   void begin_body(const Framing& framing, Handler& handler) {
     remaining_ = framing.length;
     doubtful_ = framing.doubtful && (framing.kind != Framing::Kind::length || framing.length != 0);
-    switch (framing.kind) {
-      case Framing::Kind::length:
-        state_ = State::body;
-        if (remaining_ == 0) end_message(handler);
-        break;
+    if (framing.kind == Framing::Kind::length) [[likely]] {
+      state_ = State::body;
+      if (remaining_ == 0) end_message(handler);
+    } else {
+      begin_odd_body(framing.kind, handler);
+    }
+  }
+
+  /// One whose length is not told beforehand, if there is one.
+  template <class Handler>
+  [[gnu::noinline]] void begin_odd_body(Framing::Kind kind, Handler& handler) {
+    switch (kind) {
+      case Framing::Kind::length: break;
       case Framing::Kind::chunked: begin_chunk_size(); break;
       case Framing::Kind::until_close:
         state_ = State::until_close;

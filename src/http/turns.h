@@ -20,12 +20,9 @@ namespace wirelap::http {
 
 class Turns {
  public:
-  /// `connection` and `pool` outlive it.
-  Turns(const Connection& connection, ExchangePool& pool, Protocol protocol)
-      : connection_(connection), exchanges_(connection, pool), protocol_(protocol) {}
-
-  Exchanges& exchanges() { return exchanges_; }
-  const Exchanges& exchanges() const { return exchanges_; }
+  /// `connection` and `exchanges` outlive it.
+  Turns(const Connection& connection, Exchanges& exchanges, Protocol protocol)
+      : connection_(connection), exchanges_(exchanges), protocol_(protocol) {}
 
   /// The latest turn; null before the first and after the end.
   Exchange* present() const { return present_; }
@@ -89,7 +86,7 @@ class Turns {
   void close_previous(Nanos time);
 
   const Connection& connection_;
-  Exchanges exchanges_;
+  Exchanges& exchanges_;
   Exchange* present_ = nullptr;
   Exchange* previous_ = nullptr;
   Protocol protocol_;

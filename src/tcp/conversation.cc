@@ -6,8 +6,9 @@
 namespace wirelap::tcp {
 
 Conversation::Conversation(const Connection& connection, http::ExchangePool& pool, bool from_start)
-    : connection_(connection),
-      turns_(connection, pool, http::Protocol::tcp),
+    : Talk(connection, pool),
+      connection_(connection),
+      turns_(connection, exchanges_, http::Protocol::tcp),
       from_start_(from_start),
       settled_(from_start) {}
 

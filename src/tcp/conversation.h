@@ -19,13 +19,14 @@
 
 #include "flow/connection.h"
 #include "flow/stream.h"
+#include "http/talk.h"
 #include "http/turns.h"
 
 namespace wirelap::tcp {
 
 using http::Role;
 
-class Conversation : public Attachment {
+class Conversation : public http::Talk {
  public:
   /// TLS may begin after words in clear up to this offset in the client's stream.
   static constexpr std::uint64_t kMaxBeforeTls = 64 * 1024;
@@ -34,17 +35,13 @@ class Conversation : public Attachment {
   /// is the connection's first; else it may still turn out to be a known protocol's.
   Conversation(const Connection& connection, http::ExchangePool& pool, bool from_start);
 
-  /// The next bytes of the stream of `role`.
   void feed(Role role, const Chunk& chunk, const Arrival& arrival);
-
-  /// The stream's next `count` bytes are `missing` from the capture, or were not kept.
   void skip(Role role, std::uint64_t count, bool missing, const Arrival& arrival);
-
-  /// The stream has ended with FIN.
   void finish(Role role, const Arrival& arrival);
-
-  /// Nothing more comes; the last exchange ends with `outcome`, unless it was over.
   void end(http::Outcome outcome, Nanos time);
+  std::uint64_t skippable(Role role) const;
+  std::size_t held_bytes() const { return sizeof *this + exchanges_.held_bytes(); }
+  bool is_something_else() const { return false; }
 
   /// `count` bytes of the stream of `role` from `offset` on, which came before the
   /// conversation began, with `arrival`.
@@ -58,18 +55,9 @@ class Conversation : public Attachment {
   /// ends, or was none where that protocol may have been spoken before.
   void yield(Nanos time);
 
-  /// Bytes of which the count is enough.
-  std::uint64_t skippable(Role role) const;
-
   /// Whether the next bytes of `role` may yet begin TLS or, unless it is settled, any protocol that is known.
   bool may_change(Role role) const;
   bool is_settled() const { return settled_; }
-
-  /// Where its exchanges begin and end up.
-  http::Exchanges& exchanges() { return turns_.exchanges(); }
-
-  /// About what it holds of memory.
-  std::size_t held_bytes() const { return sizeof *this + turns_.exchanges().held_bytes(); }
 
  private:
   struct Amount {

@@ -62,9 +62,10 @@ Conversation::Beginning Conversation::may_begin(Connection& connection, Side sen
 }
 
 Conversation::Conversation(const Connection& connection, http::ExchangePool& pool, Beginning beginning)
-    : connection_(connection),
+    : Talk(connection, pool),
+      connection_(connection),
       session_(pool.memory()),
-      data_(connection, pool, session_, beginning != Beginning::middle),
+      data_(connection, exchanges_, session_, beginning != Beginning::middle),
       directions_{{Role::request, connection.stream(connection.client).next, true, pool.memory()},
                   {Role::response, connection.stream(other(connection.client)).next, beginning != Beginning::middle,
                    pool.memory()}} {

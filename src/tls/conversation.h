@@ -17,14 +17,14 @@
 
 #include "flow/connection.h"
 #include "flow/stream.h"
-#include "http/exchanges.h"
+#include "http/talk.h"
 #include "tls/data.h"
 #include "tls/record.h"
 #include "tls/session.h"
 
 namespace wirelap::tls {
 
-class Conversation : public Attachment {
+class Conversation : public http::Talk {
  public:
   /// A longer hello is given up: its connection has no name.
   static constexpr std::size_t kMaxHelloBytes = 16 * 1024;
@@ -46,29 +46,13 @@ class Conversation : public Attachment {
   /// `connection` and `pool` outlive the conversation.
   Conversation(const Connection& connection, http::ExchangePool& pool, Beginning beginning = Beginning::client_hello);
 
-  /// The next bytes of the stream of `role`.
   void feed(Role role, const Chunk& chunk, const Arrival& arrival);
-
-  /// The stream's next `count` bytes are `missing` from the capture, or are
-  /// bytes of a record that were not kept.
   void skip(Role role, std::uint64_t count, bool missing, const Arrival& arrival);
-
-  /// The stream has ended with FIN.
   void finish(Role role, const Arrival& arrival);
-
-  /// Nothing more comes; the last exchange ends with `outcome`, unless it was over.
   void end(http::Outcome outcome, Nanos time);
-
   std::uint64_t skippable(Role role) const;
-
-  /// Where its exchanges begin and end up.
-  http::Exchanges& exchanges() { return data_.turns().exchanges(); }
-
-  /// About what it holds of memory.
-  std::size_t held_bytes() const { return sizeof *this + data_.turns().exchanges().held_bytes(); }
-
-  /// True when what was taken for TLS turned out to be something else.
-  bool is_not_tls() const { return not_tls_; }
+  std::size_t held_bytes() const { return sizeof *this + exchanges_.held_bytes(); }
+  bool is_something_else() const { return not_tls_; }
 
   /// The version, as far as it is known; 0: not at all.
   std::uint16_t version() const { return session_.version; }

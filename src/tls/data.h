@@ -41,10 +41,10 @@ struct Start {
 class ApplicationData {
  public:
   /// All outlive it. `from_start`: the connection's handshake was seen, or a part of it.
-  ApplicationData(const Connection& connection, http::ExchangePool& pool, Session& session, bool from_start)
+  ApplicationData(const Connection& connection, http::Exchanges& exchanges, Session& session, bool from_start)
       : connection_(connection),
         session_(session),
-        turns_(connection, pool, http::Protocol::tls),
+        turns_(connection, exchanges, http::Protocol::tls),
         tickets_due_(from_start),
         from_start_(from_start) {}
 
