@@ -13,7 +13,8 @@
 
 namespace wirelap::http {
 
-/// What reads the bytes of one connection, by the rules of one protocol. Each has these, and `Protocols` knows which it is:
+/// What reads the bytes of one connection, by the rules of one protocol. Each has these, and `Protocols` knows which it
+/// is:
 ///
 ///     void feed(Role role, const Chunk& chunk, const Arrival& arrival);
 ///         The next bytes of the stream that carries messages of `role`.
