@@ -80,7 +80,7 @@ class Output {
   static constexpr std::size_t kFlushBytes = 64 * 1024;
 
   /// Makes room for `count` bytes.
-  void grow(std::size_t count);
+  [[gnu::cold]] void grow(std::size_t count);
   /// Shortens a file by the `count` bytes last written.
   void take_back(std::size_t count);
 

@@ -39,12 +39,16 @@ WIRELAP_INLINE char* write(char* at, std::string_view text) {
   return write_json_string(output.room(escaped_room(value.size()) + kRowRoom), value);
 }
 
-[[gnu::noinline]] char* put_text(char* at, std::string_view value, Output& output) {
+WIRELAP_INLINE char* write_text(char* at, std::string_view value, Output& output) {
   return value.size() <= kShortText ? write_json_string(at, value) : put_long_text(at, value, output);
 }
 
+[[gnu::noinline]] char* put_text(char* at, std::string_view value, Output& output) {
+  return write_text(at, value, output);
+}
+
 [[gnu::noinline]] char* put_text_if_any(char* at, std::string_view value, Output& output) {
-  return value.empty() ? write(at, kNull) : put_text(at, value, output);
+  return value.empty() ? write(at, kNull) : write_text(at, value, output);
 }
 
 [[gnu::noinline]] char* put_address(char* at, const Address& value, int ip_version) {
