@@ -803,6 +803,25 @@ TEST_CASE("formats: a record is the same wherever in the buffer it begins") {
   }
 }
 
+TEST_CASE("formats: a record of short texts that all are escaped has room wherever it begins") {
+  constexpr std::uint64_t kMost = ~std::uint64_t{0};
+  Sample sample(std::string(64, '\x01'));
+  http::Exchange& exchange = sample.exchange;
+  exchange.method = exchange.alpn = exchange.target;
+  exchange.status = exchange.grpc_status = std::numeric_limits<int>::min();
+  for (http::Message* message : {&exchange.request, &exchange.response}) message->bytes = message->body_bytes = kMost;
+  exchange.number = exchange.missing_bytes = exchange.tcp.packets = kMost;
+  exchange.idle = exchange.max_gap = std::numeric_limits<Nanos>::min() + 1;
+  sample.connection().number = kMost;
+  sample.connection().key.tag = 6u << 26 | 2u << 24 | 0xffffff;
+  for (const Format format : {Format::ndjson, Format::csv}) {
+    const std::string alone = sample.as(format);
+    for (std::size_t before = 73'000; before < 82'000; before += 63) {
+      if (sample.as(format, 1, false, before) != std::string(before, ' ') + alone) FAIL(before);
+    }
+  }
+}
+
 TEST_CASE("formats: an array goes out in large pieces, too") {
   const int file = ::memfd_create("output", MFD_CLOEXEC);
   Output output(file);
