@@ -6,8 +6,9 @@ namespace wirelap {
 
 /// Writes `value`, 10'000 or more.
 [[gnu::noinline]] static char* write_by_four(char* at, std::uint64_t value) {
-  at = write_integer(at, value / 10'000);  // at most four levels: each takes four digits
-  const auto last = static_cast<std::uint32_t>(value % 10'000);
+  const std::uint64_t above = value / 10'000;
+  const auto last = static_cast<std::uint32_t>(value - above * 10'000);
+  at = write_integer(at, above);  // at most four levels: each takes four digits
   write_pair(at, last / 100);
   write_pair(at + 2, last % 100);
   return at + 4;
@@ -21,7 +22,7 @@ namespace wirelap {
   return at + 2;
 }
 
-[[gnu::noinline]] static char* write_long_seconds(char* at, Nanos value, std::size_t decimals) {
+[[gnu::noinline]] char* write_long_seconds(char* at, Nanos value, std::size_t decimals) {
   auto magnitude = static_cast<std::uint64_t>(value);
   if (value < 0) {
     *at++ = '-';
@@ -32,8 +33,7 @@ namespace wirelap {
 }
 
 char* write_seconds(char* at, Nanos value, std::size_t decimals) {
-  if (!is_below_second(value)) return write_long_seconds(at, value, decimals);
-  return write_below_second(at, value, decimals);
+  return is_below_second(value) ? write_below_second(at, value, decimals) : write_long_seconds(at, value, decimals);
 }
 
 }  // namespace wirelap

@@ -98,6 +98,9 @@ inline char* write_below_second(char* at, Nanos value, std::size_t decimals) {
   return write_fraction(at + 1, static_cast<std::uint64_t>(value), decimals);
 }
 
+/// Writes any other time or duration as write_seconds.
+char* write_long_seconds(char* at, Nanos value, std::size_t decimals);
+
 /// Writes a time or duration in seconds, with exactly `decimals` (1 to 9)
 /// decimals, into kSecondsRoom bytes; what is below is cut. Returns where it ends.
 char* write_seconds(char* at, Nanos value, std::size_t decimals);

@@ -30,7 +30,7 @@ WIRELAP_INLINE char* write(char* at, std::string_view text) {
 
 [[gnu::noinline]] char* put_seconds(char* at, Nanos value, std::size_t decimals) {
   if (is_below_second(value)) return write_below_second(at, value, decimals);
-  return value == kUnknownTime ? write(at, kNull) : write_seconds(at, value, decimals);
+  return value == kUnknownTime ? write(at, kNull) : write_long_seconds(at, value, decimals);
 }
 
 /// Makes the room that the value and what follows it need.

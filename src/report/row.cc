@@ -139,9 +139,12 @@ Spent measure_causes(const http::Exchange& exchange, const Handshake& handshake,
     return spent;
   }
   if (exchange.number == 1) add_connect(handshake, phases.connect, spent);
-  Nanos signs = 0;  // negative where a part is
-  for (const Nanos part : spent.by) signs |= part;
-  if (signs < 0 || spent.total() != phases.total) [[unlikely]]
+  Nanos total = 0, signs = 0;  // negative where a part is
+  for (const Nanos part : spent.by) {
+    total += part;
+    signs |= part;
+  }
+  if (signs < 0 || total != phases.total) [[unlikely]]
     put_right(spent, phases.total);
   return spent;
 }
