@@ -18,7 +18,8 @@ PLAIN    := -O0 -fno-lto
 SANITIZE := -O1 -g1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 # As fast as it gets with all checks: of what runs the edges alone are counted, without what was compared.
 FUZZING  := -O2 -gline-tables-only -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-RELEASE  := -DNDEBUG $(if $(findstring clang,$(CXX)),,-flto=auto)
+# g++ joins what is stored side by side in vectors, for more than it costs to store it piece by piece.
+RELEASE  := -DNDEBUG $(if $(findstring clang,$(CXX)),,-flto=auto -fno-tree-slp-vectorize)
 # What runs once a run, or for few packets, is made small instead.
 COLD     := src/main.cc src/base/error.cc $(addprefix src/capture/,container.cc decompress.cc) src/wire/stop.cc \
             $(addprefix src/report/,classic.cc progress.cc summary.cc table.cc)

@@ -221,7 +221,8 @@ bool Engine::read_on() {
   while (reader.next(record)) {
     if (record.time < last_time_) [[unlikely]]
       note_step_back(record);
-    last_time_ = std::max(record.time, kUndated);
+    else
+      last_time_ = record.time;
     record.number |= file;
     if (decoder_.decode(record, lookahead.next())) lookahead.take(record);
   }
@@ -250,14 +251,15 @@ void Engine::finish() {
 }
 
 /// The record's time is before that of the one before, or in no year that captures are from.
-void Engine::note_step_back(const Record& record) {
+[[gnu::noinline]] void Engine::note_step_back(const Record& record) {
+  const Nanos before = std::exchange(last_time_, std::max(record.time, kUndated));
   if (record.time < kUndated) {
     summary_.undated += 1;
     return;
   }
   if (options_.join && record.number == 1) out_of_order_ = true;
   summary_.steps_back += 1;
-  summary_.largest_step_back = std::max(summary_.largest_step_back, last_time_ - record.time);
+  summary_.largest_step_back = std::max(summary_.largest_step_back, before - record.time);
 }
 
 Summary Engine::summary() const {

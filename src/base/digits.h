@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "base/time.h"
+#include "base/wide.h"
 
 namespace wirelap {
 
@@ -30,31 +31,78 @@ inline void write_pair(char* at, std::uint32_t value) {
   std::memcpy(at, &kPairs[std::size_t{2} * value], 2);
 }
 
-/// Writes `value`, below 100, without a leading zero. Returns where it ends.
-inline char* write_below_100(char* at, std::uint32_t value) {
-  if (value >= 10) {
-    write_pair(at, value);
-    return at + 2;
-  }
-  *at = static_cast<char>('0' + value);
-  return at + 1;
+/// Writes `value`, below 256, without leading zeros into four bytes. Returns where it ends.
+inline char* write_octet(char* at, std::uint32_t value) {
+  struct Digits {
+    char text[3];
+    std::uint8_t count;
+  };
+  static constexpr auto kOctets = [] {
+    std::array<Digits, 256> octets{};
+    for (std::uint32_t i = 0; i < octets.size(); ++i) {
+      Digits& digits = octets[i];
+      for (std::uint32_t unit = i < 10 ? 1 : i < 100 ? 10 : 100; unit != 0; unit /= 10) {
+        digits.text[digits.count++] = static_cast<char>('0' + i / unit % 10);
+      }
+    }
+    return octets;
+  }();
+  const Digits& digits = kOctets[value];
+  std::memcpy(at, &digits, sizeof digits);  // the count, too, which what follows overwrites
+  return at + digits.count;
 }
 
-/// Writes `value`, 10'000 or more, into kIntegerRoom bytes. Returns where it ends.
+/// Writes `value`, 256 or more, into kIntegerRoom bytes. Returns where it ends.
 char* write_long_integer(char* at, std::uint64_t value);
 
 /// Writes an integer into kIntegerRoom bytes. Returns where it ends.
 inline char* write_integer(char* at, std::uint64_t value) {
-  if (value >= 10'000) return write_long_integer(at, value);
-  const auto small = static_cast<std::uint32_t>(value);
-  if (small < 100) return write_below_100(at, small);
-  at = write_below_100(at, small / 100);
-  write_pair(at, small % 100);
-  return at + 2;
+  return value < 256 ? write_octet(at, static_cast<std::uint32_t>(value)) : write_long_integer(at, value);
 }
 
-/// Writes a time or duration in seconds, with exactly `decimals` (0 to 9)
+/// Whether a duration is below a second, and not negative.
+inline bool is_below_second(Nanos value) {
+  return static_cast<std::uint64_t>(value) < static_cast<std::uint64_t>(kNanosPerSecond);
+}
+
+/// Writes the point and `decimals` (1 to 9) decimals of `nanos`, below a second, into eleven bytes; what is below is
+/// cut. Returns where they end.
+inline char* write_fraction(char* at, std::uint64_t nanos, std::size_t decimals) {
+  // In units of 2^-64 s: times 100, the next two digits come out at the top.
+  // Rounded up by less than 10^-10 s in all, so that no digit differs.
+  constexpr std::uint64_t kNano = ~std::uint64_t{0} / kNanosPerSecond + 1;
+  std::uint64_t rest = nanos * kNano;
+  const auto write_next = [&](char* pair) {
+    const WideProduct next = multiply_wide(rest, 100);
+    write_pair(pair, static_cast<std::uint32_t>(next.high));
+    rest = next.low;
+  };
+  *at = '.';
+  write_next(at + 1);
+  write_next(at + 3);
+  write_next(at + 5);
+  if (decimals > 6) {
+    write_next(at + 7);
+    write_next(at + 9);
+  }
+  return at + 1 + decimals;
+}
+
+/// Writes a duration below a second as write_seconds.
+inline char* write_below_second(char* at, Nanos value, std::size_t decimals) {
+  if (value == 0) {
+    std::memcpy(at, "0.000000000", 12);
+    return at + 2 + decimals;
+  }
+  *at = '0';
+  return write_fraction(at + 1, static_cast<std::uint64_t>(value), decimals);
+}
+
+/// Writes any other time or duration as write_seconds.
+char* write_long_seconds(char* at, Nanos value, std::size_t decimals);
+
+/// Writes a time or duration in seconds, with exactly `decimals` (1 to 9)
 /// decimals, into kSecondsRoom bytes; what is below is cut. Returns where it ends.
-char* write_seconds(char* at, Nanos value, int decimals);
+char* write_seconds(char* at, Nanos value, std::size_t decimals);
 
 }  // namespace wirelap

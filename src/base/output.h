@@ -39,9 +39,6 @@ class Output {
   /// Where the room ends that there is without asking; valid as long as `room`.
   const char* limit() const { return limit_; }
 
-  /// Puts `c` in the place of the character at offset `at` of the text.
-  void replace(std::size_t at, char c) { buffer_[at] = c; }
-
   void put(char c) {
     *room(1) = c;
     ++end_;
@@ -54,8 +51,8 @@ class Output {
   /// A decimal integer.
   void put_integer(std::uint64_t value) { end_at(write_integer(room(kIntegerRoom), value)); }
 
-  /// A time or duration in seconds with exactly `decimals` (0 to 9) decimals; what is below is cut.
-  void put_seconds(Nanos value, int decimals) { end_at(write_seconds(room(kSecondsRoom), value, decimals)); }
+  /// A time or duration in seconds with exactly `decimals` (1 to 9) decimals; what is below is cut.
+  void put_seconds(Nanos value, std::size_t decimals) { end_at(write_seconds(room(kSecondsRoom), value, decimals)); }
 
   /// To be called at the end of every line: writes when much has gathered.
   void end_line() {
@@ -83,7 +80,7 @@ class Output {
   static constexpr std::size_t kFlushBytes = 64 * 1024;
 
   /// Makes room for `count` bytes.
-  void grow(std::size_t count);
+  [[gnu::cold]] void grow(std::size_t count);
   /// Shortens a file by the `count` bytes last written.
   void take_back(std::size_t count);
 

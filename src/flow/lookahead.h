@@ -25,12 +25,13 @@ class Lookahead {
   void take(const Record& record) {
     if (tracker_.table().is_large() && is_inside(newest_->segment, record)) [[unlikely]]
       return wait();
-    drain();
+    if (waiting_ != 0) [[unlikely]]
+      drain();
     tracker_.take(newest_->segment);
   }
 
   /// Hands on all that waits.
-  void drain() {
+  [[gnu::noinline]] void drain() {
     while (waiting_ != 0) take_first();
   }
 
@@ -56,7 +57,7 @@ class Lookahead {
     return !std::less<>()(at, record.bytes.data()) && !std::less<>()(record.bytes.data() + record.bytes.size(), at);
   }
 
-  void wait() {
+  [[gnu::noinline]] void wait() {
     Waiting& newest = *newest_;
     newest.key = make_flow_key(newest.segment, newest.sender);
     newest.hash = tracker_.table().hash(newest.key);

@@ -14,21 +14,18 @@ class CsvColumns {
  public:
   /// With `names` a column goes under the one of its name, and those left out are empty.
   CsvColumns(Output& output, int decimals, const std::vector<std::string>* names = nullptr)
-      : cursor_(output), decimals_(decimals), names_(names) {}
+      : cursor_(output), decimals_(static_cast<std::size_t>(decimals)), names_(names) {}
   /// Ends the line, after `more` empty fields.
   WIRELAP_INLINE void finish(std::size_t more) {
     while (more-- > 0) end(cursor_.room(1));
     cursor_.finish("\r");
   }
 
-  WIRELAP_INLINE void text(std::string_view name, std::string_view value, bool known = true) {
-    char* const at = begin(name, escaped_room(value.size()));
-    end(known ? write_csv_text(at, value) : at);
+  WIRELAP_INLINE void type(std::string_view value) { text("type", value); }
+  WIRELAP_INLINE void text(std::string_view name, std::string_view value) {
+    end(write_csv_text(begin(name, escaped_room(value.size())), value));
   }
-  WIRELAP_INLINE void word(std::string_view name, std::string_view value, bool known = true) {
-    char* const at = begin(name);
-    end(known ? Cursor::write(at, value) : at);
-  }
+  WIRELAP_INLINE void text_if_any(std::string_view name, std::string_view value) { text(name, value); }
   WIRELAP_INLINE void integer(std::string_view name, std::uint64_t value, bool known = true) {
     char* const at = begin(name);
     end(known ? write_integer(at, value) : at);
@@ -69,7 +66,7 @@ class CsvColumns {
   WIRELAP_INLINE void end(char* at) { cursor_.move_to(Cursor::write(at, ",")); }
 
   Cursor cursor_;
-  int decimals_;
+  std::size_t decimals_;
   const std::vector<std::string>* names_;
   std::size_t column_ = 0;  // the next
 };
@@ -78,8 +75,9 @@ class CsvColumns {
 class CsvNames {
  public:
   explicit CsvNames(std::vector<std::string>& names) : names_(names) {}
-  void text(std::string_view name, std::string_view, bool = true) { names_.emplace_back(name); }
-  void word(std::string_view name, std::string_view, bool = true) { names_.emplace_back(name); }
+  void type(std::string_view) { names_.emplace_back("type"); }
+  void text_if_any(std::string_view name, std::string_view) { names_.emplace_back(name); }
+  void text(std::string_view name, std::string_view) { names_.emplace_back(name); }
   void integer(std::string_view name, std::uint64_t, bool = true) { names_.emplace_back(name); }
   void flag(std::string_view name, bool, bool) { names_.emplace_back(name); }
   void seconds(std::string_view name, Nanos) { names_.emplace_back(name); }

@@ -61,12 +61,9 @@ template <class Visitor>
 class ByCall {
  public:
   explicit ByCall(Visitor& visitor) : to_(visitor) {}
-  [[gnu::noinline]] void text(std::string_view name, std::string_view value, bool known = true) {
-    to_.text(name, value, known);
-  }
-  [[gnu::noinline]] void word(std::string_view name, std::string_view value, bool known = true) {
-    to_.word(name, value, known);
-  }
+  [[gnu::noinline]] void type(std::string_view value) { to_.type(value); }
+  [[gnu::noinline]] void text(std::string_view name, std::string_view value) { to_.text(name, value); }
+  [[gnu::noinline]] void text_if_any(std::string_view name, std::string_view value) { to_.text_if_any(name, value); }
   [[gnu::noinline]] void integer(std::string_view name, std::uint64_t value, bool known = true) {
     to_.integer(name, value, known);
   }

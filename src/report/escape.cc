@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 #ifdef __SSE2__
 #include <emmintrin.h>
@@ -38,56 +39,69 @@ Unit load(const char* from) {
   return unit;
 }
 
+#ifdef __SSE2__
+using Sixteen = __m128i;
+Sixteen join(std::uint64_t first, std::uint64_t last) {
+  return _mm_set_epi64x(static_cast<long long>(last), static_cast<long long>(first));
+}
+/// Whether sixteen characters are plain.
+template <char kSpecial>
+bool is_plain(const Sixteen& text) {
+  const auto is = [&](char c) { return _mm_cmpeq_epi8(text, _mm_set1_epi8(c)); };
+  // The top bit where it is none of the 95 from space to tilde: counted from space and saturated.
+  const __m128i not_printable = _mm_adds_epu8(_mm_sub_epi8(text, _mm_set1_epi8(0x20)), _mm_set1_epi8(0x80 - 95));
+  return _mm_movemask_epi8(_mm_or_si128(not_printable, _mm_or_si128(is('"'), is(kSpecial)))) == 0;
+}
+#else
+struct Sixteen {
+  std::uint64_t first, last;
+};
+Sixteen join(std::uint64_t first, std::uint64_t last) { return {first, last}; }
+/// Whether sixteen characters are plain.
+template <char kSpecial>
+bool is_plain(const Sixteen& text) {
+  return is_plain<kSpecial>(text.first) && is_plain<kSpecial>(text.last);
+}
+#endif
+
 /// Copies sixteen characters if they are plain.
 template <char kSpecial>
 bool copy_16(char* to, const char* from) {
-#ifdef __SSE2__
-  const __m128i text = load<__m128i>(from);
-  const auto is = [&](char c) { return _mm_cmpeq_epi8(text, _mm_set1_epi8(c)); };
-  // Signed, what is not ASCII is below it.
-  const __m128i below = _mm_cmplt_epi8(text, _mm_set1_epi8(0x20));
-  const __m128i other = _mm_or_si128(_mm_or_si128(below, is(0x7f)), _mm_or_si128(is('"'), is(kSpecial)));
-  if (_mm_movemask_epi8(other) != 0) return false;
-#else
-  if (!is_plain<kSpecial>(load<std::uint64_t>(from)) || !is_plain<kSpecial>(load<std::uint64_t>(from + 8)))
-    return false;
-#endif
-  std::memcpy(to, from, 16);
+  const auto text = load<Sixteen>(from);
+  if (!is_plain<kSpecial>(text)) return false;
+  std::memcpy(to, &text, sizeof text);
   return true;
 }
 
-/// Copies a text of 4 to 16 characters if they are plain: two words that overlap.
-template <char kSpecial, class Unit>
-bool copy_ends(char* to, const char* from, std::size_t size) {
+constexpr std::uint64_t kSpaces = 0x2020'2020'2020'2020;
+
+/// Copies the unit at the front and the one at the end, which may overlap. Returns both, filled up with spaces.
+template <class Unit>
+Sixteen copy_ends(char* to, const char* from, std::size_t size) {
+  constexpr std::uint64_t kFill = kSpaces & ~std::uint64_t{std::numeric_limits<Unit>::max()};
   const Unit first = load<Unit>(from), last = load<Unit>(from + size - sizeof(Unit));
-  if constexpr (sizeof(Unit) == 8) {
-    if (!is_plain<kSpecial>(first) || !is_plain<kSpecial>(last)) return false;
-  } else {
-    if (!is_plain<kSpecial>(std::uint64_t{first} << 32 | last)) return false;
-  }
   std::memcpy(to, &first, sizeof(Unit));
   std::memcpy(to + size - sizeof(Unit), &last, sizeof(Unit));
-  return true;
+  return join(first | kFill, last | kFill);
 }
 
-/// Copies `text` if all of it is plain, in a few pieces. Where it is not, a part may have been copied.
+/// Copies fewer than sixteen characters. Returns them, some of them twice, or spaces.
+inline Sixteen copy_short(char* to, const char* from, std::size_t size) {
+  if (size >= 8) return copy_ends<std::uint64_t>(to, from, size);
+  if (size >= 4) return copy_ends<std::uint32_t>(to, from, size);
+  if (size >= 2) return copy_ends<std::uint16_t>(to, from, size);
+  return size == 1 ? copy_ends<std::uint8_t>(to, from, size) : join(kSpaces, kSpaces);
+}
+
+/// Copies `text` if all of it is plain. Where it is not, a part may have been copied.
 template <char kSpecial>
 bool copy_plain(char* to, std::string_view text) {
   const std::size_t size = text.size();
-  const char* const from = text.data();
-  if (size > 16) {
-    for (std::size_t done = 0; size - done > 16; done += 16) {
-      if (!copy_16<kSpecial>(to + done, from + done)) return false;
-    }
-    return copy_16<kSpecial>(to + size - 16, from + size - 16);
+  if (size < 16) return is_plain<kSpecial>(copy_short(to, text.data(), size));
+  for (std::size_t done = 0;; done = std::min(done + 16, size - 16)) {
+    if (!copy_16<kSpecial>(to + done, text.data() + done)) return false;
+    if (done + 16 >= size) return true;
   }
-  if (size >= 8) return copy_ends<kSpecial, std::uint64_t>(to, from, size);
-  if (size >= 4) return copy_ends<kSpecial, std::uint32_t>(to, from, size);
-  for (std::size_t i = 0; i < size; ++i) {
-    if (!is_plain<kSpecial>(from[i])) return false;
-    to[i] = from[i];
-  }
-  return true;
 }
 
 /// Writes the plain characters at the front of `text`, and takes them off. Returns where they end.
@@ -143,6 +157,7 @@ namespace {
 
 /// Apart, as what follows for CSV, so that plain texts need not save registers.
 [[gnu::noinline]] char* write_escaped_json(char* at, std::string_view text) {
+  *at++ = '"';
   at = write_plain<'\\'>(at, text);
   while (!text.empty()) {
     if (text.front() == '"' || text.front() == '\\') {
@@ -154,7 +169,8 @@ namespace {
     }
     at = write_plain<'\\'>(at, text);
   }
-  return at;
+  *at = '"';
+  return at + 1;
 }
 
 [[gnu::noinline]] char* write_escaped_csv(char* at, std::string_view text) {
@@ -170,8 +186,11 @@ namespace {
 
 }  // namespace
 
-char* write_json_text(char* at, std::string_view text) {
-  return copy_plain<'\\'>(at, text) ? at + text.size() : write_escaped_json(at, text);
+char* write_json_string(char* at, std::string_view text) {
+  if (!copy_plain<'\\'>(at + 1, text)) return write_escaped_json(at, text);
+  at[0] = '"';
+  at[text.size() + 1] = '"';
+  return at + text.size() + 2;
 }
 
 char* write_csv_text(char* at, std::string_view text) {
@@ -189,15 +208,7 @@ namespace {
 
 char* write_ipv4(char* at, std::uint64_t address) {
   for (int shift = 24; shift >= 0; shift -= 8) {
-    std::uint32_t octet = address >> shift & 0xff;
-    if (octet >= 100) {
-      *at++ = octet >= 200 ? '2' : '1';
-      octet -= octet >= 200 ? 200 : 100;
-      write_pair(at, octet);
-      at += 2;
-    } else {
-      at = write_below_100(at, octet);
-    }
+    at = write_octet(at, address >> shift & 0xff);
     *at++ = '.';
   }
   return at - 1;

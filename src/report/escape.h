@@ -16,13 +16,13 @@ namespace wirelap {
 /// Length of the well-formed UTF-8 sequence (RFC 3629) at the start of `text`, 0 where there is none.
 std::size_t utf8_length(std::string_view text);
 
-/// Bytes of room that a text of `size` needs, escaped.
+/// Bytes of room that a text of `size` needs, escaped and quoted.
 constexpr std::size_t escaped_room(std::size_t size) { return 6 * size + 2; }
 
-/// Writes `text` as the inside of a JSON string (RFC 8259): quotes, backslashes
+/// Writes `text` as a JSON string with its quotes (RFC 8259): quotes, backslashes
 /// and control characters (C0, DEL and C1) escaped, bytes that are not UTF-8
 /// replaced by U+FFFD, one each. `at` has escaped_room. Returns where it ends.
-char* write_json_text(char* at, std::string_view text);
+char* write_json_string(char* at, std::string_view text);
 
 /// Writes `text` as a CSV field (RFC 4180), quoted where it must be; control
 /// characters and broken UTF-8 as in JSON. `at` has escaped_room. Returns where it ends.

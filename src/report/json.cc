@@ -10,35 +10,45 @@
 namespace wirelap {
 namespace {
 
-/// More than all that a row has but for its texts, headers and steps: there is as much room wherever one of these ends.
+/// A text up to this length needs no more room than there is for any column.
+constexpr std::size_t kShortText = 64;
+
+/// More than all that a row has but for longer texts, headers and steps. There is as much wherever one of those ends.
 constexpr std::size_t kRowRoom = 8192;
 
-// Apart, so that a row's code is small: it is many columns long.
+constexpr std::string_view kNull = "null";
+
+WIRELAP_INLINE char* write(char* at, std::string_view text) {
+  std::memcpy(at, text.data(), text.size());
+  return at + text.size();
+}
+
+// Apart, so that a row's code is small: it is many columns long. What is rare is called last, so that nothing is
+// saved for it.
 
 [[gnu::noinline]] char* put_integer(char* at, std::uint64_t value) { return write_integer(at, value); }
 
-[[gnu::noinline]] char* put_seconds(char* at, Nanos value, int decimals) {
-  if (value != kUnknownTime) return write_seconds(at, value, decimals);
-  std::memcpy(at, "null", 4);
-  return at + 4;
-}
-
-[[gnu::noinline]] char* put_word(char* at, std::string_view value) {
-  *at = '"';
-  std::memcpy(at + 1, value.data(), value.size());
-  at += value.size() + 1;
-  *at = '"';
-  return at + 1;
+[[gnu::noinline]] char* put_seconds(char* at, Nanos value, std::size_t decimals) {
+  if (is_below_second(value)) return write_below_second(at, value, decimals);
+  return value == kUnknownTime ? write(at, kNull) : write_long_seconds(at, value, decimals);
 }
 
 /// Makes the room that the value and what follows it need.
-[[gnu::noinline]] char* put_text(Output& output, char* at, std::string_view value) {
+[[gnu::noinline]] char* put_long_text(char* at, std::string_view value, Output& output) {
   output.end_at(at);
-  at = output.room(escaped_room(value.size()) + 2 + kRowRoom);
-  *at = '"';
-  at = write_json_text(at + 1, value);
-  *at = '"';
-  return at + 1;
+  return write_json_string(output.room(escaped_room(value.size()) + kRowRoom), value);
+}
+
+WIRELAP_INLINE char* write_text(char* at, std::string_view value, Output& output) {
+  return value.size() <= kShortText ? write_json_string(at, value) : put_long_text(at, value, output);
+}
+
+[[gnu::noinline]] char* put_text(char* at, std::string_view value, Output& output) {
+  return write_text(at, value, output);
+}
+
+[[gnu::noinline]] char* put_text_if_any(char* at, std::string_view value, Output& output) {
+  return value.empty() ? write(at, kNull) : write_text(at, value, output);
 }
 
 [[gnu::noinline]] char* put_address(char* at, const Address& value, int ip_version) {
@@ -48,10 +58,20 @@ constexpr std::size_t kRowRoom = 8192;
   return at + 1;
 }
 
-/// A column's name as it stands before its value, filled up to whole units of sixteen bytes, which are stored at once.
+/// One tag as a number; two, outermost first, as "100.200".
+[[gnu::noinline]] char* put_vlan(char* at, std::uint32_t tag) {
+  const std::uint32_t count = tag >> 24 & 3;
+  if (count == 0) return write(at, kNull);
+  const std::string_view quote = count == 2 ? "\"" : "";
+  return write(write_vlan(write(at, quote), tag), quote);
+}
+
+/// A column's name as it stands before its value, filled up to eight bytes or sixteens of them, which are stored at
+/// once.
 template <class Name>
 constexpr auto kMember = [] {
-  std::array<char, (Name::text.size() + 4 + 15) / 16 * 16> text{};
+  constexpr std::size_t kSize = Name::text.size() + 4;
+  std::array<char, kSize <= 8 ? 8 : (kSize + 15) / 16 * 16> text{};
   text[0] = ',';
   text[1] = '"';
   std::copy(Name::text.begin(), Name::text.end(), &text[2]);
@@ -64,31 +84,34 @@ constexpr auto kMember = [] {
 class JsonColumns {
  public:
   JsonColumns(Output& output, int decimals)
-      : output_(output), start_(output.text().size()), at_(output.room(kRowRoom)), decimals_(decimals) {}
-  WIRELAP_INLINE void finish() {
-    output_.end_at(write(at_, "}"));
-    output_.replace(start_, '{');  // the first column's comma
-  }
+      : output_(output), at_(output.room(kRowRoom)), decimals_(static_cast<std::size_t>(decimals)) {}
+  WIRELAP_INLINE void finish() { output_.end_at(write(at_, "}")); }
 
+  WIRELAP_INLINE void type(std::string_view type) { at_ = write(write(write(at_, R"({"type":")"), type), "\""); }
   template <class Name>
-  WIRELAP_INLINE void text(const Name& name, std::string_view value, bool known = true) {
+  WIRELAP_INLINE void text(const Name& name, std::string_view value) {
     begin(name);
-    at_ = known ? put_text(output_, at_, value) : write(at_, "null");
+    at_ = put_text(at_, value, output_);
   }
   template <class Name>
-  WIRELAP_INLINE void word(const Name& name, std::string_view value, bool known = true) {
+  WIRELAP_INLINE void text_if_any(const Name& name, std::string_view value) {
     begin(name);
-    at_ = known ? put_word(at_, value) : write(at_, "null");
+    at_ = put_text_if_any(at_, value, output_);
   }
   template <class Name>
-  WIRELAP_INLINE void integer(const Name& name, std::uint64_t value, bool known = true) {
+  WIRELAP_INLINE void integer(const Name& name, std::uint64_t value) {
     begin(name);
-    at_ = known ? put_integer(at_, value) : write(at_, "null");
+    at_ = put_integer(at_, value);
+  }
+  template <class Name>
+  WIRELAP_INLINE void integer(const Name& name, std::uint64_t value, bool known) {
+    begin(name);
+    at_ = known ? put_integer(at_, value) : write(at_, kNull);
   }
   template <class Name>
   WIRELAP_INLINE void flag(const Name& name, bool value, bool known) {
     begin(name);
-    at_ = write(at_, !known ? "null" : value ? "true" : "false");
+    at_ = write(at_, !known ? kNull : value ? "true" : "false");
   }
   template <class Name>
   WIRELAP_INLINE void seconds(const Name& name, Nanos value) {
@@ -100,13 +123,10 @@ class JsonColumns {
     begin(name);
     at_ = put_address(at_, value, ip_version);
   }
-  /// One tag as a number; two, outermost first, as "100.200".
   template <class Name>
   WIRELAP_INLINE void vlan(const Name& name, std::uint32_t tag) {
     begin(name);
-    const std::uint32_t count = tag >> 24 & 3;
-    const std::string_view quote = count == 2 ? "\"" : "";
-    at_ = count == 0 ? write(at_, "null") : write(write_vlan(write(at_, quote), tag), quote);
+    at_ = put_vlan(at_, tag);
   }
   /// Each as [seconds since the one before, bytes so far].
   template <class Name>
@@ -123,10 +143,6 @@ class JsonColumns {
   }
 
  private:
-  WIRELAP_INLINE static char* write(char* at, std::string_view text) {
-    std::memcpy(at, text.data(), text.size());
-    return at + text.size();
-  }
   /// Makes room for `count` bytes and the rest of the row.
   WIRELAP_INLINE void renew(std::size_t count) {
     output_.end_at(at_);
@@ -146,9 +162,8 @@ class JsonColumns {
   }
 
   Output& output_;
-  std::size_t start_;  // of the row, in the output's text
-  char* at_;           // where it goes on
-  int decimals_;
+  char* at_;  // where it goes on
+  std::size_t decimals_;
 };
 
 void put_object(Output& output, const Row& row) {

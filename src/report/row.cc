@@ -93,13 +93,13 @@ Phases measure_phases(const http::Exchange& exchange, const Handshake& handshake
     phases.send = sent - request.first;
     phases.wait = answered - sent;
     phases.receive = std::max(answered, end) - answered;
+    phases.total = phases.send + phases.wait;
   } else {
     // Of a response that was only announced (1xx) nothing has a time.
     phases.receive = response.first == kUnknownTime ? 0 : std::max(response.first, end) - response.first;
   }
-  for (const Nanos phase : {phases.connect, phases.tls, phases.send, phases.wait, phases.receive}) {
-    if (phase != kUnknownTime) phases.total += phase;
-  }
+  const auto known = [](Nanos phase) { return phase == kUnknownTime ? 0 : phase; };
+  phases.total += known(phases.connect) + known(phases.tls) + phases.receive;
   return phases;
 }
 
@@ -113,9 +113,8 @@ static void add_connect(const Handshake& handshake, Nanos connect, Spent& spent)
   spent.by[kNetwork] += connect - loss;
 }
 
-Spent measure_causes(const http::Exchange& exchange, const Handshake& handshake, const Phases& phases) {
-  Spent spent = exchange.spent;
-  if (exchange.number == 1) add_connect(handshake, phases.connect, spent);
+/// Makes no part of `spent` negative, and their sum `total`.
+[[gnu::noinline]] static void put_right(Spent& spent, Nanos total) {
   // Time found to be loss after its exchange had begun to count it as network.
   if (spent.by[kNetwork] < 0) spent.by[kLoss] += std::exchange(spent.by[kNetwork], 0);
   // What was first thought to be one cause and then judged as another.
@@ -125,12 +124,28 @@ Spent measure_causes(const http::Exchange& exchange, const Handshake& handshake,
   for (Nanos& part : spent.by) part = std::max<Nanos>(part, 0);
   // The ledger is the connection's. Where messages overlap or clocks step, an
   // exchange's own time can differ from it.
-  Nanos rest = phases.total - spent.total();
+  Nanos rest = total - spent.total();
   for (int part = 0; part <= kCauseCount && rest != 0; ++part) {
     Nanos& taken = rest > 0 || spent.by[kNetwork] > 0 ? spent.by[kNetwork] : spent.by[largest_cause(spent)];
     taken = std::max<Nanos>(0, taken + rest);
-    rest = phases.total - spent.total();
+    rest = total - spent.total();
   }
+}
+
+Spent measure_causes(const http::Exchange& exchange, const Handshake& handshake, const Phases& phases) {
+  Spent spent = exchange.spent;
+  if (!exchange.judged) [[unlikely]] {
+    std::fill_n(spent.by, kCauseCount, kUnknownTime);
+    return spent;
+  }
+  if (exchange.number == 1) add_connect(handshake, phases.connect, spent);
+  Nanos total = 0, signs = 0;  // negative where a part is
+  for (const Nanos part : spent.by) {
+    total += part;
+    signs |= part;
+  }
+  if (signs < 0 || total != phases.total) [[unlikely]]
+    put_right(spent, phases.total);
   return spent;
 }
 

@@ -32,7 +32,7 @@ struct Phases {
 Phases measure_phases(const http::Exchange& exchange, const Handshake& handshake);
 
 /// What the total was spent on, adding up to `phases.total` to the last digit.
-/// To be asked only of an exchange that was judged.
+/// Of an exchange that was not judged each is kUnknownTime.
 Spent measure_causes(const http::Exchange& exchange, const Handshake& handshake, const Phases& phases);
 
 /// The cause on which most was spent; the first column among equals.
@@ -105,10 +105,11 @@ WIRELAP_INLINE void visit_endpoints(const FlowKey& key, Side client, Visitor& vi
 }
 
 /// Calls, for each column in order (names are tokens, which no format escapes):
-///   visit.text(name, std::string_view value, bool known = true)
-///   visit.word(name, std::string_view value, bool known = true)  printable ASCII of ours, at most 32 bytes:
-///                                                                no format escapes it
-///   visit.integer(name, std::uint64_t value, bool known = true)
+///   visit.type(std::string_view)               the first, in every row
+///   visit.text(name, std::string_view value)
+///   visit.text_if_any(name, std::string_view value)   empty: not known
+///   visit.integer(name, std::uint64_t value)
+///   visit.integer(name, std::uint64_t value, bool known)
 ///   visit.flag(name, bool value, bool known)   connections' rows alone
 ///   visit.seconds(name, Nanos value)           kUnknownTime: not known
 ///   visit.address(name, const Address&, int ip_version)
@@ -122,9 +123,11 @@ WIRELAP_INLINE void visit_columns(const Row& row, Visitor& visit) {
   const http::Message& response = exchange.response;
   const Handshake& handshake = connection.handshake;
   const Phases phases = measure_phases(exchange, handshake);
+  const Spent spent = measure_causes(exchange, handshake, phases);
+  const Nanos server_rtt = handshake.server_rtt(), client_rtt = handshake.client_rtt();
   const auto sum = [](Nanos a, Nanos b) { return a == kUnknownTime || b == kUnknownTime ? kUnknownTime : a + b; };
 
-  visit.word("type"_column, "exchange");
+  visit.type("exchange");
   visit.text("capture"_column, row.capture);
   visit.integer("connection"_column, connection.number);
   visit.integer("exchange"_column, exchange.number);
@@ -132,17 +135,16 @@ WIRELAP_INLINE void visit_columns(const Row& row, Visitor& visit) {
   visit.integer("last_frame"_column, record_of(exchange.last_frame));
   visit.seconds("start"_column, request.first);
   visit_endpoints(connection.key, connection.client, visit);
-  visit.word("protocol"_column, name_of_protocol(exchange));
-  visit.text("method"_column, exchange.method, !exchange.method.empty());
-  visit.text("host"_column, exchange.host, !exchange.host.empty());
-  visit.text("target"_column, exchange.target, !exchange.target.empty());
+  visit.text("protocol"_column, name_of_protocol(exchange));
+  visit.text_if_any("method"_column, exchange.method);
+  visit.text_if_any("host"_column, exchange.host);
+  visit.text_if_any("target"_column, exchange.target);
   visit.integer("status"_column, static_cast<std::uint64_t>(exchange.status),
                 exchange.status != http::Exchange::kNoStatus);
   visit.integer("grpc_status"_column, static_cast<std::uint64_t>(exchange.grpc_status),
                 exchange.grpc_status != http::Exchange::kNoStatus);
-  const std::string_view tls_version = name_of_tls_version(exchange.tls_version);
-  visit.word("tls_version"_column, tls_version, !tls_version.empty());
-  visit.text("alpn"_column, exchange.alpn, !exchange.alpn.empty());
+  visit.text_if_any("tls_version"_column, name_of_tls_version(exchange.tls_version));
+  visit.text_if_any("alpn"_column, exchange.alpn);
   visit.integer("request_bytes"_column, request.bytes);
   visit.integer("response_bytes"_column, response.bytes);
   visit.integer("request_body_bytes"_column, request.body_bytes);
@@ -155,18 +157,16 @@ WIRELAP_INLINE void visit_columns(const Row& row, Visitor& visit) {
   visit.seconds("total_s"_column, phases.total);
   visit.seconds("idle_s"_column, exchange.idle);
   visit.seconds("ttfb_s"_column, sum(phases.send, phases.wait));
-  const Spent spent = exchange.judged ? measure_causes(exchange, handshake, phases) : Spent{};
-  const auto spent_on = [&](Cause cause) { return exchange.judged ? spent.by[cause] : kUnknownTime; };
-  visit.seconds("network_s"_column, spent_on(kNetwork));
-  visit.seconds("loss_s"_column, spent_on(kLoss));
-  visit.seconds("server_s"_column, spent_on(kServer));
-  visit.seconds("client_s"_column, spent_on(kClient));
-  visit.seconds("window_s"_column, spent_on(kWindow));
-  visit.seconds("ack_delay_s"_column, spent_on(kAckDelay));
-  visit.word("cause"_column, name_of(largest_cause(spent)), exchange.judged && phases.total > 0);
-  visit.seconds("rtt_s"_column, sum(handshake.server_rtt(), handshake.client_rtt()));
-  visit.seconds("server_rtt_s"_column, handshake.server_rtt());
-  visit.seconds("client_rtt_s"_column, handshake.client_rtt());
+  visit.seconds("network_s"_column, spent.by[kNetwork]);
+  visit.seconds("loss_s"_column, spent.by[kLoss]);
+  visit.seconds("server_s"_column, spent.by[kServer]);
+  visit.seconds("client_s"_column, spent.by[kClient]);
+  visit.seconds("window_s"_column, spent.by[kWindow]);
+  visit.seconds("ack_delay_s"_column, spent.by[kAckDelay]);
+  visit.text_if_any("cause"_column, exchange.judged && phases.total > 0 ? name_of(largest_cause(spent)) : "");
+  visit.seconds("rtt_s"_column, sum(server_rtt, client_rtt));
+  visit.seconds("server_rtt_s"_column, server_rtt);
+  visit.seconds("client_rtt_s"_column, client_rtt);
   visit.integer("packets"_column, exchange.tcp.packets);
   visit.integer("retransmitted_packets"_column, exchange.tcp.retransmitted);
   visit.integer("lost_packets"_column, exchange.tcp.truly_lost());
@@ -176,10 +176,13 @@ WIRELAP_INLINE void visit_columns(const Row& row, Visitor& visit) {
   visit.seconds("max_gap_s"_column,
                 std::min(exchange.max_gap, phases.total));  // a clock that stepped back shows no longer one
   visit.integer("missing_bytes"_column, exchange.missing_bytes);
-  visit.word("outcome"_column, name_of(exchange.outcome));
+  visit.text("outcome"_column, name_of(exchange.outcome));
   for (std::size_t i = 0; i < row.wanted.headers.size(); ++i) {
-    const bool known = i < exchange.headers.size() && exchange.headers[i].has_value();
-    visit.text(row.wanted.headers[i], known ? std::string_view(*exchange.headers[i]) : std::string_view(), known);
+    if (i < exchange.headers.size() && exchange.headers[i].has_value()) {
+      visit.text(row.wanted.headers[i], *exchange.headers[i]);
+    } else {
+      visit.text_if_any(row.wanted.headers[i], "");
+    }
   }
   if (row.wanted.steps) visit.steps("interpacket_times"_column, exchange.steps);
 }
@@ -198,14 +201,14 @@ WIRELAP_INLINE void visit_columns(const ConnectionRow& row, Visitor& visit) {
   const Nanos server_rtt = handshake.server_rtt(), client_rtt = handshake.client_rtt();
   const bool has_rtt = server_rtt != kUnknownTime && client_rtt != kUnknownTime;
 
-  visit.word("type"_column, "connection");
+  visit.type("connection");
   visit.text("capture"_column, row.capture);
   visit.integer("connection"_column, connection.number);
   visit.integer("first_frame"_column, record_of(connection.first_frame));
   visit.integer("last_frame"_column, record_of(connection.last_frame));
   visit.seconds("start"_column, connection.first_time);
   visit_endpoints(connection.key, row.client, visit);
-  visit.word("protocol"_column, connection.protocol, !connection.protocol.empty());
+  visit.text_if_any("protocol"_column, connection.protocol);
   visit.seconds("connect_s"_column, handshake.duration());
   visit.seconds("rtt_s"_column, has_rtt ? server_rtt + client_rtt : kUnknownTime);
   visit.seconds("server_rtt_s"_column, server_rtt);
@@ -231,8 +234,9 @@ WIRELAP_INLINE void visit_columns(const ConnectionRow& row, Visitor& visit) {
                 offers[server].window_shift >= 0);
   visit.flag("sack"_column, offers[0].sack && offers[1].sack, connection.agreed());
   visit.flag("timestamps"_column, offers[0].timestamps && offers[1].timestamps, connection.agreed());
-  visit.word("ending"_column, name_of_ending(connection));
-  visit.word("ended_by"_column, connection.ender == row.client ? "client" : "server", connection.has_ender);
+  visit.text("ending"_column, name_of_ending(connection));
+  const std::string_view ender = connection.ender == row.client ? "client" : "server";
+  visit.text_if_any("ended_by"_column, connection.has_ender ? ender : "");
 }
 
 }  // namespace wirelap

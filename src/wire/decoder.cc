@@ -2,7 +2,7 @@
 
 namespace wirelap {
 
-bool Decoder::decode_rest(const Record& record, Segment& segment) {
+[[gnu::noinline]] bool Decoder::decode_rest(const Record& record, Segment& segment) {
   if (decode_common(record, segment)) return true;
   Walk walk = begin_walk(record);
   walk.joins_fragments = true;
