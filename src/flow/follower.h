@@ -29,12 +29,11 @@ class Follower {
   Follower(Consumer& consumer, std::pmr::memory_resource* memory, EndedConnections& ended)
       : consumer_(consumer), memory_(memory), ended_(ended) {}
 
-  /// Whether a segment of `sender` is what most are: in a connection that flows it has no SYN, FIN or RST,
-  /// stands next in its stream, acknowledges what was seen, and leaves its sender's window open.
+  /// Whether a segment of `sender`, whose stream flows, is what most are: it has no SYN, FIN or RST, stands next in its stream, acknowledges what was seen, and leaves its sender's window open.
   static bool is_next(const Connection& connection, Side sender, const TcpHeader& tcp) {
     const Stream& stream = connection.stream(sender);
     const Stream& reverse = connection.stream(other(sender));
-    return stream.flows && (tcp.flags & (kSyn | kFin | kRst | kAck)) == kAck && tcp.sequence == stream.next_sequence &&
+    return (tcp.flags & (kSyn | kFin | kRst | kAck)) == kAck && tcp.sequence == stream.next_sequence &&
            tcp.window != 0 && static_cast<std::uint64_t>(reverse.offset_of(tcp.acknowledgment)) <= reverse.next;
   }
 

@@ -103,19 +103,29 @@ class Tracker {
       take_due(time);
   }
 
-  void take(Connection& connection, bool added, Side sender, const Segment& segment) {
+  [[gnu::always_inline]] void take(Connection& connection, bool added, Side sender, const Segment& segment) {
     if (added) [[unlikely]]
       number(connection, segment);
-    PacketMark& last = connection.last_packets[index(sender)];
-    if (Follower<Consumer>::is_next(connection, sender, segment.tcp) && !looks_the_same(segment, last)) [[likely]] {
-      const PacketMark mark = mark_of(segment);
-      last = mark;
-      count_packet(connection, sender);
-      consumer_.on_packet(connection, sender, segment);
-      follower_.take_next(connection, sender, segment, mark);
-    } else {
+    if (connection.stream(sender).flows) [[likely]]
+      take_flowing(connection, sender, segment);
+    else
       take_other(connection, sender, segment);
-    }
+  }
+
+  /// A packet of a stream that flows: nearly always one for the straight path.
+  void take_flowing(Connection& connection, Side sender, const Segment& segment) {
+    PacketMark& last = connection.last_packets[index(sender)];
+    if (!Follower<Consumer>::is_next(connection, sender, segment.tcp) || looks_the_same(segment, last)) [[unlikely]]
+      return take_other(connection, sender, segment);
+    const PacketMark mark = mark_of(segment);
+    last = mark;
+    count_packet(connection, sender);
+    consumer_.on_packet(connection, sender, segment);
+    follower_.take_next(connection, sender, segment, mark);
+    note_last(connection, segment);
+  }
+
+  static void note_last(Connection& connection, const Segment& segment) {
     connection.last_time = segment.time;
     connection.last_frame = segment.frame;
   }
@@ -134,8 +144,9 @@ class Tracker {
   /// Any packet.
   [[gnu::noinline]] void take_other(Connection& connection, Side sender, const Segment& segment) {
     PacketMark& last = connection.last_packets[index(sender)];
-    const bool copy = looks_the_same(segment, last) && is_copy(mark_of(segment), last);
-    last = mark_of(segment);
+    const PacketMark mark = mark_of(segment);
+    const bool copy = looks_the_same(segment, last) && is_copy(mark, last);
+    last = mark;
     const std::uint8_t flags = segment.tcp.flags;
     if ((flags & kSyn) != 0 && !copy) take_syn(connection, sender, segment);
     count_packet(connection, sender);
@@ -143,6 +154,7 @@ class Tracker {
     if (segment.tcp.window == 0 && (flags & (kSyn | kRst)) == 0) connection.counts.zero_windows += 1;
     consumer_.on_packet(connection, sender, segment);
     if (!copy && follower_.take(connection, sender, segment)) note_ended();
+    note_last(connection, segment);
   }
 
   void take_syn(Connection& connection, Side sender, const Segment& segment) {
