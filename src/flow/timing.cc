@@ -41,7 +41,7 @@ void Timing::note_id(Direction& from, bool has_id, std::uint16_t id) {
   from.id_late = false;
   if (!has_id) return;
   note_step(from, id);
-  const bool calm = from.id_steps == kMostSteps && from.id_jump == 0 && !from.id_late;
+  const bool calm = has_steady_ids(from) && from.id_jump == 0 && !from.id_late;
   if (calm) from.next_id = static_cast<std::uint16_t>(from.newest_id + 1);
 }
 
