@@ -9,21 +9,18 @@ void begin_timing(Connection& connection, Side sender, std::pmr::memory_resource
   Timing& timing = *connection.timing;
   const Nanos opened = connection.handshake.ack;
   if (opened != kUnknownTime && sender != connection.client) timing.begin_with_server(connection.client, opened);
-  const auto tell_of = [&](Side side) {
-    const PacketMark& last = connection.last_packets[index(side)];
-    if (last.time != kUnknownTime) timing.note_packet(side, last);
+  const bool agreed = connection.agreed();
+  const Offer* const offers = connection.offers;
+  for (const Side side : {Side::low, Side::high}) {
+    timing.begin_stream(side, connection.last_packets[index(side)], agreed && offers[index(side)].own_ids);
     const std::uint64_t allowed = connection.stream(side).allowed;
     if (allowed != 0) timing.set_allowed(side, allowed, connection.last_time);
-    if (connection.agreed() && connection.offers[index(side)].own_ids) timing.set_own_ids(side);
-  };
-  tell_of(Side::low);
-  tell_of(Side::high);
-  if (!connection.agreed()) return;
+  }
+  if (!agreed) return;
   const Handshake& handshake = connection.handshake;
   timing.note_path(connection.client, handshake.client_rtt());
   timing.note_path(other(connection.client), handshake.server_rtt());
   constexpr std::uint32_t kTimestampBytes = 12;  // RFC 7323, appendix A
-  const Offer* const offers = connection.offers;
   const std::uint32_t least = std::min(offers[0].max_segment_size, offers[1].max_segment_size);
   const std::uint32_t options = offers[0].timestamps && offers[1].timestamps ? kTimestampBytes : 0;
   timing.set_full_lengths(least > options ? least - options : 0);

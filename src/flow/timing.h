@@ -91,8 +91,14 @@ class Timing {
   /// The longest payload of one packet that either may send.
   void set_full_lengths(std::uint32_t bytes) { streams_[0].full_length = streams_[1].full_length = bytes; }
 
-  /// `sender` counts its IP IDs by connection, not over all that it sends.
-  void set_own_ids(Side sender) { direction(sender).own_ids = true; }
+  /// Before all that follows: the latest packet of `sender` so far (without an ID where there was
+  /// none), and whether it counts its IP IDs by connection, not over all that it sends.
+  void begin_stream(Side sender, const PacketMark& latest, bool own_ids) {
+    Direction& from = direction(sender);
+    from.newest_id = latest.id;
+    from.has_newest_id = latest.has_id;
+    from.own_ids = own_ids;
+  }
 
   /// The right edge of the window that `sender` has had so far.
   void set_allowed(Side sender, std::uint64_t edge, Nanos time) {
