@@ -106,6 +106,9 @@ struct Stream {
     return static_cast<std::int64_t>(next) + static_cast<std::int32_t>(sequence - next_sequence);
   }
 
+  /// The other end has acknowledged more of it than there is.
+  bool lacks_acknowledged() const { return acknowledged > next; }
+
   /// Its first byte is still to come.
   bool at_start() const { return from_syn && next == 0; }
 
