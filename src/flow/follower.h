@@ -290,19 +290,27 @@ class Follower {
   /// that waited were there in order no sooner than `arrival`.
   void settle(Connection& connection, Side sender, const Arrival& arrival) {
     const Stream& stream = connection.stream(sender);
-    if (stream.has_ahead() || stream.next >= stream.fin) settle_all(connection, sender, arrival);
+    if (stream.has_ahead()) [[unlikely]]
+      settle_ahead(connection, sender, arrival);
+    else if (stream.next >= stream.fin)
+      finish(connection, sender, arrival);
   }
 
-  void settle_all(Connection& connection, Side sender, Arrival arrival) {
-    Stream& stream = connection.stream(sender);
+  [[gnu::noinline]] void settle_ahead(Connection& connection, Side sender, Arrival arrival) {
+    const Stream& stream = connection.stream(sender);
     while (!connection.closed && !stream.finished && stream.has_ahead() && stream.ahead->front().begin <= stream.next) {
       deliver_front(connection, sender, arrival);
     }
-    if (!connection.closed && !stream.finished && stream.next >= stream.fin) [[unlikely]] {
-      stream.finished = true;
-      consumer_.on_fin(connection, sender, arrival);
-      if (connection.stream(other(sender)).finished) close(connection, Ending::closed, arrival.time);
-    }
+    if (stream.next >= stream.fin) finish(connection, sender, arrival);
+  }
+
+  /// All before the FIN has been delivered.
+  void finish(Connection& connection, Side sender, const Arrival& arrival) {
+    Stream& stream = connection.stream(sender);
+    if (connection.closed || stream.finished) return;
+    stream.finished = true;
+    consumer_.on_fin(connection, sender, arrival);
+    if (connection.stream(other(sender)).finished) close(connection, Ending::closed, arrival.time);
   }
 
   /// Moves `arrival` on to when the segment was there in order.
