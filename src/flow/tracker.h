@@ -176,9 +176,11 @@ class Tracker {
     }
     tell(connection);
     const FlowKey key = connection.key;
+    const std::uint32_t hash = connection.hash;
     const PacketMark last_packets[2] = {connection.last_packets[0], connection.last_packets[1]};
     connection = Connection();  // g++ 12 crashes on {} here, where exceptions are on
     connection.key = key;
+    connection.hash = hash;
     std::copy_n(last_packets, 2, connection.last_packets);
     number(connection, segment);
   }
