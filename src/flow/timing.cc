@@ -313,8 +313,8 @@ void Timing::judge_pause(const Placed& placed, Side client, Nanos until, bool re
   ledger_.spend(application(placed.sender, client), until);
 }
 
-Spent Timing::spent_until(Nanos time, Side client) const {
-  if (ledger_.until == kUnknownTime) return ledger_.spent;
+/// The same past the point up to which all is spent.
+Spent Timing::spent_beyond(Nanos time, Side client) const {
   Ledger ledger = ledger_;
   const Side waited_for = mover_ == client ? other(client) : mover_;
   if (streams_[index(waited_for)].window_closed) {

@@ -77,7 +77,10 @@ class Timing {
   const Spent& spent() const { return ledger_.spent; }
 
   /// What would be spent if nothing more came until `time`.
-  Spent spent_until(Nanos time, Side client) const;
+  Spent spent_until(Nanos time, Side client) const {
+    const bool all = time <= ledger_.until || ledger_.until == kUnknownTime;
+    return all ? ledger_.spent : spent_beyond(time, client);
+  }
 
   /// Round trip from the capture point to `side` and back, by the handshake or
   /// the quickest answer; kUnknownTime where there was neither.
@@ -251,6 +254,11 @@ class Timing {
   static bool counts_own_ids(const Direction& from) { return from.own_ids && from.id_steps > 0; }
   static Cause application(Side sender, Side client) { return sender == client ? kClient : kServer; }
 
+  /// Whether `length` bytes are not as many as one full segment has, or several; `full` is 0 where that is not known.
+  static bool is_short(std::uint32_t length, std::uint32_t full) {
+    return length != full && full != 0 && (length < full || length % full != 0);
+  }
+
   static Nanos or_zero(Nanos time) { return time == kUnknownTime ? 0 : time; }
 
   /// Whether `sender` is the client and sends more while the server is at work, which ends no wait.
@@ -292,10 +300,11 @@ class Timing {
   void note_new(Direction& from, std::uint64_t end, const PacketMark& mark, bool pushed) {
     from.sent.reach(end, mark.time, grain_, ledger_.spent.by[kNetwork], memory_);
     from.latest_timestamp = mark.timestamp;
-    from.last_short = mark.length != from.full_length && from.full_length != 0 && mark.length % from.full_length != 0;
+    from.last_short = is_short(mark.length, from.full_length);
     from.last_pushed = pushed;
   }
 
+  Spent spent_beyond(Nanos time, Side client) const;
   static void note_id(Direction& from, bool has_id, std::uint16_t id);
   static void note_step(Direction& from, std::uint16_t id);
   bool give_back_if_unneeded(Side sender, const Acknowledged& now, TcpCounts& counts);
