@@ -36,6 +36,8 @@ inline bool looks_the_same(const Segment& segment, const PacketMark& last) {
 
 /// Whether a packet is a copy of the one that its sender sent last, made by the
 /// network or by a capture that sees it twice.
-[[gnu::noinline]] bool is_copy(const PacketMark& mark, const PacketMark& last);
+bool is_copy(const PacketMark& mark, const PacketMark& last);
+/// The same of the packet of `segment`.
+[[gnu::noinline]] bool is_copy(const Segment& segment, const PacketMark& last);
 
 }  // namespace wirelap

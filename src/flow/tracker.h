@@ -136,25 +136,36 @@ class Tracker {
     connection.first_frame = segment.frame;
   }
 
+  /// Any packet.
+  [[gnu::noinline]] void take_other(Connection& connection, Side sender, const Segment& segment) {
+    PacketMark& last = *hold(&connection.last_packets[index(sender)]);
+    if (looks_the_same(segment, last) && is_copy(segment, last)) [[unlikely]]
+      return take_copy(connection, sender, segment);
+    last = mark_of(segment);
+    if ((segment.tcp.flags & kSyn) != 0) take_syn(connection, sender, segment);
+    count_other(connection, sender, segment);
+    consumer_.on_packet(connection, sender, segment);
+    if (follower_.take(connection, sender, segment)) note_ended();
+    note_last(connection, segment);
+  }
+
+  [[gnu::noinline]] void take_copy(Connection& connection, Side sender, const Segment& segment) {
+    connection.last_packets[index(sender)] = mark_of(segment);
+    count_other(connection, sender, segment);
+    connection.counts.duplicate += 1;
+    consumer_.on_packet(connection, sender, segment);
+    note_last(connection, segment);
+  }
+
   static void count_packet(Connection& connection, Side sender) {
     connection.counts.packets += 1;
     connection.packets[index(sender)] += 1;
   }
 
-  /// Any packet.
-  [[gnu::noinline]] void take_other(Connection& connection, Side sender, const Segment& segment) {
-    PacketMark& last = connection.last_packets[index(sender)];
-    const PacketMark mark = mark_of(segment);
-    const bool copy = looks_the_same(segment, last) && is_copy(mark, last);
-    last = mark;
-    const std::uint8_t flags = segment.tcp.flags;
-    if ((flags & kSyn) != 0 && !copy) take_syn(connection, sender, segment);
+  static void count_other(Connection& connection, Side sender, const Segment& segment) {
     count_packet(connection, sender);
-    if (copy) connection.counts.duplicate += 1;
-    if (segment.tcp.window == 0 && (flags & (kSyn | kRst)) == 0) connection.counts.zero_windows += 1;
-    consumer_.on_packet(connection, sender, segment);
-    if (!copy && follower_.take(connection, sender, segment)) note_ended();
-    note_last(connection, segment);
+    if (segment.tcp.window == 0 && (segment.tcp.flags & (kSyn | kRst)) == 0) [[unlikely]]
+      connection.counts.zero_windows += 1;
   }
 
   void take_syn(Connection& connection, Side sender, const Segment& segment) {
