@@ -65,7 +65,7 @@ class Follower {
       return false;
     }
     take_open(connection, sender, segment);
-    note_flowing(connection);
+    if (connection.timing != nullptr) note_flowing(connection);
     return connection.closed;
   }
 
@@ -128,13 +128,13 @@ class Follower {
     close(connection, is_refusal(connection, sender) ? Ending::refused : Ending::reset, segment.time);
   }
 
-  /// A stream flows while both have begun and none ends, data went before, and no byte
-  /// that its sender sent or acknowledged is missing.
+  /// A stream flows while both have begun and none ends, data went before (so that there is
+  /// timing), and no byte that its sender sent or acknowledged is missing.
   static void note_flowing(Connection& connection) {
     Stream& low = connection.streams[0];
     Stream& high = connection.streams[1];
-    const bool may = connection.timing != nullptr && !connection.opening && low.started && high.started &&
-                     low.fin == Stream::kNever && high.fin == Stream::kNever;
+    const bool may = !connection.opening && low.started && high.started && low.fin == Stream::kNever &&
+                     high.fin == Stream::kNever;
     low.flows = may && !low.has_ahead() && high.acknowledged <= high.next;
     high.flows = may && !high.has_ahead() && low.acknowledged <= low.next;
   }

@@ -126,6 +126,10 @@ bool Timing::take_data(const Placed& placed, Side client, TcpCounts& counts) {
     fill_hole(from, placed, client, counts);
   } else if (is_while_waited_for(placed.sender, client)) {
     from.unseen = 0;
+  } else if (ledger_.until == kUnknownTime) {  // the first: nothing was waited for
+    ledger_.until = placed.mark.time;
+    mover_ = placed.sender;
+    from.unseen = 0;
   } else {
     const bool resent = looks_resent(placed);
     advance(placed, client, resent);
