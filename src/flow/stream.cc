@@ -55,6 +55,12 @@ bool Stream::is_outside_window(std::uint32_t sequence) const {
 }
 
 void Stream::count_rest() {
+  if (ahead != nullptr) [[unlikely]]
+    count_ahead();
+  pass_missing(acknowledged);
+}
+
+void Stream::count_ahead() {
   for (; has_ahead(); ahead->pop_front()) {
     const AheadStore::Item& item = ahead->front();
     pass_missing(item.begin);
@@ -64,7 +70,6 @@ void Stream::count_rest() {
     advance(count);
   }
   ahead.reset();
-  pass_missing(acknowledged);
 }
 
 void Stream::pass_missing(std::uint64_t until) {

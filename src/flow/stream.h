@@ -156,6 +156,7 @@ struct Stream {
   bool has_ahead() const { return ahead != nullptr && !ahead->empty(); }
 
  private:
+  [[gnu::noinline]] void count_ahead();
   void pass_missing(std::uint64_t until);
 };
 
