@@ -29,7 +29,8 @@ class Follower {
   Follower(Consumer& consumer, std::pmr::memory_resource* memory, EndedConnections& ended)
       : consumer_(consumer), memory_(memory), ended_(ended) {}
 
-  /// Whether a segment of `sender`, whose stream flows, is what most are: it has no SYN, FIN or RST, stands next in its stream, acknowledges what was seen, and leaves its sender's window open.
+  /// Whether a segment of `sender`, whose stream flows, is what most are: it has no SYN, FIN or RST, stands next in its
+  /// stream, acknowledges what was seen, and leaves its sender's window open.
   static bool is_next(const Connection& connection, Side sender, const TcpHeader& tcp) {
     const Stream& stream = connection.stream(sender);
     const Stream& reverse = connection.stream(other(sender));
@@ -133,8 +134,8 @@ class Follower {
   static void note_flowing(Connection& connection) {
     Stream& low = connection.streams[0];
     Stream& high = connection.streams[1];
-    const bool may = !connection.opening && low.started && high.started && low.fin == Stream::kNever &&
-                     high.fin == Stream::kNever;
+    const bool may =
+        !connection.opening && low.started && high.started && low.fin == Stream::kNever && high.fin == Stream::kNever;
     low.flows = may && !low.has_ahead() && high.acknowledged <= high.next;
     high.flows = may && !high.has_ahead() && low.acknowledged <= low.next;
   }

@@ -157,7 +157,7 @@ struct Stream {
   bool has_ahead() const { return ahead != nullptr && !ahead->empty(); }
 
  private:
-  [[gnu::noinline]] void count_ahead();
+  [[gnu::noinline]] void count_ahead();  // rare
   void pass_missing(std::uint64_t until);
 };
 

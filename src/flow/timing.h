@@ -309,9 +309,10 @@ class Timing {
   static void note_step(Direction& from, std::uint16_t id);
   bool give_back_if_unneeded(Side sender, const Acknowledged& now, TcpCounts& counts);
   bool was_unneeded(const Acknowledged& now) const;
-  bool take_seen_before(const Placed& placed, Side client, TcpCounts& counts);
-  void note_hole(Direction& from, const Placed& placed);
-  void fill_hole(Direction& from, const Placed& placed, Side client, TcpCounts& counts);
+  // Rare: apart from what each segment runs through.
+  [[gnu::noinline]] bool take_seen_before(const Placed& placed, Side client, TcpCounts& counts);
+  [[gnu::noinline]] void note_hole(Direction& from, const Placed& placed);
+  [[gnu::noinline]] void fill_hole(Direction& from, const Placed& placed, Side client, TcpCounts& counts);
   static void count_resent(Direction& from, TcpCounts& counts);
   bool was_overtaken(const Direction& from, const PacketMark& mark) const;
   void advance(const Placed& placed, Side client, bool resent);
