@@ -59,7 +59,7 @@ class Followed {
       note_syn(connection, sender, segment);
     }
     connection.counts.packets += 1;
-    if (straight_ && Follower<Events>::is_next(connection, sender, segment.tcp)) {
+    if (straight_ && connection.stream(sender).flows && Follower<Events>::is_next(connection, sender, segment.tcp)) {
       follower.take_next(connection, sender, segment, mark);
       straights += 1;
     } else {

@@ -252,7 +252,7 @@ TEST_CASE("a packet that offload has merged has an IP ID for each segment in it;
     Timing timing;
     TcpCounts counts;
     timing.set_full_lengths(1000);
-    timing.set_own_ids(Side::high);
+    timing.begin_stream(Side::high, {}, true);
     timing.note_path(Side::low, kMs);
     timing.note_path(Side::high, kMs);
     std::uint64_t next = 0;

@@ -24,16 +24,13 @@ void begin_timing(Connection& connection, Side sender, std::pmr::memory_resource
   timing.set_full_lengths(full_length(connection));
   const Nanos opened = connection.handshake.ack;
   if (opened != kUnknownTime && sender != connection.client) timing.begin_with_server(connection.client, opened);
-  const auto tell_of = [&](Side side) {
-    const PacketMark& last = connection.last_packets[index(side)];
-    if (last.time != kUnknownTime) timing.note_packet(side, last);
+  const bool agreed = connection.agreed();
+  for (const Side side : {Side::low, Side::high}) {
+    timing.begin_stream(side, connection.last_packets[index(side)], agreed && connection.offers[index(side)].own_ids);
     const std::uint64_t allowed = connection.stream(side).allowed;
     if (allowed != 0) timing.set_allowed(side, allowed, connection.last_time);
-    if (connection.agreed() && connection.offers[index(side)].own_ids) timing.set_own_ids(side);
-  };
-  tell_of(Side::low);
-  tell_of(Side::high);
-  if (!connection.agreed()) return;
+  }
+  if (!agreed) return;
   const Handshake& handshake = connection.handshake;
   timing.note_path(connection.client, handshake.client_rtt());
   timing.note_path(other(connection.client), handshake.server_rtt());

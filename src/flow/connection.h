@@ -54,6 +54,7 @@ struct alignas(64) Connection {
   bool has_ender = false;               ///< FIN or RST was seen
   Side ender = Side::low;               ///< who sent the first FIN, or the RST where that ended it
   Ending ending = Ending::capture_end;  ///< has a meaning only with `closed`
+  std::uint32_t hash = 0;               ///< of `key`, in the table; the table's own to set
   TcpCounts counts;
   static constexpr int kHotBytes = 320;  ///< most of the above
   std::uint64_t number = 0;              ///< in the run, from 1, in the order of first packets
@@ -81,7 +82,7 @@ struct alignas(64) Connection {
 };
 
 /// Makes the timing of a connection, whose first payload `sender` sends, in `memory`. It
-/// starts with what is known by then.
-void begin_timing(Connection& connection, Side sender, std::pmr::memory_resource* memory);
+/// starts with what is known by then. Once a connection: apart from what each packet runs through.
+[[gnu::noinline]] void begin_timing(Connection& connection, Side sender, std::pmr::memory_resource* memory);
 
 }  // namespace wirelap

@@ -7,8 +7,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <limits>
+#include <memory>
 
 #include "base/time.h"
 #include "flow/connection.h"
@@ -22,40 +22,46 @@ inline constexpr Nanos kEndOfTime = std::numeric_limits<Nanos>::max();
 /// Connections that have ended, in the order of their ends. One that has been replaced since is passed over.
 class EndedConnections {
  public:
-  /// `connection` ended at `time`. It stays where it is until it is popped.
-  void add(Connection& connection, Nanos time) { all_.push_back({&connection, connection.number, due_after(time)}); }
+  /// `connection` ended at `time`. It stays where it is until it is popped. Not called while is_full().
+  void add(Connection& connection, Nanos time) {
+    places_[end_] = {&connection, connection.number, due_after(time)};
+    end_ = after(end_);
+    count_ += 1;
+  }
 
-  bool empty() const { return all_.empty(); }
+  bool empty() const { return count_ == 0; }
   /// Whether the oldest is to be popped.
-  bool is_full() const { return all_.size() > kMost; }
+  bool is_full() const { return count_ > kMost; }
 
   /// When the next is gone.
-  Nanos next_due() const { return gone_ < all_.size() ? all_[gone_].due : kEndOfTime; }
+  Nanos next_due() const { return gone_ != end_ ? places_[gone_].due : kEndOfTime; }
 
   /// Calls `tell(Connection&)` for those that are gone by `now`, once for each.
   template <class Tell>
   void tell_due(Nanos now, Tell tell) {
-    for (; gone_ < all_.size() && now >= all_[gone_].due; ++gone_) {
-      if (is_still(all_[gone_])) tell(*all_[gone_].connection);
+    for (; gone_ != end_ && now >= places_[gone_].due; gone_ = after(gone_)) {
+      if (is_still(places_[gone_])) tell(*places_[gone_].connection);
     }
   }
 
   /// Takes the oldest off; null where it has been replaced.
   Connection* pop_oldest() {
-    const Ended oldest = all_.front();
-    all_.pop_front();
-    if (gone_ != 0) --gone_;
+    const Ended& oldest = places_[begin_];
+    if (gone_ == begin_) gone_ = after(gone_);
+    begin_ = after(begin_);
+    count_ -= 1;
     return is_still(oldest) ? oldest.connection : nullptr;
   }
 
   /// Forgets all, without reading them.
   void clear() {
-    all_.clear();
-    gone_ = 0;
+    begin_ = gone_ = end_;
+    count_ = 0;
   }
 
  private:
   static constexpr std::size_t kMost = 4096;
+  static constexpr std::size_t kPlaces = kMost + 2;  // one stays free: a ring in which `end_` is `gone_` has none due
   // For so long after its end a connection's late packets are counted.
   static constexpr Nanos kLateFor = 2 * kNanosPerSecond;
 
@@ -65,11 +71,16 @@ class EndedConnections {
     Nanos due;             // when it is gone
   };
 
+  static std::size_t after(std::size_t place) { return place + 1 == kPlaces ? 0 : place + 1; }
   static Nanos due_after(Nanos time) { return time < kEndOfTime - kLateFor ? time + kLateFor : kEndOfTime; }
   static bool is_still(const Ended& ended) { return ended.connection->number == ended.number; }
 
-  std::deque<Ended> all_;
-  std::size_t gone_ = 0;  // from the front
+  // A ring. What was never written is no memory yet.
+  std::unique_ptr<Ended[]> places_ = std::make_unique_for_overwrite<Ended[]>(kPlaces);
+  std::size_t begin_ = 0;  // where the oldest is
+  std::size_t gone_ = 0;   // the first that is not gone yet
+  std::size_t end_ = 0;    // where the next goes
+  std::size_t count_ = 0;
 };
 
 /// Counts what `sender` sent before and sends again after the connection's end.

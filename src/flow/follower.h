@@ -29,12 +29,12 @@ class Follower {
   Follower(Consumer& consumer, std::pmr::memory_resource* memory, EndedConnections& ended)
       : consumer_(consumer), memory_(memory), ended_(ended) {}
 
-  /// Whether a segment of `sender` is what most are: in a connection that flows it has no SYN, FIN or RST,
-  /// stands next in its stream, acknowledges what was seen, and leaves its sender's window open.
+  /// Whether a segment of `sender`, whose stream flows, is what most are: it has no SYN, FIN or RST, stands next in its
+  /// stream, acknowledges what was seen, and leaves its sender's window open.
   static bool is_next(const Connection& connection, Side sender, const TcpHeader& tcp) {
     const Stream& stream = connection.stream(sender);
     const Stream& reverse = connection.stream(other(sender));
-    return stream.flows && (tcp.flags & (kSyn | kFin | kRst | kAck)) == kAck && tcp.sequence == stream.next_sequence &&
+    return (tcp.flags & (kSyn | kFin | kRst | kAck)) == kAck && tcp.sequence == stream.next_sequence &&
            tcp.window != 0 && static_cast<std::uint64_t>(reverse.offset_of(tcp.acknowledgment)) <= reverse.next;
   }
 
@@ -66,7 +66,7 @@ class Follower {
       return false;
     }
     take_open(connection, sender, segment);
-    note_flowing(connection);
+    if (connection.timing != nullptr) note_flowing(connection);
     return connection.closed;
   }
 
@@ -96,11 +96,31 @@ class Follower {
   static Arrival last_arrival(const Connection& connection) { return {connection.last_time, connection.last_frame, 0}; }
 
   void take_open(Connection& connection, Side sender, const Segment& segment) {
+    const TcpHeader& tcp = segment.tcp;
     if (connection.timing != nullptr) connection.timing->note_packet(sender, connection.last_packets[index(sender)]);
     if (connection.opening) note_opening(connection, sender, segment);
-    take_payload(connection, sender, segment);
-    if ((segment.tcp.flags & kRst) == 0 || connection.stream(sender).is_outside_window(segment.tcp.sequence)) [[likely]]
-      return;
+    Stream& stream = connection.stream(sender);
+    const std::uint32_t sequence = tcp.sequence + ((tcp.flags & kSyn) != 0 ? 1 : 0);
+    if (!stream.started) stream.start_at(sequence);
+    const bool carries = segment.data_length != 0 || (tcp.flags & kFin) != 0;
+    // The other end's bytes were acknowledged before, and the connection goes on without them.
+    if (carries && connection.stream(other(sender)).lacks_acknowledged()) [[unlikely]] {
+      give_up_holes(connection, other(sender), connection.stream(other(sender)).acknowledged, last_arrival(connection));
+      if (connection.closed) return;
+    }
+    Arrival arrival{segment.time, segment.frame, 0};
+    if ((tcp.flags & kAck) != 0) take_acknowledgment(connection, sender, tcp, arrival);
+    const std::int64_t begin = stream.offset_of(sequence);
+    if (carries)
+      take_payload(connection, sender, segment, begin, arrival);
+    else
+      note_position(connection, sender, begin, tcp);
+    if ((tcp.flags & kRst) != 0) [[unlikely]]
+      take_reset(connection, sender, segment);
+  }
+
+  [[gnu::noinline]] void take_reset(Connection& connection, Side sender, const Segment& segment) {
+    if (connection.stream(sender).is_outside_window(segment.tcp.sequence)) return;
     for (const Side side : {Side::low, Side::high}) {
       give_up_holes(connection, side, connection.stream(side).acknowledged, last_arrival(connection));
     }
@@ -109,13 +129,13 @@ class Follower {
     close(connection, is_refusal(connection, sender) ? Ending::refused : Ending::reset, segment.time);
   }
 
-  /// A stream flows while both have begun and none ends, data went before, and no byte
-  /// that its sender sent or acknowledged is missing.
+  /// A stream flows while both have begun and none ends, data went before (so that there is
+  /// timing), and no byte that its sender sent or acknowledged is missing.
   static void note_flowing(Connection& connection) {
     Stream& low = connection.streams[0];
     Stream& high = connection.streams[1];
-    const bool may = connection.timing != nullptr && !connection.opening && low.started && high.started &&
-                     low.fin == Stream::kNever && high.fin == Stream::kNever;
+    const bool may =
+        !connection.opening && low.started && high.started && low.fin == Stream::kNever && high.fin == Stream::kNever;
     low.flows = may && !low.has_ahead() && high.acknowledged <= high.next;
     high.flows = may && !high.has_ahead() && low.acknowledged <= low.next;
   }
@@ -126,34 +146,23 @@ class Follower {
     return asked && connection.offers[index(other(sender))].seen && !connection.offers[index(sender)].seen;
   }
 
-  void take_payload(Connection& connection, Side sender, const Segment& segment) {
-    const TcpHeader& tcp = segment.tcp;
-    Stream& stream = connection.stream(sender);
+  /// Takes what a segment acknowledges, and notes it in `arrival`, as an offset of the other's stream.
+  void take_acknowledgment(Connection& connection, Side sender, const TcpHeader& tcp, Arrival& arrival) {
     Stream& reverse = connection.stream(other(sender));
-    const bool syn = (tcp.flags & kSyn) != 0;
-    const bool fin = (tcp.flags & kFin) != 0;
-    const std::uint32_t sequence = tcp.sequence + (syn ? 1 : 0);
-    if (!stream.started) stream.start_at(sequence);
-    const bool carries = segment.data_length != 0 || fin;
-    // The other end's bytes were acknowledged before, and the connection goes on without them.
-    if (carries && reverse.acknowledged > reverse.next) [[unlikely]] {
-      give_up_holes(connection, other(sender), reverse.acknowledged, last_arrival(connection));
-      if (connection.closed) return;
+    arrival.acknowledged = reverse.take_acknowledgment(tcp.acknowledgment, (tcp.flags & kSyn) != 0);
+    const std::uint64_t edge = window_edge(connection, sender, arrival.acknowledged, tcp);
+    reverse.allowed = std::max(reverse.allowed, edge);
+    if (connection.timing != nullptr && (tcp.flags & (kSyn | kRst)) == 0) {
+      time_acknowledgment(connection, sender, arrival, edge, tcp);
     }
-    Arrival arrival{segment.time, segment.frame, 0};
-    if ((tcp.flags & kAck) != 0) {
-      arrival.acknowledged = reverse.take_acknowledgment(tcp.acknowledgment, syn);
-      const std::uint64_t edge = window_edge(connection, sender, arrival.acknowledged, tcp);
-      reverse.allowed = std::max(reverse.allowed, edge);
-      if (connection.timing != nullptr && (tcp.flags & (kSyn | kRst)) == 0) {
-        time_acknowledgment(connection, sender, arrival, edge, tcp);
-      }
-      consumer_.on_acknowledged(connection, other(sender));
-    }
-    if (connection.closed) return;
-    const std::int64_t begin = stream.offset_of(sequence);
-    if (!carries) return note_position(connection, sender, begin, tcp);
-    if (fin) note_fin(connection, sender, begin + segment.data_length, segment);
+    consumer_.on_acknowledged(connection, other(sender));
+  }
+
+  /// Takes a segment's payload, or its FIN, at offset `begin` of its stream.
+  void take_payload(Connection& connection, Side sender, const Segment& segment, std::int64_t begin,
+                    const Arrival& arrival) {
+    Stream& stream = connection.stream(sender);
+    if ((segment.tcp.flags & kFin) != 0) note_fin(connection, sender, begin + segment.data_length, segment);
     // Nothing follows a FIN (RFC 9293, 3.10.7.4): what says so is ignored.
     if (segment.data_length != 0 && !stream.finished) {
       time_data(connection, sender, segment, begin, arrival);
@@ -282,19 +291,27 @@ class Follower {
   /// that waited were there in order no sooner than `arrival`.
   void settle(Connection& connection, Side sender, const Arrival& arrival) {
     const Stream& stream = connection.stream(sender);
-    if (stream.has_ahead() || stream.next >= stream.fin) settle_all(connection, sender, arrival);
+    if (stream.has_ahead()) [[unlikely]]
+      settle_ahead(connection, sender, arrival);
+    else if (stream.next >= stream.fin)
+      finish(connection, sender, arrival);
   }
 
-  void settle_all(Connection& connection, Side sender, Arrival arrival) {
-    Stream& stream = connection.stream(sender);
+  [[gnu::noinline]] void settle_ahead(Connection& connection, Side sender, Arrival arrival) {
+    const Stream& stream = connection.stream(sender);
     while (!connection.closed && !stream.finished && stream.has_ahead() && stream.ahead->front().begin <= stream.next) {
       deliver_front(connection, sender, arrival);
     }
-    if (!connection.closed && !stream.finished && stream.next >= stream.fin) [[unlikely]] {
-      stream.finished = true;
-      consumer_.on_fin(connection, sender, arrival);
-      if (connection.stream(other(sender)).finished) close(connection, Ending::closed, arrival.time);
-    }
+    if (stream.next >= stream.fin) finish(connection, sender, arrival);
+  }
+
+  /// All before the FIN has been delivered.
+  void finish(Connection& connection, Side sender, const Arrival& arrival) {
+    Stream& stream = connection.stream(sender);
+    if (connection.closed || stream.finished) return;
+    stream.finished = true;
+    consumer_.on_fin(connection, sender, arrival);
+    if (connection.stream(other(sender)).finished) close(connection, Ending::closed, arrival.time);
   }
 
   /// Moves `arrival` on to when the segment was there in order.

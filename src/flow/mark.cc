@@ -19,4 +19,6 @@ bool is_copy(const PacketMark& mark, const PacketMark& last) {
   return !repeats && last.timestamp == mark.timestamp && mark.time - last.time < kLeastResendDelay;
 }
 
+bool is_copy(const Segment& segment, const PacketMark& last) { return is_copy(mark_of(segment), last); }
+
 }  // namespace wirelap

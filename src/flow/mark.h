@@ -31,11 +31,13 @@ inline PacketMark mark_of(const Segment& segment) {
 /// The least that a copy of `last` has in common with it.
 inline bool looks_the_same(const Segment& segment, const PacketMark& last) {
   return segment.tcp.sequence == last.sequence && segment.tcp.acknowledgment == last.acknowledgment &&
-         segment.data_length == last.length;
+         segment.data_length == last.length && segment.tcp.flags == last.flags;
 }
 
 /// Whether a packet is a copy of the one that its sender sent last, made by the
 /// network or by a capture that sees it twice.
 bool is_copy(const PacketMark& mark, const PacketMark& last);
+/// The same of the packet of `segment`.
+[[gnu::noinline]] bool is_copy(const Segment& segment, const PacketMark& last);
 
 }  // namespace wirelap

@@ -5,15 +5,22 @@
 namespace wirelap {
 
 void OffsetLog::add(std::uint64_t end, Nanos time, Nanos network, std::pmr::memory_resource* memory) {
-  if (count_ > 1) {
-    if (older_ == nullptr) older_.reset(::new (memory->allocate(sizeof(Ring), alignof(Ring))) Ring(memory));
-    if (count_ == kPoints) forgetful_ = true;  // the oldest is overwritten
-    older_->points[older_->next] = before_;
-    older_->next = older_->next + 1 == Ring::kSize ? 0 : older_->next + 1;
-  }
-  if (count_ > 0) before_ = latest_;
+  if (count_ > 1) return add_beyond(end, time, network, memory);
+  if (count_ == 1) before_ = latest_;
   latest_ = {end, time, network};
-  if (count_ < kPoints) ++count_;
+  ++count_;
+}
+
+void OffsetLog::add_beyond(std::uint64_t end, Nanos time, Nanos network, std::pmr::memory_resource* memory) {
+  if (older_ == nullptr) older_.reset(::new (memory->allocate(sizeof(Ring), alignof(Ring))) Ring(memory));
+  older_->points[older_->next] = before_;
+  older_->next = older_->next + 1 == Ring::kSize ? 0 : older_->next + 1;
+  before_ = latest_;
+  latest_ = {end, time, network};
+  if (count_ < kPoints)
+    ++count_;
+  else
+    forgetful_ = true;  // the oldest was overwritten
 }
 
 const OffsetLog::Point* OffsetLog::find(std::uint64_t offset) const {

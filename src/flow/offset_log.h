@@ -83,6 +83,8 @@ class OffsetLog {
   const Point* oldest() const { return count_ == 1 ? &latest_ : count_ == 2 ? &before_ : &older(count_ - 2); }
 
   [[gnu::noinline]] void add(std::uint64_t end, Nanos time, Nanos network, std::pmr::memory_resource* memory);
+  /// The same where the two points that stand here are taken.
+  [[gnu::noinline]] void add_beyond(std::uint64_t end, Nanos time, Nanos network, std::pmr::memory_resource* memory);
   Nanos reached_before(std::uint64_t offset) const;
 
   Point latest_{};

@@ -22,6 +22,7 @@ void AheadStore::add(std::uint64_t begin, Chunk chunk, bool skipped, const Arriv
       if (!skipped) item.bytes.assign(as_text(chunk.bytes.first(held)));
       bytes_ += item.bytes.size();
       items_.insert(after, std::move(item));
+      waiting_ += 1;
     }
     begin += room;
     chunk.drop_front(room);
@@ -39,6 +40,7 @@ bool AheadStore::has_no_hole_after(std::uint64_t offset) const {
 void AheadStore::pop_front() {
   bytes_ -= items_[first_].bytes.size();
   release(items_[first_].bytes);
+  waiting_ -= 1;
   // Popped items are dropped when they are half of all, so that each is moved once.
   if (++first_ * 2 >= items_.size()) {
     items_.erase(items_.begin(), items_.begin() + static_cast<std::ptrdiff_t>(first_));
@@ -55,6 +57,12 @@ bool Stream::is_outside_window(std::uint32_t sequence) const {
 }
 
 void Stream::count_rest() {
+  if (ahead != nullptr) [[unlikely]]
+    count_ahead();
+  pass_missing(acknowledged);
+}
+
+void Stream::count_ahead() {
   for (; has_ahead(); ahead->pop_front()) {
     const AheadStore::Item& item = ahead->front();
     pass_missing(item.begin);
@@ -64,7 +72,6 @@ void Stream::count_rest() {
     advance(count);
   }
   ahead.reset();
-  pass_missing(acknowledged);
 }
 
 void Stream::pass_missing(std::uint64_t until) {

@@ -68,8 +68,8 @@ class AheadStore {
   /// one only its place. What is already covered is not kept twice.
   void add(std::uint64_t begin, Chunk chunk, bool skipped, const Arrival& arrival);
 
-  bool empty() const { return first_ == items_.size(); }
-  bool full() const { return bytes_ > kMaxBytes || items_.size() - first_ >= kMaxSegments; }
+  bool empty() const { return waiting_ == 0; }
+  bool full() const { return bytes_ > kMaxBytes || waiting_ >= kMaxSegments; }
   const Item& front() const { return items_[first_]; }
   /// Whether all that waits is in order once the stream has come to `offset`.
   bool has_no_hole_after(std::uint64_t offset) const;
@@ -79,7 +79,8 @@ class AheadStore {
 
  private:
   std::pmr::vector<Item> items_;
-  std::size_t first_ = 0;  // items before it are popped
+  std::size_t first_ = 0;    // items before it are popped
+  std::size_t waiting_ = 0;  // from it on
   std::size_t bytes_ = 0;
 };
 
@@ -105,6 +106,9 @@ struct Stream {
   std::int64_t offset_of(std::uint32_t sequence) const {
     return static_cast<std::int64_t>(next) + static_cast<std::int32_t>(sequence - next_sequence);
   }
+
+  /// The other end has acknowledged more of it than there is.
+  bool lacks_acknowledged() const { return acknowledged > next; }
 
   /// Its first byte is still to come.
   bool at_start() const { return from_syn && next == 0; }
@@ -153,6 +157,7 @@ struct Stream {
   bool has_ahead() const { return ahead != nullptr && !ahead->empty(); }
 
  private:
+  [[gnu::noinline]] void count_ahead();  // rare
   void pass_missing(std::uint64_t until);
 };
 

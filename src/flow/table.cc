@@ -46,6 +46,7 @@ Connection& FlowTable::add(const FlowKey& key, std::uint32_t hash) {
   if (++size_ * 2 > slots_.size()) grow();
   auto* const connection = ::new (memory_->allocate(sizeof(Connection), alignof(Connection))) Connection();
   connection->key = key;
+  connection->hash = hash;
   insert({connection, hash});
   return *connection;
 }
@@ -77,7 +78,7 @@ void FlowTable::forget_recent(const Connection& connection) {
 
 void FlowTable::erase(Connection& connection) {
   forget_recent(connection);
-  std::size_t hole = hash(connection.key) & mask_;
+  std::size_t hole = connection.hash & mask_;
   while (slots_[hole].connection != &connection) hole = (hole + 1) & mask_;
   destroy(connection);
   --size_;

@@ -24,7 +24,7 @@ class FlowTable {
   FlowTable& operator=(const FlowTable&) = delete;
 
   /// The connection with `key`, added where there is none (then `added` is true
-  /// and all but its key is as new).
+  /// and all but its key and hash is as new).
   Connection& find_or_add(const FlowKey& key, bool& added) { return find_or_add(key, hash(key), added); }
 
   /// The same, with the key's `hash`.

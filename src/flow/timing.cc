@@ -42,8 +42,8 @@ void Timing::note_id(Direction& from, const PacketMark& mark) {
   if (!mark.has_id) return;
   note_step(from, mark.id);
   if (from.id_late) return;
-  from.merged = from.full_length != 0 && mark.length > from.full_length ? mark.length : 0;
-  const bool calm = from.id_steps == kMostSteps && from.id_jump == 0 && from.merged == 0;
+  note_merged(from, mark);
+  const bool calm = has_steady_ids(from) && from.id_jump == 0 && from.merged == 0;
   if (calm) from.next_id = static_cast<std::uint16_t>(from.newest_id + 1);
 }
 
@@ -146,6 +146,10 @@ bool Timing::take_data(const Placed& placed, Side client, TcpCounts& counts) {
   } else if (placed.hole) {
     fill_hole(from, placed, client, counts);
   } else if (is_while_waited_for(placed.sender, client)) {
+    from.unseen = 0;
+  } else if (ledger_.until == kUnknownTime) {  // the first: nothing was waited for
+    ledger_.until = placed.mark.time;
+    mover_ = placed.sender;
     from.unseen = 0;
   } else {
     const bool resent = looks_resent(placed);
@@ -363,8 +367,8 @@ void Timing::judge_pause(const Placed& placed, Side client, Nanos until, bool re
   ledger_.spend(application(placed.sender, client), until);
 }
 
-Spent Timing::spent_until(Nanos time, Side client) const {
-  if (ledger_.until == kUnknownTime) return ledger_.spent;
+/// The same past the point up to which all is spent.
+Spent Timing::spent_beyond(Nanos time, Side client) const {
   Ledger ledger = ledger_;
   const Side waited_for = mover_ == client ? other(client) : mover_;
   if (streams_[index(waited_for)].window_closed) {

@@ -77,7 +77,10 @@ class Timing {
   const Spent& spent() const { return ledger_.spent; }
 
   /// What would be spent if nothing more came until `time`.
-  Spent spent_until(Nanos time, Side client) const;
+  Spent spent_until(Nanos time, Side client) const {
+    const bool all = time <= ledger_.until || ledger_.until == kUnknownTime;
+    return all ? ledger_.spent : spent_beyond(time, client);
+  }
 
   /// Round trip from the capture point to `side` and back, by the handshake or
   /// the quickest answer; kUnknownTime where there was neither.
@@ -88,11 +91,18 @@ class Timing {
   /// Whether what `sender` sends may still get lost after the capture point saw it.
   bool may_get_lost(Side sender) const;
 
-  /// The longest payload of one packet that either may send.
+  /// The longest payload of one packet that either may send; 0: not known. Before all that follows.
   void set_full_lengths(std::uint32_t bytes) { streams_[0].full_length = streams_[1].full_length = bytes; }
 
-  /// `sender` counts its IP IDs by connection, not over all that it sends.
-  void set_own_ids(Side sender) { direction(sender).own_ids = true; }
+  /// Before its segments: the latest packet of `sender` so far (without an ID where there was
+  /// none), and whether it counts its IP IDs by connection, not over all that it sends.
+  void begin_stream(Side sender, const PacketMark& latest, bool own_ids) {
+    Direction& from = direction(sender);
+    from.newest_id = latest.id;
+    from.has_newest_id = latest.has_id;
+    note_merged(from, latest);
+    from.own_ids = own_ids;
+  }
 
   /// The right edge of the window that `sender` has had so far.
   void set_allowed(Side sender, std::uint64_t edge, Nanos time) {
@@ -262,6 +272,11 @@ class Timing {
   /// All that was ever spent on kNetwork, with what has become kLoss since: this only grows.
   Nanos network_so_far() const { return ledger_.spent.by[kNetwork] + moved_.sum; }
 
+  /// Whether `length` bytes are not as many as one full segment has, or several; `full` is 0 where that is not known.
+  static bool is_short(std::uint32_t length, std::uint32_t full) {
+    return length != full && full != 0 && (length < full || length % full != 0);
+  }
+
   static Nanos or_zero(Nanos time) { return time == kUnknownTime ? 0 : time; }
 
   /// Whether `sender` is the client and sends more while the server is at work, which ends no wait.
@@ -303,18 +318,23 @@ class Timing {
   void note_new(Direction& from, std::uint64_t end, const PacketMark& mark, bool pushed) {
     from.sent.reach(end, mark.time, grain_, network_so_far(), memory_);
     from.latest_timestamp = mark.timestamp;
-    from.last_short = mark.length != from.full_length && from.full_length != 0 && mark.length % from.full_length != 0;
+    from.last_short = is_short(mark.length, from.full_length);
     from.last_pushed = pushed;
   }
 
+  Spent spent_beyond(Nanos time, Side client) const;
   static void note_id(Direction& from, const PacketMark& mark);
+  static void note_merged(Direction& from, const PacketMark& newest) {
+    from.merged = from.full_length != 0 && newest.length > from.full_length ? newest.length : 0;
+  }
   static void note_step(Direction& from, std::uint16_t id);
   static int most_ids(const Direction& from);
   bool give_back_if_unneeded(Side sender, const Acknowledged& now, TcpCounts& counts);
   bool was_unneeded(const Acknowledged& now) const;
-  bool take_seen_before(const Placed& placed, Side client, TcpCounts& counts);
-  void note_hole(Direction& from, const Placed& placed);
-  void fill_hole(Direction& from, const Placed& placed, Side client, TcpCounts& counts);
+  // Rare: apart from what each segment runs through.
+  [[gnu::noinline]] bool take_seen_before(const Placed& placed, Side client, TcpCounts& counts);
+  [[gnu::noinline]] void note_hole(Direction& from, const Placed& placed);
+  [[gnu::noinline]] void fill_hole(Direction& from, const Placed& placed, Side client, TcpCounts& counts);
   static void count_resent(Direction& from, TcpCounts& counts);
   bool was_overtaken(const Direction& from, const PacketMark& mark) const;
   void advance(const Placed& placed, Side client, bool resent);

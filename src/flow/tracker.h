@@ -103,19 +103,30 @@ class Tracker {
       take_due(time);
   }
 
-  void take(Connection& connection, bool added, Side sender, const Segment& segment) {
+  // Inlined, so that a packet passes through one of the two alone.
+  [[gnu::always_inline]] void take(Connection& connection, bool added, Side sender, const Segment& segment) {
     if (added) [[unlikely]]
       number(connection, segment);
-    PacketMark& last = connection.last_packets[index(sender)];
-    if (Follower<Consumer>::is_next(connection, sender, segment.tcp) && !looks_the_same(segment, last)) [[likely]] {
-      const PacketMark mark = mark_of(segment);
-      last = mark;
-      count_packet(connection, sender);
-      consumer_.on_packet(connection, sender, segment);
-      follower_.take_next(connection, sender, segment, mark);
-    } else {
+    if (connection.stream(sender).flows) [[likely]]
+      take_flowing(connection, sender, segment);
+    else
       take_other(connection, sender, segment);
-    }
+  }
+
+  /// A packet of a stream that flows: nearly always one for the straight path.
+  void take_flowing(Connection& connection, Side sender, const Segment& segment) {
+    PacketMark& last = connection.last_packets[index(sender)];
+    if (!Follower<Consumer>::is_next(connection, sender, segment.tcp) || looks_the_same(segment, last)) [[unlikely]]
+      return take_other(connection, sender, segment);
+    const PacketMark mark = mark_of(segment);
+    last = mark;
+    count_packet(connection, sender);
+    consumer_.on_packet(connection, sender, segment);
+    follower_.take_next(connection, sender, segment, mark);
+    note_last(connection, segment);
+  }
+
+  static void note_last(Connection& connection, const Segment& segment) {
     connection.last_time = segment.time;
     connection.last_frame = segment.frame;
   }
@@ -126,23 +137,36 @@ class Tracker {
     connection.first_frame = segment.frame;
   }
 
+  /// Any packet. What is rare in it stands apart, here and in the follower: the rest of it is in the cache more often.
+  [[gnu::noinline]] void take_other(Connection& connection, Side sender, const Segment& segment) {
+    PacketMark& last = *hold(&connection.last_packets[index(sender)]);
+    if (looks_the_same(segment, last) && is_copy(segment, last)) [[unlikely]]
+      return take_copy(connection, sender, segment);
+    last = mark_of(segment);
+    if ((segment.tcp.flags & kSyn) != 0) take_syn(connection, sender, segment);
+    count_other(connection, sender, segment);
+    consumer_.on_packet(connection, sender, segment);
+    if (follower_.take(connection, sender, segment)) note_ended();
+    note_last(connection, segment);
+  }
+
+  [[gnu::noinline]] void take_copy(Connection& connection, Side sender, const Segment& segment) {
+    connection.last_packets[index(sender)] = mark_of(segment);
+    count_other(connection, sender, segment);
+    connection.counts.duplicate += 1;
+    consumer_.on_packet(connection, sender, segment);
+    note_last(connection, segment);
+  }
+
   static void count_packet(Connection& connection, Side sender) {
     connection.counts.packets += 1;
     connection.packets[index(sender)] += 1;
   }
 
-  /// Any packet.
-  [[gnu::noinline]] void take_other(Connection& connection, Side sender, const Segment& segment) {
-    PacketMark& last = connection.last_packets[index(sender)];
-    const bool copy = looks_the_same(segment, last) && is_copy(mark_of(segment), last);
-    last = mark_of(segment);
-    const std::uint8_t flags = segment.tcp.flags;
-    if ((flags & kSyn) != 0 && !copy) take_syn(connection, sender, segment);
+  static void count_other(Connection& connection, Side sender, const Segment& segment) {
     count_packet(connection, sender);
-    if (copy) connection.counts.duplicate += 1;
-    if (segment.tcp.window == 0 && (flags & (kSyn | kRst)) == 0) connection.counts.zero_windows += 1;
-    consumer_.on_packet(connection, sender, segment);
-    if (!copy && follower_.take(connection, sender, segment)) note_ended();
+    if (segment.tcp.window == 0 && (segment.tcp.flags & (kSyn | kRst)) == 0) [[unlikely]]
+      connection.counts.zero_windows += 1;
   }
 
   void take_syn(Connection& connection, Side sender, const Segment& segment) {
@@ -164,9 +188,11 @@ class Tracker {
     }
     tell(connection);
     const FlowKey key = connection.key;
+    const std::uint32_t hash = connection.hash;
     const PacketMark last_packets[2] = {connection.last_packets[0], connection.last_packets[1]};
     connection = Connection();  // g++ 12 crashes on {} here, where exceptions are on
     connection.key = key;
+    connection.hash = hash;
     std::copy_n(last_packets, 2, connection.last_packets);
     number(connection, segment);
   }

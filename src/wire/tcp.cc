@@ -62,4 +62,9 @@ TcpOptions parse_tcp_options(Bytes options) {
   return parsed;
 }
 
+[[gnu::noinline]] std::uint32_t other_timestamp_value(Bytes options) {
+  if (are_usual_with_syn(options)) return load_be32(&options[8]);
+  return parse_tcp_options(options).timestamp_value;
+}
+
 }  // namespace wirelap

@@ -73,11 +73,14 @@ TcpOptions parse_tcp_options(Bytes options);
 /// Two fillers and the timestamps option, as nearly all segments have them (RFC 7323, appendix A).
 inline constexpr std::uint32_t kNopNopTimestamps = 0x0101080a;
 
+/// timestamp_value of options that are not only these, as a SYN's.
+std::uint32_t other_timestamp_value(Bytes options);
+
 /// TSval of a segment (RFC 7323, 3.2); 0 where it carries none.
 inline std::uint32_t timestamp_value(Bytes options) {
   if (options.size() < 12) return 0;
   if (load_be32(options.data()) == kNopNopTimestamps) return load_be32(&options[4]);
-  return parse_tcp_options(options).timestamp_value;
+  return other_timestamp_value(options);
 }
 
 }  // namespace wirelap
