@@ -271,83 +271,72 @@ TEST_CASE("a packet that offload has merged has an IP ID for each segment in it;
   }
 }
 
-TEST_CASE("a late answer to bytes in flight is no queue any more for what is sent after it") {
-  Timing timing;
-  TcpCounts counts;
-  timing.note_path(Side::low, 0);
-  timing.note_path(Side::high, 20 * kMs);
-  timing.set_full_lengths(1000);
-  const auto send = [&](Side sender, std::uint64_t begin, std::uint64_t next, Nanos time) {
+/// A connection whose client is `before` away and whose server `beyond`, with segments of 1,000 bytes.
+struct Watched {
+  explicit Watched(Nanos before, Nanos beyond) {
+    timing.set_full_lengths(1000);
+    timing.note_path(Side::low, before);
+    timing.note_path(Side::high, beyond);
+  }
+  /// A segment at `begin`; its stream is there up to `next`, and acknowledged up to `acknowledged`.
+  void send(Side sender, std::uint64_t begin, std::uint64_t next, std::uint64_t acknowledged, Nanos time) {
     const PacketMark mark{.length = 1000, .time = time};
     timing.note_packet(sender, mark);
-    timing.take_data({.sender = sender, .begin = static_cast<std::int64_t>(begin), .next = next, .mark = mark},
-                     Side::low, counts);
-  };
-  send(Side::low, 0, 0, 100 * kMs);
-  send(Side::low, 1000, 1000, 100 * kMs);
-  // The second one gets lost, so the answer to the first is delayed: 70 ms.
-  timing.take_acknowledgment(Side::high, {.offset = 1000, .edge = 100'000, .time = 170 * kMs}, counts);
-  send(Side::low, 1000, 2000, 400 * kMs);
-  send(Side::high, 0, 0, 480 * kMs);
-  CHECK(timing.spent().by[kServer] == 60 * kMs);
-  CHECK(timing.spent().by[kNetwork] == 20 * kMs);
-}
-
-TEST_CASE("an answer to what was sent again is none to its first sending, and tells of no queue") {
-  Timing timing;
-  TcpCounts counts;
-  timing.note_path(Side::low, 0);
-  timing.note_path(Side::high, 20 * kMs);
-  timing.set_full_lengths(1000);
-  const auto send = [&](Side sender, std::uint64_t begin, std::uint64_t next, Nanos time) {
-    const PacketMark mark{.length = 1000, .time = time};
-    timing.note_packet(sender, mark);
-    timing.take_data({.sender = sender, .begin = static_cast<std::int64_t>(begin), .next = next, .mark = mark},
-                     Side::low, counts);
-  };
-  for (const std::uint64_t begin : {0, 1000}) send(Side::low, begin, begin, 100 * kMs);
-  send(Side::low, 0, 2000, 350 * kMs);
-  timing.take_acknowledgment(Side::high, {.offset = 1000, .edge = 100'000, .time = 400 * kMs}, counts);
-  send(Side::low, 1000, 2000, 400 * kMs);
-  send(Side::high, 0, 0, 500 * kMs);
-  CHECK(timing.spent().by[kLoss] == 300 * kMs);
-  CHECK(timing.spent().by[kServer] == 80 * kMs);
-  CHECK(timing.spent().by[kNetwork] == 20 * kMs);
-}
-
-TEST_CASE("what two losses waited for together is charged once, and a window that a loss filled is that loss's") {
-  Timing timing;
-  TcpCounts counts;
-  timing.note_path(Side::low, 20 * kMs);
-  timing.note_path(Side::high, 0);
-  timing.set_full_lengths(1000);
-  const auto send = [&](std::uint64_t begin, std::uint64_t next, std::uint64_t acknowledged, Nanos time) {
-    const PacketMark mark{.length = 1000, .time = time};
-    timing.note_packet(Side::high, mark);
-    timing.take_data({.sender = Side::high,
+    timing.take_data({.sender = sender,
                       .begin = static_cast<std::int64_t>(begin),
                       .next = next,
                       .acknowledged = acknowledged,
                       .mark = mark},
                      Side::low, counts);
-  };
-  const auto acknowledge = [&](std::uint64_t offset, std::uint64_t edge, Nanos time) {
-    timing.take_acknowledgment(Side::low, {.offset = offset, .edge = edge, .time = time}, counts);
-  };
-  acknowledge(0, 5000, 0);
-  for (const std::uint64_t begin : {0, 1000, 2000}) send(begin, begin, 0, 100 * kMs);
-  acknowledge(1000, 5000, 120 * kMs);
-  for (const std::uint64_t begin : {3000, 4000}) send(begin, begin, 1000, 120 * kMs);
-  send(1000, 5000, 1000, 140 * kMs);  // 40 ms for it
-  CHECK(timing.spent().by[kLoss] == 40 * kMs);
-  acknowledge(3000, 8000, 160 * kMs);
-  send(5000, 5000, 3000, 160 * kMs);  // the window was full until now
-  CHECK(timing.spent().by[kWindow] == 20 * kMs);
-  send(3000, 6000, 3000, 165 * kMs);  // sent first at 120 ms: 20 of its 45 ms are charged already
-  CHECK(timing.spent().by[kLoss] == 65 * kMs);
-  CHECK(timing.spent().by[kWindow] == 0);
-  CHECK(timing.spent().by[kNetwork] == 0);
-  CHECK(timing.spent().total() == 65 * kMs);
+  }
+  void acknowledge(Side side, std::uint64_t offset, std::uint64_t edge, Nanos time) {
+    timing.take_acknowledgment(side, {.offset = offset, .edge = edge, .time = time}, counts);
+  }
+  Nanos spent(Cause cause) const { return timing.spent().by[cause]; }
+
+  Timing timing;
+  TcpCounts counts;
+};
+
+TEST_CASE("a late answer to bytes in flight is no queue any more for what is sent after it") {
+  Watched watched(0, 20 * kMs);
+  for (const std::uint64_t begin : {0, 1000}) watched.send(Side::low, begin, begin, 0, 100 * kMs);
+  // The second one gets lost, so the answer to the first is delayed: 70 ms.
+  watched.acknowledge(Side::high, 1000, 100'000, 170 * kMs);
+  watched.send(Side::low, 1000, 2000, 1000, 400 * kMs);
+  watched.send(Side::high, 0, 0, 0, 480 * kMs);
+  CHECK(watched.spent(kServer) == 60 * kMs);
+  CHECK(watched.spent(kNetwork) == 20 * kMs);
+}
+
+TEST_CASE("an answer to what was sent again is none to its first sending, and tells of no queue") {
+  Watched watched(0, 20 * kMs);
+  for (const std::uint64_t begin : {0, 1000}) watched.send(Side::low, begin, begin, 0, 100 * kMs);
+  watched.send(Side::low, 0, 2000, 0, 350 * kMs);
+  watched.acknowledge(Side::high, 1000, 100'000, 400 * kMs);
+  watched.send(Side::low, 1000, 2000, 1000, 400 * kMs);
+  watched.send(Side::high, 0, 0, 0, 500 * kMs);
+  CHECK(watched.spent(kLoss) == 300 * kMs);
+  CHECK(watched.spent(kServer) == 80 * kMs);
+  CHECK(watched.spent(kNetwork) == 20 * kMs);
+}
+
+TEST_CASE("what two losses waited for together is charged once, and a window that a loss filled is that loss's") {
+  Watched watched(20 * kMs, 0);
+  watched.acknowledge(Side::low, 0, 5000, 0);
+  for (const std::uint64_t begin : {0, 1000, 2000}) watched.send(Side::high, begin, begin, 0, 100 * kMs);
+  watched.acknowledge(Side::low, 1000, 5000, 120 * kMs);
+  for (const std::uint64_t begin : {3000, 4000}) watched.send(Side::high, begin, begin, 1000, 120 * kMs);
+  watched.send(Side::high, 1000, 5000, 1000, 140 * kMs);  // 40 ms for it
+  CHECK(watched.spent(kLoss) == 40 * kMs);
+  watched.acknowledge(Side::low, 3000, 8000, 160 * kMs);
+  watched.send(Side::high, 5000, 5000, 3000, 160 * kMs);  // the window was full until now
+  CHECK(watched.spent(kWindow) == 20 * kMs);
+  watched.send(Side::high, 3000, 6000, 3000, 165 * kMs);  // sent first at 120 ms: 20 of its 45 ms are charged already
+  CHECK(watched.spent(kLoss) == 65 * kMs);
+  CHECK(watched.spent(kWindow) == 0);
+  CHECK(watched.spent(kNetwork) == 0);
+  CHECK(watched.timing.spent().total() == 65 * kMs);
 }
 
 TEST_CASE("causes add up to the total whatever the ledger says") {
