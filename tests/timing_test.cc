@@ -293,6 +293,27 @@ TEST_CASE("a late answer to bytes in flight is no queue any more for what is sen
   CHECK(timing.spent().by[kNetwork] == 20 * kMs);
 }
 
+TEST_CASE("an answer to what stood past the first hole of all is no queue for what comes after it") {
+  Timing timing;
+  TcpCounts counts;
+  timing.note_path(Side::low, 0);
+  timing.note_path(Side::high, 20 * kMs);
+  timing.set_full_lengths(1000);
+  const auto send = [&](Side sender, std::uint64_t begin, std::uint64_t next, Nanos time) {
+    const PacketMark mark{.length = 1000, .time = time};
+    timing.note_packet(sender, mark);
+    timing.take_data({.sender = sender, .begin = static_cast<std::int64_t>(begin), .next = next, .mark = mark},
+                     Side::low, counts);
+  };
+  // The capture lacks the first 1,000 bytes, whose answer the server delays by 300 ms.
+  send(Side::low, 1000, 0, 100 * kMs);
+  timing.take_acknowledgment(Side::high, {.offset = 1000, .edge = 100'000, .time = 400 * kMs}, counts);
+  send(Side::low, 2000, 2000, 500 * kMs);
+  send(Side::high, 0, 0, 800 * kMs);
+  CHECK(timing.spent().by[kServer] == 280 * kMs);
+  CHECK(timing.spent().by[kNetwork] == 20 * kMs);
+}
+
 TEST_CASE("an answer to what was sent again is none to its first sending, and tells of no queue") {
   Timing timing;
   TcpCounts counts;

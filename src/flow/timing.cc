@@ -148,6 +148,7 @@ bool Timing::take_data(const Placed& placed, Side client, TcpCounts& counts) {
   } else if (is_while_waited_for(placed.sender, client)) {
     from.unseen = 0;
   } else if (ledger_.until == kUnknownTime) {  // the first: nothing was waited for
+    note_drained(placed);
     ledger_.until = placed.mark.time;
     mover_ = placed.sender;
     from.unseen = 0;
