@@ -1,12 +1,13 @@
 // What the judge of time leans on, apart from the scenarios of fixtures/causes
 // (`make lab-score`): its history, packet identity, and how causes are made to add up.
+#include "flow/timing.h"
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <random>
 #include <vector>
 
-#include "flow/timing.h"
 #include "report/row.h"
 
 namespace wirelap {
@@ -182,8 +183,14 @@ TEST_CASE("the straight path judges as the general one does") {
 }
 
 TEST_CASE("a copy of a packet, and what only looks like one") {
-  const PacketMark first{
-      .id = 7, .timestamp = 1, .sequence = 10, .acknowledgment = 5, .length = 100, .flags = kAck, .has_id = true, .time = kMs};
+  const PacketMark first{.id = 7,
+                         .timestamp = 1,
+                         .sequence = 10,
+                         .acknowledgment = 5,
+                         .length = 100,
+                         .flags = kAck,
+                         .has_id = true,
+                         .time = kMs};
   PacketMark second = first;
   second.time += 40 * kMs;
   CHECK(is_copy(second, first));
@@ -205,8 +212,12 @@ TEST_CASE("a copy of a packet, and what only looks like one") {
 
 TEST_CASE("a late copy is told from a retransmission by its IP ID") {
   const auto take = [](Timing& timing, std::uint16_t id, std::int64_t begin, std::uint64_t next, TcpCounts& counts) {
-    const PacketMark mark{.id = id, .sequence = static_cast<std::uint32_t>(begin), .length = 100, .flags = kAck,
-                          .has_id = true, .time = id * kMs};
+    const PacketMark mark{.id = id,
+                          .sequence = static_cast<std::uint32_t>(begin),
+                          .length = 100,
+                          .flags = kAck,
+                          .has_id = true,
+                          .time = id * kMs};
     timing.note_packet(Side::low, mark);
     return timing.take_data({.sender = Side::low, .begin = begin, .next = next, .mark = mark}, Side::high, counts);
   };
@@ -222,7 +233,8 @@ TEST_CASE("a late copy is told from a retransmission by its IP ID") {
   CHECK(counts.lost == 1);
 }
 
-// Of segments that offload has merged the packet has the first one's IP ID (Linux: `tcp_gro_receive`, `ip_select_ident_segs`).
+// Of segments that offload has merged the packet has the first one's IP ID (Linux: `tcp_gro_receive`,
+// `ip_select_ident_segs`).
 TEST_CASE("a packet that offload has merged has an IP ID for each segment in it; what is left out past these is lost") {
   struct Packet {
     std::uint16_t id;
@@ -244,6 +256,11 @@ TEST_CASE("a packet that offload has merged has an IP ID for each segment in it;
       {"shorter segments, and one lost", {{10, 1000}, {11, 9000}, {21, 9000}, {32, 900}}, true},
       {"as long as is known nothing is lost", {{10, 1000}, {11, 10000}, {31, 500}}, false},
       {"no longer than half is a loss", {{10, 1000}, {11, 10000}, {33, 500}}, true},
+      {"a full segment and a rest in no more than both ends allow",
+       {{10, 1000}, {11, 9000}, {21, 950}, {23, 500}},
+       false},
+      {"full segments are longer than those before", {{10, 1000}, {11, 1900}, {13, 1000}, {14, 1000}, {16, 500}}, true},
+      {"of a hundred segments in one nothing is known", {{10, 1000}, {11, 65000}, {151, 500}}, false},
       {"IDs that count packets, not segments", {{10, 1000}, {11, 9000}, {12, 9000}, {13, 500}}, false},
       {"around the circle", {{65530, 1000}, {65531, 9000}, {4, 500}}, false},
   };
@@ -259,8 +276,8 @@ TEST_CASE("a packet that offload has merged has an IP ID for each segment in it;
     for (std::size_t i = 0; i < test.packets.size(); ++i) {
       const auto [id, length] = test.packets[i];
       const bool last = i + 1 == test.packets.size();
-      const PacketMark mark{.id = id, .length = length, .has_id = true,
-                            .time = (static_cast<Nanos>(i) + (last ? 50 : 1)) * kMs};
+      const PacketMark mark{
+          .id = id, .length = length, .has_id = true, .time = (static_cast<Nanos>(i) + (last ? 50 : 1)) * kMs};
       timing.note_packet(Side::high, mark);
       timing.take_data({.sender = Side::high, .begin = static_cast<std::int64_t>(next), .next = next, .mark = mark},
                        Side::low, counts);
@@ -298,6 +315,23 @@ struct Watched {
   TcpCounts counts;
 };
 
+TEST_CASE("where no longest segment is known, no ID left out is a loss") {
+  Timing timing;
+  TcpCounts counts;
+  timing.begin_stream(Side::high, {}, true);
+  timing.note_path(Side::high, kMs);
+  std::uint64_t next = 0;
+  for (const std::uint16_t id : std::initializer_list<std::uint16_t>{10, 11, 12, 15}) {
+    const PacketMark mark{.id = id, .length = 4000, .has_id = true, .time = id * 10 * kMs};
+    timing.note_packet(Side::high, mark);
+    timing.take_data({.sender = Side::high, .begin = static_cast<std::int64_t>(next), .next = next, .mark = mark},
+                     Side::low, counts);
+    next += 4000;
+  }
+  CHECK(counts.lost == 0);
+  CHECK(timing.spent().by[kLoss] == 0);
+}
+
 TEST_CASE("a late answer to bytes in flight is no queue any more for what is sent after it") {
   Watched watched(0, 20 * kMs);
   for (const std::uint64_t begin : {0, 1000}) watched.send(Side::low, begin, begin, 0, 100 * kMs);
@@ -306,6 +340,17 @@ TEST_CASE("a late answer to bytes in flight is no queue any more for what is sen
   watched.send(Side::low, 1000, 2000, 1000, 400 * kMs);
   watched.send(Side::high, 0, 0, 0, 480 * kMs);
   CHECK(watched.spent(kServer) == 60 * kMs);
+  CHECK(watched.spent(kNetwork) == 20 * kMs);
+}
+
+TEST_CASE("an answer to what stood past the first hole of all is no queue for what comes after it") {
+  Watched watched(0, 20 * kMs);
+  // The capture lacks the first 1,000 bytes, and the server delays its answer by 300 ms.
+  watched.send(Side::low, 1000, 0, 0, 100 * kMs);
+  watched.acknowledge(Side::high, 1000, 100'000, 400 * kMs);
+  watched.send(Side::low, 2000, 2000, 1000, 500 * kMs);
+  watched.send(Side::high, 0, 0, 0, 800 * kMs);
+  CHECK(watched.spent(kServer) == 280 * kMs);
   CHECK(watched.spent(kNetwork) == 20 * kMs);
 }
 
@@ -353,8 +398,8 @@ TEST_CASE("causes add up to the total whatever the ledger says") {
     return spent;
   };
   CHECK(causes({60, 0, 40, 0, 0, 0}).by[kServer] == 40);
-  CHECK(causes({0, 0, 40, 0, 0, 0}).by[kNetwork] == 60);       // what is left is the network's
-  CHECK(causes({30, 0, 90, 0, 0, 0}).by[kServer] == 90);       // too much: the network's goes first
+  CHECK(causes({0, 0, 40, 0, 0, 0}).by[kNetwork] == 60);  // what is left is the network's
+  CHECK(causes({30, 0, 90, 0, 0, 0}).by[kServer] == 90);  // too much: the network's goes first
   CHECK(causes({0, 0, 900, 50, 0, 0}).by[kServer] == 50);
   CHECK(causes({-20, 70, 50, 0, 0, 0}).by[kLoss] == 50);      // network that turned out to be loss
   CHECK(causes({0, 0, -400, 500, 0, 0}).by[kClient] == 100);  // judged anew as another

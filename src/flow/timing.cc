@@ -51,18 +51,22 @@ void Timing::note_id(Direction& from, const PacketMark& mark) {
 int Timing::most_ids(const Direction& from) {
   if (from.merged == 0) return 1;
   // Shorter than half as long as both allow they are not even where a tunnel on the path asks for it.
-  const std::uint32_t least = from.least_segment != 0 ? from.least_segment : from.full_length / 2 + 1;
+  const std::uint32_t least = from.shown_single ? from.longest_single : from.full_length / 2 + 1;
   return static_cast<int>((from.merged + least - 1) / least);
+}
+
+/// The packet with the newest ID, which is `merged`, had `ids`.
+void Timing::note_single(Direction& from, int ids) {
+  const std::uint32_t shown = std::min(from.merged / static_cast<std::uint32_t>(ids), from.full_length);
+  from.longest_single = from.shown_single ? std::max(from.longest_single, shown) : shown;
+  from.shown_single = true;
 }
 
 void Timing::note_step(Direction& from, std::uint16_t id) {
   const int step = from.has_newest_id ? id_distance(from.newest_id, id) : 0;
   const int left_out = step - most_ids(from);
   if (step > 0 && left_out <= 0) {
-    if (from.merged != 0) {
-      const std::uint32_t shown = from.merged / static_cast<std::uint32_t>(step);
-      from.least_segment = std::min(std::max(from.least_segment, shown), from.full_length);
-    }
+    if (from.merged != 0) note_single(from, step);
     from.newest_id = id;
     if (from.id_steps < kMostSteps) from.id_steps += 1;
     return;
@@ -75,11 +79,11 @@ void Timing::note_step(Direction& from, std::uint16_t id) {
   if (from.id_late) return;
   from.newest_id = id;
   from.has_newest_id = true;
-  if (left_out > 0 && left_out <= kMostLost && counts_own_ids(from)) {
+  if (left_out > 0 && step <= kMostLost && counts_own_ids(from)) {
     from.id_jump = static_cast<std::uint16_t>(left_out);
     from.unseen = static_cast<std::uint16_t>(from.unseen + from.id_jump);
   }
-  if (left_out > kMostLost || step < 0 || !steady) from.id_steps = 0;
+  if (step > kMostLost || step < 0 || !steady) from.id_steps = 0;
 }
 
 bool Timing::take_acknowledgment(Side side, const Acknowledged& now, TcpCounts& counts) {
@@ -148,6 +152,7 @@ bool Timing::take_data(const Placed& placed, Side client, TcpCounts& counts) {
   } else if (is_while_waited_for(placed.sender, client)) {
     from.unseen = 0;
   } else if (ledger_.until == kUnknownTime) {  // the first: nothing was waited for
+    note_drained(placed);
     ledger_.until = placed.mark.time;
     mover_ = placed.sender;
     from.unseen = 0;

@@ -92,7 +92,9 @@ class Timing {
   bool may_get_lost(Side sender) const;
 
   /// The longest payload of one packet that either may send; 0: not known. Before all that follows.
-  void set_full_lengths(std::uint32_t bytes) { streams_[0].full_length = streams_[1].full_length = bytes; }
+  void set_full_lengths(std::uint32_t bytes) {
+    for (Direction& stream : streams_) stream.full_length = stream.longest_single = bytes;
+  }
 
   /// Before its segments: the latest packet of `sender` so far (without an ID where there was
   /// none), and whether it counts its IP IDs by connection, not over all that it sends.
@@ -118,7 +120,7 @@ class Timing {
   /// A packet of `sender`, with or without payload, that is no copy.
   void note_packet(Side sender, const PacketMark& mark) {
     Direction& from = direction(sender);
-    if (mark.id == from.next_id && mark.length <= from.full_length) [[likely]]
+    if (mark.id == from.next_id && mark.length <= from.longest_single) [[likely]]
       from.next_id = static_cast<std::uint16_t>(mark.id + 1);
     else
       note_id(from, mark);
@@ -207,10 +209,11 @@ class Timing {
     std::uint16_t id_jump = 0;      // IDs left out just before the latest packet
     std::uint8_t id_steps = 0;      // packets in a row whose IP ID was one more
     bool has_newest_id = false;
-    // Segmentation offload: the payload of the packet with the newest ID, where it has more than one
-    // segment's and so more than one ID; and how long its segments are at least, as IDs have shown.
+    // Segmentation offload: the payload of the packet with the newest ID, where it may have more than one
+    // segment's and so more than one ID; the longest that has one; and whether IDs have shown that.
     std::uint32_t merged = 0;
-    std::uint32_t least_segment = 0;
+    std::uint32_t longest_single = 0;
+    bool shown_single = false;
     bool id_late = false;                // the latest packet's ID was below it
     std::uint32_t latest_timestamp = 0;  // of the latest segment with new bytes
     Clocks behind_hole;                  // of the first segment that came too early
@@ -266,7 +269,10 @@ class Timing {
   Direction& direction(Side side) { return *hold(&streams_[index(side)]); }
   /// Its IP IDs count up, over this connection or over all that its sender sends.
   static bool has_steady_ids(const Direction& from) { return from.id_steps >= (from.own_ids ? 1 : kMostSteps); }
-  static bool counts_own_ids(const Direction& from) { return from.own_ids && from.id_steps > 0; }
+  /// And it is known how many a packet may have.
+  static bool counts_own_ids(const Direction& from) {
+    return from.own_ids && from.id_steps > 0 && from.full_length != 0;
+  }
   static Cause application(Side sender, Side client) { return sender == client ? kClient : kServer; }
 
   /// All that was ever spent on kNetwork, with what has become kLoss since: this only grows.
@@ -325,10 +331,11 @@ class Timing {
   Spent spent_beyond(Nanos time, Side client) const;
   static void note_id(Direction& from, const PacketMark& mark);
   static void note_merged(Direction& from, const PacketMark& newest) {
-    from.merged = from.full_length != 0 && newest.length > from.full_length ? newest.length : 0;
+    from.merged = from.full_length != 0 && newest.length > from.longest_single ? newest.length : 0;
   }
   static void note_step(Direction& from, std::uint16_t id);
   static int most_ids(const Direction& from);
+  static void note_single(Direction& from, int ids);
   bool give_back_if_unneeded(Side sender, const Acknowledged& now, TcpCounts& counts);
   bool was_unneeded(const Acknowledged& now) const;
   // Rare: apart from what each segment runs through.
