@@ -380,6 +380,21 @@ TEST_CASE("how an exchange ends") {
   }
 }
 
+TEST_CASE("empty lines before a connection's first request are passed over (RFC 9112, 2.2)") {
+  for (const std::string empty : {"\n", "\r\n", "\r\n\r\n"}) {
+    const std::string asked = empty + get("/a");
+    for (std::size_t cut = empty.size() + 1; cut <= asked.size(); ++cut) {
+      CAPTURE(cut);
+      Capture capture;
+      Talk talk(capture);
+      talk.open(0, 1, 2).client(3, asked.substr(0, cut));
+      if (cut != asked.size()) talk.client(4, asked.substr(cut));
+      talk.server(9, response(200, 5)).client(10);
+      CHECK(pairs(run(capture)) == "1.1 GET /a 200 complete\n");
+    }
+  }
+}
+
 TEST_CASE("HTTP/0.9: an answer without a head, until the close (RFC 1945, 6)") {
   Capture capture;
   Talk talk(capture);

@@ -15,9 +15,14 @@ Parser make_parser(Role role, const Stream& stream, const ExchangePool& pool) {
 }  // namespace
 
 bool Conversation::may_begin_stream(Bytes bytes, Role role) {
-  if (is_start_line(as_text(bytes), role) != Likeness::no) [[likely]]
+  const std::string_view text = as_text(bytes);
+  if (is_start_line(text, role) != Likeness::no) [[likely]]
     return true;
-  return role == Role::request && is_simple_request(as_text(bytes));
+  if (role == Role::response) return false;
+  // Empty lines before a request are passed over (RFC 9112, 2.2).
+  const std::size_t begin = text.find_first_not_of("\r\n");
+  const bool after_empty = begin != 0 && begin != std::string_view::npos;
+  return after_empty ? is_start_line(text.substr(begin), role) != Likeness::no : is_simple_request(text);
 }
 
 bool Conversation::may_begin(Connection& connection, Side sender, Bytes bytes) {
