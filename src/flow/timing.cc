@@ -9,8 +9,7 @@ namespace {
 // Linux waits 40 ms, others 25 to 200 (RFC 9293, 3.8.6.3 allows 500).
 constexpr Nanos kLeastAckDelay = 15'000'000;
 
-/// How far `later` is ahead of `earlier` on a 16-bit or 32-bit circle.
-int id_distance(std::uint16_t earlier, std::uint16_t later) { return static_cast<std::int16_t>(later - earlier); }
+/// How far `later` is ahead of `earlier` on the circle of timestamps.
 std::int32_t clock_distance(std::uint32_t earlier, std::uint32_t later) {
   return static_cast<std::int32_t>(later - earlier);
 }
@@ -31,59 +30,6 @@ bool Timing::may_get_lost(Side sender) const {
   const Nanos before = path_to(sender);
   const Nanos beyond = path_to(other(sender));
   return before == kUnknownTime || beyond == kUnknownTime || beyond > before / 4;
-}
-
-/// Any packet's IP ID. Where that went up by one for long nothing else changes with the next such one.
-void Timing::note_id(Direction& from, const PacketMark& mark) {
-  if (from.next_id != kNoId) from.newest_id = static_cast<std::uint16_t>(from.next_id - 1);
-  from.next_id = kNoId;
-  from.id_jump = 0;
-  from.id_late = false;
-  if (!mark.has_id) return;
-  note_step(from, mark.id);
-  if (from.id_late) return;
-  note_merged(from, mark);
-  const bool calm = has_steady_ids(from) && from.id_jump == 0 && from.merged == 0;
-  if (calm) from.next_id = static_cast<std::uint16_t>(from.newest_id + 1);
-}
-
-/// The most IDs that the packet with the newest one may have, one a segment.
-int Timing::most_ids(const Direction& from) {
-  if (from.merged == 0) return 1;
-  // Shorter than half as long as both allow they are not even where a tunnel on the path asks for it.
-  const std::uint32_t least = from.shown_single ? from.longest_single : from.full_length / 2 + 1;
-  return static_cast<int>((from.merged + least - 1) / least);
-}
-
-/// The packet with the newest ID, which is `merged`, had `ids`.
-void Timing::note_single(Direction& from, int ids) {
-  const std::uint32_t shown = std::min(from.merged / static_cast<std::uint32_t>(ids), from.full_length);
-  from.longest_single = from.shown_single ? std::max(from.longest_single, shown) : shown;
-  from.shown_single = true;
-}
-
-void Timing::note_step(Direction& from, std::uint16_t id) {
-  const int step = from.has_newest_id ? id_distance(from.newest_id, id) : 0;
-  const int left_out = step - most_ids(from);
-  if (step > 0 && left_out <= 0) {
-    if (from.merged != 0) note_single(from, step);
-    from.newest_id = id;
-    if (from.id_steps < kMostSteps) from.id_steps += 1;
-    return;
-  }
-  // A few left out are packets that the capture point never saw, where the
-  // sender counts this connection's alone; a few back is one that comes late.
-  constexpr int kMostLost = 64;
-  const bool steady = has_steady_ids(from);
-  from.id_late = steady && step < 0 && step >= -kMostLost;
-  if (from.id_late) return;
-  from.newest_id = id;
-  from.has_newest_id = true;
-  if (left_out > 0 && step <= kMostLost && counts_own_ids(from)) {
-    from.id_jump = static_cast<std::uint16_t>(left_out);
-    from.unseen = static_cast<std::uint16_t>(from.unseen + from.id_jump);
-  }
-  if (step > kMostLost || step < 0 || !steady) from.id_steps = 0;
 }
 
 bool Timing::take_acknowledgment(Side side, const Acknowledged& now, TcpCounts& counts) {
@@ -210,7 +156,7 @@ bool Timing::take_seen_before(const Placed& placed, Side client, TcpCounts& coun
   const bool keep_alive = placed.mark.length <= 1 && all_acknowledged;  // RFC 9293, 3.8.4
   if (keep_alive) return false;
   // A second late arrival of one packet carries its old ID.
-  if (from.id_late) {
+  if (from.ids.is_late()) {
     counts.duplicate += 1;
     return false;
   }
@@ -250,7 +196,7 @@ void Timing::charge_loss_since(const OffsetLog::Point& first) {
 /// those behind the hole, or was sent again.
 bool Timing::was_overtaken(const Direction& from, const PacketMark& mark) const {
   const Clocks& behind = from.behind_hole;
-  if (has_steady_ids(from) && mark.has_id) return id_distance(behind.id, mark.id) < 0;
+  if (from.ids.are_steady() && mark.has_id) return id_distance(behind.id, mark.id) < 0;
   if (mark.timestamp != behind.timestamp) return clock_distance(behind.timestamp, mark.timestamp) < 0;
   const Nanos least = round_trip_ == 0 ? 3 * kMillisecond : round_trip_ * 3 / 4;
   return mark.time - behind.time < least;
@@ -265,7 +211,7 @@ bool Timing::looks_resent(const Placed& placed) const {
   // A probe or timeout comes no sooner than two round trips (RFC 8985, 7.2).
   if (waited < std::max(round_trip_ * 3 / 2, kSoonestResent)) return false;
   if (from.announced > placed.next) return true;
-  return from.id_jump != 0;
+  return from.ids.jump() != 0;
 }
 
 /// How much of a pause its sender's clock (TSval, RFC 7323) says was none:

@@ -18,6 +18,7 @@
 #include "base/memory.h"
 #include "base/time.h"
 #include "flow/causes.h"
+#include "flow/ip_ids.h"
 #include "flow/key.h"
 #include "flow/mark.h"
 #include "flow/offset_log.h"
@@ -93,17 +94,16 @@ class Timing {
 
   /// The longest payload of one packet that either may send; 0: not known. Before all that follows.
   void set_full_lengths(std::uint32_t bytes) {
-    for (Direction& stream : streams_) stream.full_length = stream.longest_single = bytes;
+    for (Direction& stream : streams_) {
+      stream.full_length = bytes;
+      stream.ids.set_full_length(bytes);
+    }
   }
 
   /// Before its segments: the latest packet of `sender` so far (without an ID where there was
   /// none), and whether it counts its IP IDs by connection, not over all that it sends.
   void begin_stream(Side sender, const PacketMark& latest, bool own_ids) {
-    Direction& from = direction(sender);
-    from.newest_id = latest.id;
-    from.has_newest_id = latest.has_id;
-    note_merged(from, latest);
-    from.own_ids = own_ids;
+    direction(sender).ids.begin(latest, own_ids);
   }
 
   /// The right edge of the window that `sender` has had so far.
@@ -120,10 +120,10 @@ class Timing {
   /// A packet of `sender`, with or without payload, that is no copy.
   void note_packet(Side sender, const PacketMark& mark) {
     Direction& from = direction(sender);
-    if (mark.id == from.next_id && mark.length <= from.longest_single) [[likely]]
-      from.next_id = static_cast<std::uint16_t>(mark.id + 1);
-    else
-      note_id(from, mark);
+    if (from.ids.take_next(mark)) [[likely]]
+      return;
+    from.ids.take(mark);
+    from.unseen = static_cast<std::uint16_t>(from.unseen + from.ids.jump());
   }
 
   /// Who is to send next, as the consumer knows from the messages: while the
@@ -204,22 +204,11 @@ class Timing {
     bool last_pushed = false;  // the latest new segment ended what its sender had
     bool last_short = false;   // and was not made of full ones
     std::uint32_t full_length = 0;
-    std::uint32_t next_id = kNoId;  // the only IP ID that changes nothing but this; kNoId where each does
-    std::uint16_t newest_id = 0;    // the highest IP ID so far, where has_newest_id and not next_id tells it
-    std::uint16_t id_jump = 0;      // IDs left out just before the latest packet
-    std::uint8_t id_steps = 0;      // packets in a row whose IP ID was one more
-    bool has_newest_id = false;
-    // Segmentation offload: the payload of the packet with the newest ID, where it may have more than one
-    // segment's and so more than one ID; the longest that has one; and whether IDs have shown that.
-    std::uint32_t merged = 0;
-    std::uint32_t longest_single = 0;
-    bool shown_single = false;
-    bool id_late = false;                // the latest packet's ID was below it
+    IpIds ids;
     std::uint32_t latest_timestamp = 0;  // of the latest segment with new bytes
     Clocks behind_hole;                  // of the first segment that came too early
     Nanos hole_since = kUnknownTime;
     std::uint64_t announced = 0;  // its sender had sent all before this offset
-    bool own_ids = false;         // its IP IDs are known to count this connection's packets alone
     std::uint16_t unseen = 0;     // IDs left out that no retransmission explains yet
     bool recovered = false;       // a part of the present hole was sent again
     // What ends before that was allowed when the ledger came to then, as was_open found last.
@@ -263,16 +252,8 @@ class Timing {
   static constexpr Nanos kMillisecond = 1'000'000;
   // What follows sooner was not sent again.
   static constexpr Nanos kSoonestResent = 2 * kMillisecond;
-  static constexpr std::uint8_t kMostSteps = 3;    // of IP IDs, that are counted
-  static constexpr std::uint32_t kNoId = 1 << 16;  // is none
 
   Direction& direction(Side side) { return *hold(&streams_[index(side)]); }
-  /// Its IP IDs count up, over this connection or over all that its sender sends.
-  static bool has_steady_ids(const Direction& from) { return from.id_steps >= (from.own_ids ? 1 : kMostSteps); }
-  /// And it is known how many a packet may have.
-  static bool counts_own_ids(const Direction& from) {
-    return from.own_ids && from.id_steps > 0 && from.full_length != 0;
-  }
   static Cause application(Side sender, Side client) { return sender == client ? kClient : kServer; }
 
   /// All that was ever spent on kNetwork, with what has become kLoss since: this only grows.
@@ -329,13 +310,6 @@ class Timing {
   }
 
   Spent spent_beyond(Nanos time, Side client) const;
-  static void note_id(Direction& from, const PacketMark& mark);
-  static void note_merged(Direction& from, const PacketMark& newest) {
-    from.merged = from.full_length != 0 && newest.length > from.longest_single ? newest.length : 0;
-  }
-  static void note_step(Direction& from, std::uint16_t id);
-  static int most_ids(const Direction& from);
-  static void note_single(Direction& from, int ids);
   bool give_back_if_unneeded(Side sender, const Acknowledged& now, TcpCounts& counts);
   bool was_unneeded(const Acknowledged& now) const;
   // Rare: apart from what each segment runs through.
