@@ -238,9 +238,8 @@ void Protocols::take_for_unknown(Connection& connection, Side sender, std::uint6
 }
 
 /// The rest of give_up_undecided.
-[[gnu::noinline]] void Protocols::give_up(http::Conversation& undecided, Connection& connection, const Arrival& arrival,
-                                          bool unread) {
-  if (unread && !tcp_) return;
+[[gnu::noinline]] void Protocols::give_up(http::Conversation& undecided, Connection& connection,
+                                          const Arrival& arrival) {
   if (undecided.is_undecided()) undecided.give_up();
   take_for_unknown(connection, connection.client, 0, arrival);
 }

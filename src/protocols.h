@@ -69,8 +69,9 @@ class Protocols {
   /// Bytes are missing (`unread`), or nothing more comes: what might have become HTTP was none.
   void give_up_undecided(Connection& connection, const Arrival& arrival, bool unread = false) {
     http::Conversation* const http = as_http(connection);
-    if (http != nullptr && (http->is_undecided() || (unread && tcp_ && http->exchanges().count() == 0))) [[unlikely]]
-      give_up(*http, connection, arrival, unread);
+    if (http == nullptr || (unread && !tcp_)) return;
+    if (http->is_undecided() || (unread && http->exchanges().count() == 0)) [[unlikely]]
+      give_up(*http, connection, arrival);
   }
 
   /// Ends the connection's conversation, of which all has been reported.
@@ -126,7 +127,7 @@ class Protocols {
   void begin(Connection& connection, Side sender, Bytes bytes, const Arrival& arrival);
   void begin_other(Connection& connection, Side sender, Bytes bytes, const Arrival& arrival);
   void change(Connection& connection, Side sender, const Chunk& chunk, const Arrival& arrival);
-  void give_up(http::Conversation& undecided, Connection& connection, const Arrival& arrival, bool unread);
+  void give_up(http::Conversation& undecided, Connection& connection, const Arrival& arrival);
   void take_unknown(Connection& connection, Side sender, Side client, const Arrival& arrival);
   void take_for_unknown(Connection& connection, Side sender, std::uint64_t length, const Arrival& arrival);
   bool is_named(std::uint16_t port) const;

@@ -1,13 +1,12 @@
 // What the judge of time leans on, apart from the scenarios of fixtures/causes
 // (`make lab-score`): its history, packet identity, and how causes are made to add up.
-#include "flow/timing.h"
-
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <random>
 #include <vector>
 
+#include "flow/timing.h"
 #include "report/row.h"
 
 namespace wirelap {
@@ -285,6 +284,19 @@ TEST_CASE("a packet that offload has merged has an IP ID for each segment in it;
     }
     CHECK((counts.lost != 0) == test.lost);
     CHECK((timing.spent().by[kLoss] != 0) == test.lost);
+  }
+}
+
+TEST_CASE("what was merged before a stream is timed has its IDs, too") {
+  for (const bool lost : {false, true}) {
+    IpIds ids;
+    ids.set_full_length(1000);
+    ids.begin({.id = 10, .length = 3000, .has_id = true}, true);
+    ids.take({.id = 13, .length = 1000, .has_id = true});
+    CHECK(ids.jump() == 0);
+    CHECK(ids.are_steady());
+    ids.take({.id = static_cast<std::uint16_t>(lost ? 15 : 14), .length = 1000, .has_id = true});
+    CHECK(ids.jump() == (lost ? 1 : 0));
   }
 }
 

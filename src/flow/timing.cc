@@ -97,11 +97,6 @@ bool Timing::take_data(const Placed& placed, Side client, TcpCounts& counts) {
     fill_hole(from, placed, client, counts);
   } else if (is_while_waited_for(placed.sender, client)) {
     from.unseen = 0;
-  } else if (ledger_.until == kUnknownTime) {  // the first: nothing was waited for
-    note_drained(placed);
-    ledger_.until = placed.mark.time;
-    mover_ = placed.sender;
-    from.unseen = 0;
   } else {
     const bool resent = looks_resent(placed);
     advance(placed, client, resent);
@@ -236,7 +231,7 @@ void Timing::note_drained(const Placed& placed) {
   Direction& answers = direction(other(placed.sender));
   // Long, too, where the ledger has nothing yet, or has come further.
   const std::uint64_t since = static_cast<std::uint64_t>(placed.mark.time) - static_cast<std::uint64_t>(ledger_.until);
-  const Nanos emptied = std::max(answers.queued, kSoonestResent);
+  const Nanos emptied = std::max(answers.queued, kSoonestResent);  // what comes sooner may be on the straight path
   if (mover_ != placed.sender || since > static_cast<std::uint64_t>(emptied)) answers.queued = 0;
 }
 
