@@ -1,6 +1,7 @@
 // flow: what is known of one TCP connection.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -56,7 +57,7 @@ struct alignas(64) Connection {
   Ending ending = Ending::capture_end;  ///< has a meaning only with `closed`
   std::uint32_t hash = 0;               ///< of `key`, in the table; the table's own to set
   TcpCounts counts;
-  static constexpr int kHotBytes = 320;  ///< most of the above
+  static constexpr std::size_t kHotBytes = 320;  ///< most of the above
   std::uint64_t number = 0;              ///< in the run, from 1, in the order of first packets
   Nanos first_time = 0;                  ///< of its first packet
   std::uint64_t first_frame = 0;

@@ -10,6 +10,7 @@
 #include <limits>
 #include <memory>
 
+#include "base/prefetch.h"
 #include "base/time.h"
 #include "flow/connection.h"
 #include "wire/decode.h"
@@ -39,8 +40,11 @@ class EndedConnections {
   /// Calls `tell(Connection&)` for those that are gone by `now`, once for each.
   template <class Tell>
   void tell_due(Nanos now, Tell tell) {
-    for (; gone_ != end_ && now >= places_[gone_].due; gone_ = after(gone_)) {
-      if (is_still(places_[gone_])) tell(*places_[gone_].connection);
+    while (gone_ != end_ && now >= places_[gone_].due) {
+      const Ended& ended = places_[gone_];
+      if (is_still(ended)) tell(*ended.connection);
+      gone_ = after(gone_);
+      if (gone_ != end_) bring(places_[gone_]);
     }
   }
 
@@ -50,6 +54,7 @@ class EndedConnections {
     if (gone_ == begin_) gone_ = after(gone_);
     begin_ = after(begin_);
     count_ -= 1;
+    if (count_ != 0) bring(places_[begin_]);
     return is_still(oldest) ? oldest.connection : nullptr;
   }
 
@@ -70,6 +75,9 @@ class EndedConnections {
     std::uint64_t number;  // it may have been replaced since
     Nanos due;             // when it is gone
   };
+
+  /// A connection ended so long ago that no near cache has it: it is on its way while the one before it has its turn.
+  static void bring(const Ended& ended) { prefetch(ended.connection, sizeof(Connection)); }
 
   static std::size_t after(std::size_t place) { return place + 1 == kPlaces ? 0 : place + 1; }
   static Nanos due_after(Nanos time) { return time < kEndOfTime - kLateFor ? time + kLateFor : kEndOfTime; }

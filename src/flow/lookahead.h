@@ -5,9 +5,11 @@
 // connections are few, a cache holds them all, and segments pass at once.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 
+#include "base/prefetch.h"
 #include "flow/tracker.h"
 
 namespace wirelap {
@@ -42,7 +44,6 @@ class Lookahead {
   static constexpr unsigned kToTiming = 8;      // from the slot, by the connection
   static constexpr unsigned kMost = 12;
   static constexpr unsigned kPlaces = 16;
-  static constexpr int kLineBytes = 64;  // of the cache
 
   struct Waiting {
     Segment segment;
@@ -78,11 +79,6 @@ class Lookahead {
     tracker_.take(first.segment, first.key, first.sender, first.hash);
   }
 
-  static void prefetch(const void* object, int bytes) {
-    for (int at = 0; at < bytes; at += kLineBytes) __builtin_prefetch(static_cast<const char*>(object) + at);
-    asm volatile("");  // g++ takes a function that only prefetches for one that does nothing
-  }
-
   void prefetch_connection(const Waiting& waiting) {
     if (const Connection* const likely = tracker_.table().likely(waiting.hash)) prefetch(likely, Connection::kHotBytes);
   }
@@ -93,7 +89,7 @@ class Lookahead {
     if (likely->timing != nullptr) prefetch(likely->timing.get(), sizeof(Timing));
     if (likely->attachment != nullptr) prefetch(likely->attachment, kAttachmentBytes);
   }
-  static constexpr int kAttachmentBytes = 256;  // of an HTTP conversation
+  static constexpr std::size_t kAttachmentBytes = 256;  // of an HTTP conversation
 
   Tracker<Consumer>& tracker_;
   Waiting places_[kPlaces];
