@@ -25,7 +25,7 @@ class EndedConnections {
  public:
   /// `connection` ended at `time`. It stays where it is until it is popped. Not called while is_full().
   void add(Connection& connection, Nanos time) {
-    places_[end_] = {&connection, connection.number, due_after(time)};
+    places_[end_] = {&connection, due_after(time), static_cast<std::uint32_t>(connection.number), connection.hash};
     end_ = after(end_);
     count_ += 1;
   }
@@ -58,6 +58,9 @@ class EndedConnections {
     return is_still(oldest) ? oldest.connection : nullptr;
   }
 
+  /// The hash of the key of who is the oldest now; 0 where there is none.
+  std::uint32_t oldest_hash() const { return count_ != 0 ? places_[begin_].hash : 0; }
+
   /// Forgets all, without reading them.
   void clear() {
     begin_ = gone_ = end_;
@@ -72,8 +75,9 @@ class EndedConnections {
 
   struct Ended {
     Connection* connection;
-    std::uint64_t number;  // it may have been replaced since
     Nanos due;             // when it is gone
+    std::uint32_t number;  // of it, the lower half: it may have been replaced since
+    std::uint32_t hash;    // of its key
   };
 
   /// A connection ended so long ago that no near cache has it: it is on its way while the one before it has its turn.
@@ -81,7 +85,9 @@ class EndedConnections {
 
   static std::size_t after(std::size_t place) { return place + 1 == kPlaces ? 0 : place + 1; }
   static Nanos due_after(Nanos time) { return time < kEndOfTime - kLateFor ? time + kLateFor : kEndOfTime; }
-  static bool is_still(const Ended& ended) { return ended.connection->number == ended.number; }
+  static bool is_still(const Ended& ended) {
+    return static_cast<std::uint32_t>(ended.connection->number) == ended.number;
+  }
 
   // A ring. What was never written is no memory yet.
   std::unique_ptr<Ended[]> places_ = std::make_unique_for_overwrite<Ended[]>(kPlaces);

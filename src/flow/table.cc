@@ -65,7 +65,9 @@ Connection& FlowTable::find_recent(Ipv4Ends ends, Side& sender, bool& added) {
   const std::uint32_t hash = FlowHash(secret_, ordered, 0).value();
   Connection& connection = find_or_add(make_flow_key(ordered, 0, 0), hash, added);
   sender = is_low_first ? Side::low : Side::high;
-  recent_place(ends) = {ends.addresses, ends.ports, sender, &connection};
+  // A new one's answer comes next.
+  if (added) note_recent(ends.reversed(), other(sender), connection);
+  note_recent(ends, sender, connection);
   return connection;
 }
 

@@ -125,6 +125,9 @@ class FlowTable {
     const std::uint64_t place = ((ends.addresses ^ ends.ports) * 0x9e3779b97f4a7c15) >> (64 - kRecentBits);
     return recent_[static_cast<std::size_t>(place)];
   }
+  void note_recent(const Ipv4Ends& ends, Side sender, Connection& connection) {
+    recent_place(ends) = {ends.addresses, ends.ports, sender, &connection};
+  }
   Connection& find_recent(Ipv4Ends ends, Side& sender, bool& added);
   void forget_recent(const Connection& connection);
 

@@ -211,6 +211,7 @@ class Tracker {
 
   void forget_oldest() {
     Connection* const oldest = ended_.pop_oldest();
+    table_.prefetch_slot(ended_.oldest_hash());
     if (oldest == nullptr) return;
     tell(*oldest);
     table_.erase(*oldest);
