@@ -16,6 +16,7 @@
 
 #include "capture/reader.h"
 #include "engine.h"
+#include "flow/consumer.h"
 #include "flow/table.h"
 #include "flow/tracker.h"
 #include "report/sink.h"
@@ -35,21 +36,6 @@ namespace {
 struct Counts {
   std::uint64_t packets = 0;
   std::uint64_t exchanges = 0;
-};
-
-/// A consumer of streams that wants nothing of them.
-struct Nobody {
-  void on_packet(Connection&, Side, const Segment&) {}
-  void on_bytes(Connection&, Side, const Chunk&, const Arrival&) {}
-  void on_skipped(Connection&, Side, std::uint64_t, const Arrival&) {}
-  void on_missing(Connection&, Side, std::uint64_t, const Arrival&) {}
-  void on_sent_again(Connection&, Side, std::uint64_t, const Arrival&) {}
-  void on_unneeded(Connection&, Side) {}
-  void on_acknowledged(Connection&, Side) {}
-  void on_fin(Connection&, Side, const Arrival&) {}
-  void on_ending(Connection&, Ending, Nanos) {}
-  void on_gone(Connection&) {}
-  std::uint64_t skippable(Connection&, Side) { return 0; }
 };
 
 /// A sink that formats nothing.
@@ -108,9 +94,9 @@ WIRELAP_STAGE stage_table(const char* path, Counts& counts) {
 }
 
 WIRELAP_STAGE stage_stream(const char* path, Counts& counts) {
-  Nobody nobody;
+  IdleConsumer nobody;
   Memory memory;
-  Tracker<Nobody> tracker(nobody, 0, memory);
+  Tracker<IdleConsumer> tracker(nobody, 0, memory);
   Segment segment;
   Nanos last = 0;
   counts = read_all(path, [&](const Record& record) {

@@ -70,7 +70,7 @@ class Engine {
 
  private:
   /// Takes what the tracker finds and hands it to the conversations. Its members
-  /// are what flow/tracker.h asks of a consumer.
+  /// are what flow/consumer.h says.
   class Dispatcher;
   /// The captures whose connections go on.
   struct Session;

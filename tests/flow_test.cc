@@ -15,6 +15,7 @@
 #include "flow/lookahead.h"
 #include "flow/stream.h"
 #include "flow/table.h"
+#include "flow/consumer.h"
 #include "flow/tracker.h"
 #include "support/addresses.h"
 
@@ -201,21 +202,9 @@ TEST_CASE("what is ahead of a hole comes back in order, each byte where it was")
 
 // ---- the tracker
 
-/// Hears of everything and does nothing.
-struct Silent {
-  void on_packet(Connection&, Side, const Segment&) {}
-  void on_sent_again(Connection&, Side, std::uint64_t, const Arrival&) {}
-  void on_acknowledged(Connection&, Side) {}
-  void on_unneeded(Connection&, Side) {}
-  void on_skipped(Connection&, Side, std::uint64_t, const Arrival&) {}
-  void on_fin(Connection&, Side, const Arrival&) {}
-  void on_ending(Connection&, Ending, Nanos) {}
-  void on_gone(Connection&) {}
-};
-
 /// Writes what the tracker tells as lines: "c> 'abc' t3" are bytes of the client
 /// (here always the end with port 40000) that were there at time 3.
-class Recorder : public Silent {
+class Recorder : public IdleConsumer {
  public:
   std::string text;
   std::uint64_t skippable_bytes = 0;
@@ -731,7 +720,7 @@ TEST_CASE("memory for what is ahead is bounded: the oldest hole is given up") {
 // ---- against a model
 
 /// What a stream delivered, byte by byte.
-struct Delivered : Silent {
+struct Delivered : IdleConsumer {
   struct Byte {
     char value;
     Nanos time;
@@ -750,7 +739,6 @@ struct Delivered : Silent {
     bytes.insert(bytes.end(), count, {kMissing, 0});
   }
   void on_fin(Connection&, Side, const Arrival&) { ++fins; }
-  std::uint64_t skippable(Connection&, Side) { return 0; }
 };
 
 /// A random stream of one sender: segments out of order, twice, overlapping,
@@ -849,7 +837,7 @@ TEST_CASE("a stream is what the bitmap says: its bytes, their times and what is 
 // ---- looking ahead
 
 /// What a tracker told, in order.
-struct Diary {
+struct Diary : IdleConsumer {
   std::vector<std::string> entries;
   void note(const char* what, const Connection& connection, Side sender, std::uint64_t number) {
     entries.push_back(std::string(what) + " " + std::to_string(connection.number) + " " +
@@ -873,7 +861,6 @@ struct Diary {
     note("end", connection, Side::low, static_cast<std::uint64_t>(ending));
   }
   void on_gone(Connection& connection) { note("gone", connection, Side::low, 0); }
-  std::uint64_t skippable(Connection&, Side) { return 0; }
 };
 
 TEST_CASE("segments that wait for memory reach the tracker as they would at once") {

@@ -18,6 +18,7 @@
 
 #include "engine.h"
 #include "flow/table.h"
+#include "flow/consumer.h"
 #include "flow/tracker.h"
 #include "report/sink.h"
 #include "support/flood.h"
@@ -600,21 +601,11 @@ TEST_CASE("counters go on past 2^32") {
   static_assert(sizeof(Record::number) == 8 && sizeof(Segment::frame) == 8 && sizeof(DecodeCounts::records) == 8);
   static_assert(sizeof(http::Exchange::number) == 8 && sizeof(Summary::connections) == 8);
   constexpr std::uint64_t kNear = 0xffff'ffff;
-  struct Silent {
-    void on_packet(Connection&, Side, const Segment&) {}
-    void on_bytes(Connection&, Side, const Chunk&, const Arrival&) {}
-    void on_skipped(Connection&, Side, std::uint64_t, const Arrival&) {}
-    void on_missing(Connection&, Side, std::uint64_t, const Arrival&) {}
-    void on_sent_again(Connection&, Side, std::uint64_t, const Arrival&) {}
-    void on_unneeded(Connection&, Side) {}
-    void on_acknowledged(Connection&, Side) {}
-    void on_fin(Connection&, Side, const Arrival&) {}
-    void on_ending(Connection&, Ending, Nanos) {}
-    void on_gone(Connection& connection) { numbers.emplace_back(connection.number, connection.first_frame); }
-    std::uint64_t skippable(Connection&, Side) { return 0; }
-    std::vector<std::pair<std::uint64_t, std::uint64_t>> numbers;
-  } silent;
-  Tracker<Silent> tracker(silent, kNear - 1);
+  struct Numbers : IdleConsumer {
+    void on_gone(Connection& connection) { all.emplace_back(connection.number, connection.first_frame); }
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> all;
+  } numbers;
+  Tracker<Numbers> tracker(numbers, kNear - 1);
   for (std::uint16_t i = 0; i < 3; ++i) {
     test::SegmentSpec spec;
     spec.source_port = static_cast<std::uint16_t>(5000 + i);
@@ -626,7 +617,7 @@ TEST_CASE("counters go on past 2^32") {
   }
   tracker.finish(0);
   CHECK(tracker.connections() == kNear + 2);
-  CHECK(silent.numbers == decltype(silent.numbers){{kNear, kNear}, {kNear + 1, kNear + 1}, {kNear + 2, kNear + 2}});
+  CHECK(numbers.all == decltype(numbers.all){{kNear, kNear}, {kNear + 1, kNear + 1}, {kNear + 2, kNear + 2}});
 }
 
 }  // namespace

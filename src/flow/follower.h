@@ -21,7 +21,7 @@
 
 namespace wirelap {
 
-/// Follows the connections of a run while they are open. What `Consumer` has is said in flow/tracker.h.
+/// Follows the connections of a run while they are open. What `Consumer` has is said in flow/consumer.h.
 template <class Consumer>
 class Follower {
  public:

@@ -22,22 +22,7 @@
 
 namespace wirelap {
 
-/// Tracks all connections of a run. `Consumer` has these members, `sender`
-/// being the side whose stream is meant:
-///   void on_packet(Connection&, Side sender, const Segment&)  before the packet's bytes
-///   void on_bytes(Connection&, Side sender, const Chunk&, const Arrival&)
-///   void on_skipped(Connection&, Side sender, std::uint64_t count, const Arrival&)  captured, but not kept
-///   void on_missing(Connection&, Side sender, std::uint64_t count, const Arrival&)
-///   void on_sent_again(Connection&, Side sender, std::uint64_t begin, const Arrival&)  bytes seen before, from offset
-///                                             `begin` on, reach their receiver only now
-///   void on_unneeded(Connection&, Side sender)      the latest on_sent_again was wrong: they had arrived at first
-///   void on_acknowledged(Connection&, Side sender)  the stream's `acknowledged` may have grown
-///   void on_fin(Connection&, Side sender, const Arrival&)     after the stream's last byte
-///   void on_ending(Connection&, Ending, Nanos)                no more bytes come
-///   void on_gone(Connection&)                                 after it, when late packets are counted, too
-///   std::size_t held_bytes(const Connection&)       where there is a limit: about what it keeps with the connection
-///   std::uint64_t skippable(Connection&, Side sender)         bytes from `next` on of which it needs the count alone
-/// In on_bytes, on_skipped and on_missing the stream's `next` is the offset of the first of them.
+/// Tracks all connections of a run. What `Consumer` has is said in flow/consumer.h.
 template <class Consumer>
 class Tracker {
  public:
@@ -235,8 +220,7 @@ class Tracker {
 
   /// About what is kept with a connection, beside it and its timing.
   std::size_t held_bytes(const Connection& connection) const {
-    std::size_t held = 0;
-    if constexpr (requires { consumer_.held_bytes(connection); }) held = consumer_.held_bytes(connection);
+    std::size_t held = consumer_.held_bytes(connection);
     for (const Stream& stream : connection.streams) held += stream.ahead != nullptr ? stream.ahead->held_bytes() : 0;
     return held;
   }

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "flow/consumer.h"
 #include "flow/tracker.h"
 #include "fuzz/target.h"
 #include "support/addresses.h"
@@ -61,7 +62,7 @@ struct Told {
   bool operator==(const Told&) const = default;
 };
 
-struct Connections {
+struct Connections : IdleConsumer {
   struct One {
     Told sides[2];
     bool ended = false, gone = false;
