@@ -100,14 +100,14 @@ class Tracker {
 
   /// A packet of a stream that flows: nearly always one for the straight path.
   void take_flowing(Connection& connection, Side sender, const Segment& segment) {
-    PacketMark& last = connection.last_packets[index(sender)];
+    PacketMark& last = *hold(&connection.last_packets[index(sender)]);
     if (!Follower<Consumer>::is_next(connection, sender, segment.tcp) || looks_the_same(segment, last)) [[unlikely]]
       return take_other(connection, sender, segment);
-    const PacketMark mark = mark_of(segment);
-    last = mark;
+    // In its place: one made elsewhere would be copied by larger pieces than it was just written in, which waits.
+    last = mark_of(segment);
     count_packet(connection, sender);
     consumer_.on_packet(connection, sender, segment);
-    follower_.take_next(connection, sender, segment, mark);
+    follower_.take_next(connection, sender, segment, last);
     note_last(connection, segment);
   }
 

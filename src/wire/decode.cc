@@ -84,7 +84,9 @@ bool decode_common(const Record& record, Segment& segment) {
 
 Walk begin_walk(const Record& record) {
   Walk walk;
-  walk.layer = {Kind::link, record.link_type, record.bytes, record.length};
+  walk.layer.bytes = record.bytes;
+  walk.layer.length = record.length;
+  walk.layer.type = record.link_type;
   return walk;
 }
 

@@ -33,9 +33,9 @@ enum class Kind : std::uint8_t {
 /// A header and all behind it.
 struct Layer {
   Kind kind = Kind::link;
-  std::uint32_t type = 0;
   Bytes bytes;               ///< as far as captured
   std::uint32_t length = 0;  ///< on the wire
+  std::uint32_t type = 0;    ///< apart from `kind`: g++ would read both at once, and wait until both are in the cache
 
   /// Takes `count` bytes off, which must be there.
   void skip(std::size_t count) {
