@@ -7,7 +7,7 @@
 namespace wirelap {
 
 template <class Take>
-auto Protocols::with(http::Talk& talk, Take take) {
+auto Protocols::with(http::Talk& talk, const Take& take) {
   switch (static_cast<Kind>(talk.kind)) {
     case kH2: return take(static_cast<h2::Conversation&>(talk));
     case kTls: return take(static_cast<tls::Conversation&>(talk));

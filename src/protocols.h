@@ -96,7 +96,7 @@ class Protocols {
 
   /// Calls `take` with the conversation that `talk` is.
   template <class Take>
-  static auto with(http::Talk& talk, Take take);
+  static auto with(http::Talk& talk, const Take& take);
   template <class Conversation, class... Arguments>
   Conversation* make(Arguments&&... arguments);
   template <class Conversation>

@@ -68,7 +68,7 @@ class EndedConnections {
   }
 
  private:
-  static constexpr std::size_t kMost = 4096;
+  static constexpr std::size_t kMost = 3840;
   static constexpr std::size_t kPlaces = kMost + 2;  // one stays free: a ring in which `end_` is `gone_` has none due
   // For so long after its end a connection's late packets are counted.
   static constexpr Nanos kLateFor = 2 * kNanosPerSecond;
