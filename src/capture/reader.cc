@@ -101,7 +101,8 @@ bool Reader::start_pcap(Bytes start) {
 bool Reader::start_pcapng() {
   container_ = Container::pcapng;
   Record none;
-  if (next_block(none)) return true;
+  pcapng::Decoder::Found found;
+  if (next_block(none, found)) return true;
   if (fault_ && fault_->kind == Fault::Kind::cut) fault_->kind = Fault::Kind::not_capture;
   return false;
 }
@@ -130,38 +131,29 @@ bool Reader::next_pcap(Record& record) {
 
 bool Reader::next_pcapng(Record& record) {
   using Found = pcapng::Decoder::Found;
-  while (const auto found = next_block(record)) {
-    if (*found == Found::other) continue;
+  Found found;
+  while (next_block(record, found)) {
+    if (found == Found::other) continue;
     ++count_;
-    if (*found == Found::event) continue;
+    if (found == Found::event) continue;
     record.number = count_;
     return true;
   }
   return false;
 }
 
-/// Takes the next block; nothing at the end.
-std::optional<pcapng::Decoder::Found> Reader::next_block(Record& record) {
-  using Found = pcapng::Decoder::Found;
-  const auto damage = [this] {
-    fail(Fault::Kind::damaged, "damaged: " + blocks_.problem());
-    return std::nullopt;
-  };
-  if (!input_.ensure(pcapng::kMinBlockBytes)) {
-    end_in_block(pcapng::kMinBlockBytes, "a block needs ");
-    return std::nullopt;
-  }
+/// Takes the next block, and tells what it was; false at the end.
+bool Reader::next_block(Record& record, pcapng::Decoder::Found& found) {
+  const auto damage = [this] { return fail(Fault::Kind::damaged, "damaged: " + blocks_.problem()); };
+  if (!input_.ensure(pcapng::kMinBlockBytes)) return end_in_block(pcapng::kMinBlockBytes, "a block needs ");
   pcapng::BlockHead head;
   if (!blocks_.begin(input_.data(), head)) return damage();
-  if (!input_.ensure(head.length)) {
-    end_in_block(head.length, "the block holds ");
-    return std::nullopt;
-  }
-  const Found found = blocks_.take(head, {input_.data(), head.length}, record);
-  if (found == Found::damage) return damage();
+  if (!input_.ensure(head.length)) return end_in_block(head.length, "the block holds ");
+  found = blocks_.take(head, {input_.data(), head.length}, record);
+  if (found == pcapng::Decoder::Found::damage) return damage();
   input_.consume(head.length);
   ++block_count_;
-  return found;
+  return true;
 }
 
 bool Reader::end_in_header() {

@@ -77,7 +77,7 @@ class Reader {
   bool next_any(Record& record);
   bool next_pcap(Record& record);
   bool next_pcapng(Record& record);
-  std::optional<pcapng::Decoder::Found> next_block(Record& record);
+  bool next_block(Record& record, pcapng::Decoder::Found& found);
 
   bool open_container();
   bool decompress(const Compression& compression);

@@ -28,9 +28,9 @@ inline constexpr std::uint64_t kIpv4Mapped = 0xffff'0000'0000;
 
 /// What an IP packet's header says, decoded as far as each packet needs it.
 struct Packet {
-  std::uint8_t addresses[32] = {};  ///< as sent: the source's 4 or 16 bytes, behind them the destination's
-  std::uint16_t id = 0;             ///< IPv4 Identification; 0 for IPv6
-  std::uint8_t version = 0;         ///< 4 or 6
+  std::uint8_t addresses[32];  ///< as sent: the source's 4 or 16 bytes, behind them the destination's; not set beyond
+  std::uint16_t id = 0;        ///< IPv4 Identification; 0 for IPv6
+  std::uint8_t version = 0;    ///< 4 or 6
 
   Address source() const { return address(0); }
   Address destination() const { return address(1); }

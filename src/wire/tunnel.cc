@@ -39,7 +39,9 @@ constexpr std::uint64_t scatter(std::uint64_t word) {
 
 /// Both outer addresses, the same for both directions.
 std::uint64_t digest_of_ends(const Packet& ip) {
-  const auto [low, high] = std::minmax({ip.source(), ip.destination()});
+  const Address source = ip.source(), destination = ip.destination();
+  const Address& low = source <= destination ? source : destination;
+  const Address& high = source <= destination ? destination : source;
   return scatter(scatter(scatter(scatter(low.high) ^ low.low) ^ high.high) ^ high.low);
 }
 
