@@ -34,6 +34,8 @@ struct Kept {
   std::uint16_t client_port, server_port;
   Nanos start, connect, send, wait, receive, total, idle, max_gap;
   std::uint64_t request_bytes, response_bytes, request_body, response_body, first_frame, last_frame;
+  std::uint64_t lost, retransmitted;
+  Spent spent;
 };
 
 class Keeper : public Sink {
@@ -55,7 +57,8 @@ class Keeper : public Sink {
                     milli(phases.connect), milli(phases.send), milli(phases.wait), milli(phases.receive),
                     milli(phases.total), milli(exchange.idle), milli(exchange.max_gap),
                     exchange.request.bytes, exchange.response.bytes, exchange.request.body_bytes,
-                    exchange.response.body_bytes, exchange.first_frame, exchange.last_frame});
+                    exchange.response.body_bytes, exchange.first_frame, exchange.last_frame, exchange.tcp.lost,
+                    exchange.tcp.retransmitted, exchange.spent});
   }
 
   std::vector<Kept> rows;
@@ -146,6 +149,19 @@ class Talk {
     client(syn, {}, kSyn);
     server(syn_ack, {}, kSyn | kAck);
     return client(ack);
+  }
+  /// The last packet does not acknowledge the latest `count` of what the other end has sent.
+  Talk& acknowledge_less(std::uint32_t count) {
+    capture_.back().segment.acknowledgment -= count;
+    return *this;
+  }
+  /// The packet before last, sent once more at `milliseconds`.
+  Talk& again(int milliseconds) {
+    TimedSegment packet = capture_[capture_.size() - 2];
+    packet.time = kStart + milliseconds * kMilli;
+    packet.segment.ip_id = ++ip_id_[packet.segment.source == "10.0.0.1" ? 0 : 1];
+    capture_.push_back(packet);
+    return *this;
   }
   /// The last packet was not captured.
   Talk& lose() {
@@ -255,6 +271,53 @@ TEST_CASE("a response that is whole only when a lost segment comes again") {
   const auto rows = run(capture);
   CHECK(pairs(rows) == "1.1 GET /a 200 complete\n");
   CHECK(phases(rows[0]) == "connect 2 send 0 wait 207 receive 0 total 209 idle 1");
+}
+
+TEST_CASE("a tail that is lost behind the capture point is waited for, its FIN seen or not") {
+  const std::string head = "HTTP/1.1 200 x\r\n";
+  for (const bool closes : {false, true}) {
+    CAPTURE(closes);
+    Capture capture;
+    Talk talk(capture);
+    talk.open(0, 0, 20).client(20, get("/a"));
+    const std::string first = head + (closes ? "\r\n" : "Content-Length: 10\r\n\r\n") + "01234", last = "56789";
+    talk.server(21, first).server(22, last, closes ? kAck | kFin : kAck);
+    talk.client(41).acknowledge_less(closes ? 6 : 5).again(222).client(242);
+    const auto rows = run(capture);
+    CHECK(pairs(rows) == "1.1 GET /a 200 complete\n");
+    CHECK(phases(rows[0]) == "connect 20 send 0 wait 1 receive 201 total 222 idle 0");
+    CHECK(rows[0].lost == 1);
+    CHECK(rows[0].retransmitted == 1);
+    CHECK(rows[0].spent.by[kLoss] >= 200 * kMilli);
+  }
+}
+
+TEST_CASE("Fast Open: the server thinks, and its path is known by its SYN-ACK (RFC 7413)") {
+  Capture capture;
+  Talk(capture)
+      .client(0, get("/a"), kSyn)
+      .server(10, {}, kSyn | kAck)
+      .client(11)
+      .server(1010, response(200))
+      .client(1011);
+  const auto rows = run(capture);
+  CHECK(pairs(rows) == "1.1 GET /a 200 complete\n");
+  CHECK(rows[0].total == 1010);
+  CHECK(rows[0].spent.by[kNetwork] == 10 * kMilli);
+  CHECK(rows[0].spent.by[kServer] == 1000 * kMilli);
+}
+
+TEST_CASE("a hole that nothing fills: what was sent past it waits for that, not for the server") {
+  Capture capture;
+  const std::string answer = response(200, 300);
+  Talk talk(capture);
+  talk.open(0, 20, 20).client(20, get("/a")).server(40, answer.substr(0, 100)).client(40);
+  talk.server(41, answer.substr(100, 100)).lose().server(42, answer.substr(200)).client(42).acknowledge_less(200);
+  talk.client(30'042, {}, kRst | kAck).acknowledge_less(200);
+  const auto rows = run(capture);
+  CHECK(pairs(rows) == "1.1 GET /a 200 reset\n");
+  CHECK(rows[0].spent.by[kLoss] == 30'000 * kMilli);
+  CHECK(rows[0].spent.by[kServer] == 2 * kMilli);
 }
 
 TEST_CASE("interim responses are no answer: their time is not the response's") {
@@ -581,6 +644,23 @@ TEST_CASE("one direction alone") {
     CHECK(rows[1].target == "/b");
   }
   SUBCASE("of the server") { CHECK(pairs(keep(80)) == "1.1 ? 201 gap\n1.2 ? 202 gap\n"); }
+}
+
+TEST_CASE("one direction alone: an answer was over when the client went on") {
+  Capture capture;
+  Talk(capture)
+      .client(0, get("/a"))
+      .server(20, response(200))
+      .lose()
+      .client(33, get("/b"))
+      .server(50, response(200))
+      .lose()
+      .client(60)
+      .client(8000, {}, kFin | kAck);
+  const auto rows = run(capture);
+  CHECK(pairs(rows) == "1.1 GET /a - gap\n1.2 GET /b - gap\n");
+  CHECK(rows[0].total == 33);
+  CHECK(rows[0].packets == 1);
 }
 
 TEST_CASE("a lost request: the other pairs stay right") {

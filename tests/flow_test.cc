@@ -655,6 +655,16 @@ TEST_CASE("a capture that starts inside a connection") {
   }
 }
 
+TEST_CASE("a capture that starts with a keep-alive probe misses nothing (RFC 9293, 3.8.4)") {
+  Stream stream;
+  stream.start_at(999);  // by a segment without payload
+  CHECK(stream.take_acknowledgment(1000, false) == 0);
+  CHECK(stream.next_sequence == 1000);
+  CHECK_FALSE(stream.lacks_acknowledged());
+  CHECK(stream.take_acknowledgment(1003, false) == 3);  // these were sent
+  CHECK(stream.lacks_acknowledged());
+}
+
 TEST_CASE("a keep-alive probe is no data (RFC 9293, 3.8.4)") {
   Wire wire;
   wire.open();

@@ -193,6 +193,9 @@ TEST_CASE("a copy of a packet, and what only looks like one") {
   PacketMark second = first;
   second.time += 40 * kMs;
   CHECK(is_copy(second, first));
+  second.time += 160 * kMs;  // after a timeout, by a sender who counts no IDs
+  CHECK_FALSE(is_copy(second, first));
+  second.time -= 160 * kMs;
   second.id = 8;  // sent again
   CHECK_FALSE(is_copy(second, first));
   PacketMark v6 = first;

@@ -6,9 +6,8 @@ namespace wirelap {
 
 namespace {
 
-/// The longest payload of a packet that either end takes; 0 where not both said so.
+/// The longest payload of a packet that either end takes; 0 where one did not say so.
 std::uint32_t full_length(const Connection& connection) {
-  if (!connection.agreed()) return 0;
   constexpr std::uint32_t kTimestampBytes = 12;  // RFC 7323, appendix A
   const Offer* const offers = connection.offers;
   const std::uint32_t least = std::min(offers[0].max_segment_size, offers[1].max_segment_size);
@@ -18,22 +17,27 @@ std::uint32_t full_length(const Connection& connection) {
 
 }  // namespace
 
+void note_agreed(Connection& connection) {
+  if (!connection.agreed()) return;
+  Timing& timing = *connection.timing;
+  timing.set_full_lengths(full_length(connection));
+  const Handshake& handshake = connection.handshake;
+  timing.note_path(connection.client, handshake.client_rtt());
+  timing.note_path(other(connection.client), handshake.server_rtt());
+}
+
 void begin_timing(Connection& connection, Side sender, std::pmr::memory_resource* memory) {
   connection.timing = make_in<Timing>(memory);
   Timing& timing = *connection.timing;
-  timing.set_full_lengths(full_length(connection));
   const Nanos opened = connection.handshake.ack;
   if (opened != kUnknownTime && sender != connection.client) timing.begin_with_server(connection.client, opened);
   const bool agreed = connection.agreed();
+  note_agreed(connection);
   for (const Side side : {Side::low, Side::high}) {
     timing.begin_stream(side, connection.last_packets[index(side)], agreed && connection.offers[index(side)].own_ids);
     const std::uint64_t allowed = connection.stream(side).allowed;
     if (allowed != 0) timing.set_allowed(side, allowed, connection.last_time);
   }
-  if (!agreed) return;
-  const Handshake& handshake = connection.handshake;
-  timing.note_path(connection.client, handshake.client_rtt());
-  timing.note_path(other(connection.client), handshake.server_rtt());
 }
 
 }  // namespace wirelap

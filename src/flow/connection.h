@@ -82,6 +82,9 @@ struct alignas(64) Connection {
   const Stream& stream(Side side) const { return *hold(&streams[index(side)]); }
 };
 
+/// Tells the timing what both ends have agreed on so far. Data may come before that (RFC 7413).
+void note_agreed(Connection& connection);
+
 /// Makes the timing of a connection, whose first payload `sender` sends, in `memory`. It
 /// starts with what is known by then. Once a connection: apart from what each packet runs through.
 [[gnu::noinline]] void begin_timing(Connection& connection, Side sender, std::pmr::memory_resource* memory);

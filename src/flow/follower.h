@@ -98,7 +98,11 @@ class Follower {
   void take_open(Connection& connection, Side sender, const Segment& segment) {
     const TcpHeader& tcp = segment.tcp;
     if (connection.timing != nullptr) connection.timing->note_packet(sender, connection.last_packets[index(sender)]);
-    if (connection.opening) note_opening(connection, sender, segment);
+    if (connection.opening) {
+      note_opening(connection, sender, segment);
+      if (connection.timing != nullptr) [[unlikely]]
+        note_agreed(connection);
+    }
     Stream& stream = connection.stream(sender);
     const std::uint32_t sequence = tcp.sequence + ((tcp.flags & kSyn) != 0 ? 1 : 0);
     if (!stream.started) stream.start_at(sequence);
@@ -163,8 +167,9 @@ class Follower {
                     const Arrival& arrival) {
     Stream& stream = connection.stream(sender);
     if ((segment.tcp.flags & kFin) != 0) note_fin(connection, sender, begin + segment.data_length, segment);
-    // Nothing follows a FIN (RFC 9293, 3.10.7.4): what says so is ignored.
-    if (segment.data_length != 0 && !stream.finished) {
+    // Nothing follows a FIN (RFC 9293, 3.10.7.4): what says so is ignored. What was before it may be sent again.
+    const bool follows = stream.finished && begin + segment.data_length > static_cast<std::int64_t>(stream.next);
+    if (segment.data_length != 0 && !follows) {
       time_data(connection, sender, segment, begin, arrival);
       take_data(connection, sender, begin, {segment.data, segment.data_length}, arrival);
     }
@@ -302,6 +307,7 @@ class Follower {
     while (!connection.closed && !stream.finished && stream.has_ahead() && stream.ahead->front().begin <= stream.next) {
       deliver_front(connection, sender, arrival);
     }
+    if (!stream.has_ahead() && connection.timing != nullptr) connection.timing->end_hole(sender);
     if (stream.next >= stream.fin) finish(connection, sender, arrival);
   }
 

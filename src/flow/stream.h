@@ -118,6 +118,9 @@ struct Stream {
     next_sequence = sequence;
   }
 
+  /// Nothing is known of it but where it stands, from a segment without payload.
+  bool is_untouched() const { return next == 0 && !from_syn && fin == kNever && acknowledged == 0 && !has_ahead(); }
+
   void advance(std::uint64_t count) {
     next += count;
     next_sequence += static_cast<std::uint32_t>(count);
@@ -129,6 +132,9 @@ struct Stream {
       start_at(sequence);
       from_syn = syn;  // a SYN-ACK acknowledges the SYN alone
     }
+    // The first segment of a stream was a keep-alive probe, one byte below what is next (RFC 9293, 3.8.4).
+    if (sequence == next_sequence + 1 && is_untouched()) [[unlikely]]
+      start_at(sequence);
     const std::int64_t offset = offset_of(sequence);
     if (offset <= 0) return 0;
     // Nobody acknowledges what it did not let the other end send (RFC 9293, 3.10.7.4). But what

@@ -317,13 +317,18 @@ void Timing::judge_pause(const Placed& placed, Side client, Nanos until, bool re
 Spent Timing::spent_beyond(Nanos time, Side client) const {
   Ledger ledger = ledger_;
   const Side waited_for = mover_ == client ? other(client) : mover_;
-  if (streams_[index(waited_for)].window_closed) {
-    ledger.spend(kWindow, time);
+  const Direction& awaited = streams_[index(waited_for)];
+  // Since something stands past a hole, all waits for what is in it.
+  const Nanos sent =
+      awaited.hole_since == kUnknownTime ? time : std::min(time, std::max(awaited.hole_since, ledger.until));
+  if (awaited.window_closed) {
+    ledger.spend(kWindow, sent);
   } else if (mover_ != waited_for) {
-    judge_turn(ledger, waited_for, client, time, false);
+    judge_turn(ledger, waited_for, client, sent, false);
   } else {
-    ledger.spend(application(waited_for, client), time);
+    ledger.spend(application(waited_for, client), sent);
   }
+  ledger.spend(kLoss, time);
   return ledger.spent;
 }
 

@@ -179,6 +179,9 @@ class Timing {
   /// Bytes of `sender` are missing from the capture alone: so are the packets that brought them.
   void note_missing(Side sender) { direction(sender).unseen = 0; }
 
+  /// Nothing of `sender` waits behind a hole any more.
+  void end_hole(Side sender) { direction(sender).hole_since = kUnknownTime; }
+
   /// Bytes that waited behind a hole which only the capture had were in order at `time`.
   void take_late(Side sender, Side client, Nanos time) {
     advance({.sender = sender, .mark = {.time = time}}, client, false);
@@ -207,10 +210,10 @@ class Timing {
     IpIds ids;
     std::uint32_t latest_timestamp = 0;  // of the latest segment with new bytes
     Clocks behind_hole;                  // of the first segment that came too early
-    Nanos hole_since = kUnknownTime;
-    std::uint64_t announced = 0;  // its sender had sent all before this offset
-    std::uint16_t unseen = 0;     // IDs left out that no retransmission explains yet
-    bool recovered = false;       // a part of the present hole was sent again
+    Nanos hole_since = kUnknownTime;     // while there is one
+    std::uint64_t announced = 0;         // its sender had sent all before this offset
+    std::uint16_t unseen = 0;            // IDs left out that no retransmission explains yet
+    bool recovered = false;              // a part of the present hole was sent again
     // What ends before that was allowed when the ledger came to then, as was_open found last.
     std::uint64_t open_until = 0;
     Nanos open_since = 0;

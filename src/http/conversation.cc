@@ -169,6 +169,7 @@ void Conversation::on_begin(Role role, std::uint64_t offset, bool held) {
   Exchange*& exchange = current(role);
   if (role == Role::request) {
     pairing_.note_request(arrival.acknowledged, connection_.stream(other(connection_.client)).next);
+    note_unseen_answer(arrival);
     exchange = &exchange_for_request(offset, arrival);
     exchange->seen = arrival.acknowledged;
   } else if (exchange == nullptr) {
@@ -179,6 +180,16 @@ void Conversation::on_begin(Role role, std::uint64_t offset, bool held) {
   begun.begun = true;
   begun.first = arrival.time;
   if (begun.bytes == 0) begun.begin = offset;  // else interim responses came before
+}
+
+/// The client goes on: where it has acknowledged an answer to its latest request that was not
+/// captured, that was over by now.
+void Conversation::note_unseen_answer(const Arrival& arrival) {
+  Exchange* const latest = exchanges_.newest();
+  if (latest == nullptr || latest->response.begun || arrival.acknowledged <= latest->seen) [[likely]]
+    return;
+  exchanges_.sum_up(*latest, arrival.time);
+  latest->tcp.packets -= 1;  // the one that brings the next request
 }
 
 void Conversation::on_start_line(Role role, const Head& head) {
@@ -365,8 +376,10 @@ bool Conversation::is_headless(Role role) const {
 }
 
 void Conversation::finish_exchange(Exchange& exchange, Outcome outcome, Nanos time) {
-  // A response whose end is hidden was summed up at each byte that came of it.
-  const bool has_sum = exchange.response.begun && exchange.pair != Pair::open && exchange.ended != kUnknownTime;
+  // A response whose end is hidden was summed up at each byte that came of it, one that is hidden when the client went
+  // on.
+  const bool hidden = exchange.response.begun ? exchange.pair != Pair::open : outcome == Outcome::gap;
+  const bool has_sum = hidden && exchange.ended != kUnknownTime;
   if (adrift_[index(Role::response)] != &exchange && !has_sum) exchanges_.sum_up(exchange, time);
   forget(exchange);
   exchanges_.close(exchange, outcome);

@@ -103,6 +103,7 @@ class Conversation : public Talk {
   Framing take_response(const Head& head);
   void begin_tunnel(const Head& head);
   void restart_response();
+  void note_unseen_answer(const Arrival& arrival);
   /// The requests' stream is known, or known to be missing, up to `offset`.
   void pass_requests(std::uint64_t offset) {
     if (!exchanges_.empty() && is_unasked(*exchanges_.oldest())) [[unlikely]]
