@@ -86,6 +86,8 @@ class Engine::Dispatcher {
 
   void on_gone(Connection& connection) {
     engine_.summary_.duplicates += connection.counts.duplicate;
+    const bool refused = connection.closed && connection.ending == Ending::refused;
+    engine_.summary_.unanswered += refused || connection.is_unanswered() ? 1 : 0;
     if (!engine_.options_.wanted.connections) return;
     const Side client = protocols_.client_of(connection);
     if (!protocols_.is_wanted(connection, client)) return;

@@ -28,6 +28,7 @@
 #include "capture/mapping.h"
 #include "capture/starter.h"
 #include "engine.h"
+#include "report/columns.h"
 #include "report/progress.h"
 
 namespace wirelap {
@@ -108,11 +109,11 @@ std::uint16_t parse_port(std::string_view text) {
 
 /// Bytes, or with k, M or G behind it so many KiB, MiB or GiB.
 std::size_t parse_memory(std::string_view text) {
-  constexpr std::string_view kUnits = "kMG";
+  constexpr std::string_view kUnits = "kmg";
   std::uint64_t count = 0;
   const char* const end = text.data() + text.size();
   const auto [rest, error] = std::from_chars(text.data(), end, count);
-  const std::size_t unit = rest == end ? std::string_view::npos : kUnits.find(*rest == 'K' ? 'k' : *rest);
+  const std::size_t unit = rest == end ? std::string_view::npos : kUnits.find(static_cast<char>(*rest | 0x20));
   const int shift = rest == end ? 0 : 10 * (static_cast<int>(unit) + 1);
   const bool is_size = error == std::errc{} && (rest == end || (unit != std::string_view::npos && rest + 1 == end));
   if (!is_size || count > std::numeric_limits<std::size_t>::max() >> shift || count << shift < Engine::kLeastMemory) {
@@ -175,6 +176,7 @@ CommandLine parse_command_line(int argc, char** argv) {
       default: std::fputs("Try 'wirelap --help'.\n", stderr); std::exit(kExitUsage);
     }
   }
+  name_header_columns(line.engine.wanted);
   if (line.classic && not_classic != nullptr) {
     die_usage("--" + std::string(not_classic) + ": classic has its forerunner's output alone");
   }
@@ -231,21 +233,23 @@ bool wants_colour(int fd) {
   return ::isatty(fd) && !dumb && (no_colour == nullptr || *no_colour == 0);
 }
 
-/// Whether both name one file: to write there would destroy what is to be read.
+/// Whether both name one file: to write there would destroy what is to be read. No output: standard output.
 bool is_same_file(const std::string& capture, const std::string& output) {
   struct stat in {
   }, out{};
   const int found = capture == "-" ? ::fstat(STDIN_FILENO, &in) : ::stat(capture.c_str(), &in);
-  return found == 0 && ::stat(output.c_str(), &out) == 0 && S_ISREG(in.st_mode) && in.st_dev == out.st_dev &&
-         in.st_ino == out.st_ino;
+  const int made = output.empty() ? ::fstat(STDOUT_FILENO, &out) : ::stat(output.c_str(), &out);
+  return found == 0 && made == 0 && S_ISREG(in.st_mode) && in.st_dev == out.st_dev && in.st_ino == out.st_ino;
 }
 
 int open_output(const CommandLine& line) {
   const std::string& path = line.output;
-  if (path.empty()) return STDOUT_FILENO;
   for (const std::string& capture : line.captures) {
-    if (is_same_file(capture, path)) die_usage("'" + path + "' is a capture to read: it cannot be the output too");
+    if (is_same_file(capture, path)) {
+      die_usage("'" + capture + "' is a capture to read: it cannot be the output too");
+    }
   }
+  if (path.empty()) return STDOUT_FILENO;
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (fd < 0) {
     std::fprintf(stderr, "wirelap: %s: %s\n", printable(path).c_str(), std::strerror(errno));
@@ -402,7 +406,10 @@ class Run {
     const Summary summary = engine_.summary();
     if (summary.decoded.records == 0 && !all_read) return;  // what was wrong has been said
     for (const std::string& line : describe(summary)) std::fprintf(stderr, "wirelap: %s\n", line.c_str());
-    if (summary.exchanges == 0 && summary.connections != 0 && !line_.engine.wanted.connections) {
+    if (summary.exchanges != 0 || summary.connections == 0) return;
+    if (!line_.engine.ports.empty()) {
+      std::fputs("wirelap: no exchange at the ports of -p\n", stderr);
+    } else if (!line_.engine.wanted.connections) {
       std::fputs("wirelap: no exchange to report: --connections tells of each connection\n", stderr);
     }
   }
@@ -417,7 +424,10 @@ class Run {
     // Some file systems tell only now that there is no room.
     const int late = ::close(fd_) == 0 ? 0 : errno;
     const int error = output_.error() != 0 ? output_.error() : late;
-    if (error != 0 && error != EPIPE) std::fprintf(stderr, "wirelap: output: %s\n", std::strerror(error));
+    if (error != 0 && error != EPIPE) {
+      const std::string name = line_.output.empty() ? "output" : printable(line_.output);
+      std::fprintf(stderr, "wirelap: %s: %s\n", name.c_str(), std::strerror(error));
+    }
     return error == 0;
   }
 

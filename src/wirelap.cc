@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "engine.h"
+#include "report/columns.h"
 #include "report/json.h"
 
 namespace wirelap {
@@ -38,6 +39,7 @@ EngineOptions engine_options(CaptureOptions&& options) {
   EngineOptions made;
   made.ports = std::move(options.ports);
   made.wanted.headers = std::move(options.headers);
+  name_header_columns(made.wanted);
   made.wanted.steps = options.packets;
   made.wanted.connections = options.connections;
   made.tcp = options.tcp;

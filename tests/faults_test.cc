@@ -188,7 +188,7 @@ TEST_CASE("faults: an output past the limit on files' sizes ends with a whole li
       Process process(command, with_limit(RLIMIT_FSIZE, limit, limit));
       CHECK(process.wait() == 1);
       // Standard error is a file, too, and has the same limit.
-      CHECK(process.errors() == std::string("wirelap: output: File too large\n").substr(0, limit));
+      CHECK(process.errors() == ("wirelap: " + path + ": File too large\n").substr(0, limit));
       const std::string written = slurp(path);
       CHECK(is_whole_lines_of(written, whole));
       CHECK(whole.find('\n', written.size()) >= limit);  // no whole line is missing that fits
@@ -227,7 +227,7 @@ TEST_CASE("faults: a full file system") {
     const std::string whole = run({program(), "-q", "-f", format, capture}).output;
     const RunResult result = run({program(), "-q", "-f", format, "-o", path, capture});
     CHECK(result.exit_code == 1);
-    CHECK(result.errors == "wirelap: output: No space left on device\n");
+    CHECK(result.errors == "wirelap: " + path + ": No space left on device\n");
     const std::string written = slurp(path);
     CHECK(is_whole_lines_of(written, whole));
     CHECK(written.size() > 60'000);

@@ -380,7 +380,7 @@ TEST_CASE("floods: the program gets along with the limit's memory and a little m
 }
 
 TEST_CASE("--memory takes bytes, k, M and G") {
-  for (const char* const good : {"64M", "1G", "512k", "512K", "524288", "1000000"}) {
+  for (const char* const good : {"64M", "1G", "512k", "512K", "64m", "1g", "524288", "1000000"}) {
     INFO(good);
     const test::RunResult result = test::run({program(), "--memory", good, "fixtures/vlan.pcap"});
     CHECK(result.exit_code == 0);

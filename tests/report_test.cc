@@ -20,6 +20,7 @@
 
 #include "base/output.h"
 #include "report/classic.h"
+#include "report/columns.h"
 #include "report/csv.h"
 #include "report/escape.h"
 #include "report/json.h"
@@ -714,6 +715,17 @@ TEST_CASE("formats: with connections CSV's header is the union, and each value s
     at = found + 1;
   }
   CHECK(std::count(json.begin(), json.end(), ':') == static_cast<std::ptrdiff_t>(kConnectionColumns.size()));
+}
+
+TEST_CASE("formats: a header that is named as a column has a name of its own") {
+  Sample sample;
+  sample.wanted.headers = {"server", "x-amz-id-2", "total_s", "ended_by", "interpacket_times"};
+  name_header_columns(sample.wanted);
+  CHECK(sample.wanted.header_columns == std::vector<std::string>{"header_server", "x-amz-id-2", "header_total_s",
+                                                                 "header_ended_by", "header_interpacket_times"});
+  const std::string json = sample.as(Format::ndjson);
+  CHECK(json.find("\"header_server\":") != std::string::npos);
+  CHECK(json.find("\"server\":") == json.rfind("\"server\":"));
 }
 
 TEST_CASE("formats: CSV and JSON have the same columns, in the documented order") {

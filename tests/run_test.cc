@@ -149,6 +149,29 @@ TEST_CASE("where no exchange is to be told, the way to the connections is") {
   CHECK(has(run({program(), folder / "handshake.pcap"}).errors, hint));
   CHECK(!has(run({program(), "--connections", folder / "handshake.pcap"}).errors, hint));
   CHECK(!has(run({program(), "fixtures/pipelined.pcap"}).errors, hint));
+  const RunResult elsewhere = run({program(), "-p", "81", "fixtures/pipelined.pcap"});
+  CHECK(has(elsewhere.errors, "no exchange at the ports of -p"));
+  CHECK(!has(elsewhere.errors, hint));
+}
+
+TEST_CASE("connections that nobody answered are told at the end") {
+  const Folder folder;
+  const std::string whole = slurp("fixtures/pipelined.pcap");
+  spill(folder / "syn.pcap", whole.substr(0, records_of(whole)[1]));
+  const std::string line = "1 connection refused or never answered: --connections tells of each";
+  CHECK(has(run({program(), folder / "syn.pcap"}).errors, line));
+  CHECK(has(run({program(), "fixtures/close.pcap"}).errors, line));  // refused
+  CHECK(!has(run({program(), "fixtures/pipelined.pcap"}).errors, "never answered"));
+}
+
+TEST_CASE("a capture that output is appended to is not read") {
+  const Folder folder;
+  const std::string capture = folder / "x.pcap", before = slurp("fixtures/ipv6.pcap");
+  spill(capture, before);
+  const RunResult result = run({"/bin/sh", "-c", program() + " " + capture + " >> " + capture});
+  CHECK(result.exit_code == 2);
+  CHECK(has(result.errors, "is a capture to read: it cannot be the output too"));
+  CHECK(slurp(capture) == before);
 }
 
 TEST_CASE("a capture without a packet, a full device") {

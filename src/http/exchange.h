@@ -65,6 +65,8 @@ struct Wanted {
   bool connections = false;          ///< records of connections, too
   bool steps = false;                ///< of responses
   std::vector<std::string> headers;  ///< names of fields, in lower case
+  /// What records call them, one each; the fields' names where there are none.
+  std::vector<std::string> header_columns;
 };
 
 /// Whether the pair is known that an exchange is.

@@ -458,6 +458,7 @@ std::optional<std::string> find_field(std::string_view fields, std::string_view 
   return found;
 }
 
+// Whatever its method: a request has a body where its head says so (RFC 9112, 6.3).
 Framing request_framing(const Head& head) {
   if (head.chunked) [[unlikely]]
     return {Framing::Kind::chunked, 0};

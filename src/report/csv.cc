@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "report/columns.h"
 #include "report/cursor.h"
 #include "report/escape.h"
 
@@ -70,41 +71,6 @@ class CsvColumns {
   const std::vector<std::string>* names_;
   std::size_t column_ = 0;  // the next
 };
-
-/// Collects the columns' names.
-class CsvNames {
- public:
-  explicit CsvNames(std::vector<std::string>& names) : names_(names) {}
-  void type(std::string_view) { names_.emplace_back("type"); }
-  void text_if_any(std::string_view name, std::string_view) { names_.emplace_back(name); }
-  void text(std::string_view name, std::string_view) { names_.emplace_back(name); }
-  void integer(std::string_view name, std::uint64_t, bool = true) { names_.emplace_back(name); }
-  void flag(std::string_view name, bool, bool) { names_.emplace_back(name); }
-  void seconds(std::string_view name, Nanos) { names_.emplace_back(name); }
-  void address(std::string_view name, const Address&, int) { names_.emplace_back(name); }
-  void vlan(std::string_view name, std::uint32_t) { names_.emplace_back(name); }
-  void steps(std::string_view name, const http::Steps&) { names_.emplace_back(name); }
-
- private:
-  std::vector<std::string>& names_;
-};
-
-std::vector<std::string> names_of_exchange(const http::Wanted& wanted) {
-  const Connection connection;
-  const http::Exchange exchange;
-  std::vector<std::string> names;
-  CsvNames columns(names);
-  visit_columns(Row{{}, 0, connection, exchange, wanted}, columns);
-  return names;
-}
-
-std::vector<std::string> names_of_connection() {
-  const Connection connection;
-  std::vector<std::string> names;
-  CsvNames columns(names);
-  visit_columns(ConnectionRow{{}, 0, connection, Side::low}, columns);
-  return names;
-}
 
 }  // namespace
 

@@ -23,6 +23,10 @@ std::vector<std::string> describe(const Summary& summary) {
   std::vector<std::string> lines;
   lines.push_back(counted(decoded.records, "packet") + ", " + std::to_string(decoded.segments()) + " of TCP in " +
                   counted(summary.connections, "connection") + ", " + counted(summary.exchanges, "exchange"));
+  if (summary.unanswered != 0) {
+    lines.push_back(counted(summary.unanswered, "connection") +
+                    " refused or never answered: --connections tells of each");
+  }
   for (const StopCounts::Count& count : decoded.stops.sorted()) {
     lines.push_back("passed over " + std::to_string(count.frames) + ": " + describe(count.stop, count.about));
   }

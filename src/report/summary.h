@@ -17,8 +17,9 @@ namespace wirelap {
 struct Summary {
   DecodeCounts decoded;  ///< records, and what kept those that are no segments from being one
   std::uint64_t connections = 0;
-  std::uint64_t exchanges = 0;  ///< reported
-  std::uint64_t holes = 0;      ///< runs of bytes that were acknowledged and are not in the capture
+  std::uint64_t unanswered = 0;  ///< connections whose SYN nobody answered, or with a reset
+  std::uint64_t exchanges = 0;   ///< reported
+  std::uint64_t holes = 0;       ///< runs of bytes that were acknowledged and are not in the capture
   std::uint64_t hole_bytes = 0;
   std::uint64_t duplicates = 0;  ///< packets that the capture holds once more
   std::uint64_t steps_back = 0;  ///< records whose time is before that of the one before

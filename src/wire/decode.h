@@ -79,7 +79,8 @@ inline bool decode_plain(const Record& record, Segment& segment) {
 
 /// Decodes what is nearly as usual: in Ethernet or a Linux cooked capture, with VLAN
 /// tags or without, IPv4 or IPv6 without extension headers. False for all
-/// others: open_layers reads them, and says what is wrong with them.
+/// others: open_layers reads them, too, and says what is wrong with them. So a link type
+/// has to be in link.cc, and need not be here.
 bool decode_common(const Record& record, Segment& segment);
 
 /// Begins a walk through the headers of `record`.
