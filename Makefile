@@ -31,7 +31,7 @@ TESTS    := $(wildcard tests/*.cc) $(FUZZED)
 
 .PHONY: all demo test lint static install architectures kernels reproducible lab lab-score golden captures captures-tshark
 .PHONY: clean help
-.PHONY: bench bench-peers bench-scale bench-accept bench-guard bench-allocations
+.PHONY: bench bench-peers bench-real bench-scale bench-accept bench-guard bench-allocations
 .PHONY: floods floods-test long
 .PHONY: fuzz fuzz-corpus overreads survive
 all: $(BUILD)/wirelap
@@ -57,6 +57,7 @@ help:
 #: make captures CAPTURES=DIR  compares with tshark's and capinfos' counts and Zeek's logs
 #: make captures-tshark CAPTURES=DIR  asks tshark itself, by wirelap's definitions
 #: make bench BENCH_SIZE= BASE= speed beside bare walks, libpcap and the program BASE
+#: make bench-real CAPTURES=DIR other people's captures beside libpcap
 #: make bench-peers            the same beside tcptrace, tshark, httpry, zeek, tcpflow
 #: make bench-scale            cost by size, flows and loss: a table and a plot
 #: make floods                 traffic made to take all memory, at full size
@@ -155,6 +156,8 @@ bench: $(BENCH_TOOLS)
 	python3 bench/run.py $(BUILD) $(if $(BENCH_SIZE),--size $(BENCH_SIZE)) $(if $(BASE),--base $(BASE)) $(BENCH_ARGS)
 bench-peers: $(BENCH_TOOLS)
 	python3 bench/peers.py $(BUILD) $(BENCH_ARGS)
+bench-real: $(BENCH_TOOLS)
+	python3 bench/real.py $(BUILD) "$(CAPTURES)" $(BENCH_ARGS)
 bench-scale: $(BENCH_TOOLS)
 	python3 bench/scale.py $(BUILD) $(BENCH_ARGS)
 
