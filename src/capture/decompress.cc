@@ -23,7 +23,6 @@ namespace {
 
 constexpr int kEndGraceMs = 1000;               // from the end of its output to its own
 constexpr std::size_t kWordsBytes = 200;        // of what a child says
-constexpr int kPipeBytes = 1 << 20;             // fewer turns between child and reader
 constexpr std::size_t kFeedBytes = 64 << 10;    // a pipe's default size
 constexpr unsigned kLeastOpenFiles = 1u << 16;  // where close_range is not there
 

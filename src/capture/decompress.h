@@ -14,6 +14,10 @@
 
 namespace wirelap {
 
+/// Of a pipe that a capture comes through, as much as Linux lets anybody have (pipe(7)): who writes seldom
+/// waits, and writer and reader take fewer turns.
+inline constexpr int kPipeBytes = 1 << 20;
+
 /// `NAME -dc` as a child process, and another that feeds it where its input is a pipe.
 /// Destroying it ends both.
 class Decompressor {

@@ -37,7 +37,9 @@ void Input::attach(int fd) {
 void Input::look_at_file() {
   asked_about_ = options_.starter != nullptr ? fd_ : -1;
   struct stat status {};
-  is_file_ = ::fstat(fd_, &status) == 0 && S_ISREG(status.st_mode);
+  if (::fstat(fd_, &status) != 0) return;
+  if (S_ISFIFO(status.st_mode)) ::fcntl(fd_, F_SETPIPE_SZ, kPipeBytes);
+  is_file_ = S_ISREG(status.st_mode);
   if (!is_file_) return;
   ::posix_fadvise(fd_, 0, 0, POSIX_FADV_SEQUENTIAL);
   const off_t position = ::lseek(fd_, 0, SEEK_CUR);
