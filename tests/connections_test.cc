@@ -243,6 +243,52 @@ TEST_CASE("what was agreed in the SYNs (RFC 9293, 3.7.1; RFC 7323; RFC 2018)") {
   CHECK(shown(half.read().rows.at(0), names) == "1460 null 7 null null null");
 }
 
+/// TSval and TSecr, beside a longest segment.
+Buffer clocked(std::uint32_t value, std::uint32_t echo) {
+  Buffer options = {2, 4, 5, 0xb4, 1, 1, 8, 10};
+  for (const std::uint32_t number : {value, echo}) {
+    for (int shift = 24; shift >= 0; shift -= 8) options.push_back(static_cast<std::uint8_t>(number >> shift));
+  }
+  return options;
+}
+
+TEST_CASE("a SYN or SYN-ACK sent again while its answer is on its way tells no round trip (RFC 6298, 3; RFC 7323, 4.1)") {
+  const std::vector<std::string> names = {"connect_s", "server_rtt_s", "client_rtt_s", "lost_packets"};
+  struct Case {
+    const char* name;
+    Talk talk;
+    const char* expected;
+  };
+  // 10 ms between packets, beside what they wait; clocks are milliseconds.
+  const auto syn = [](std::uint32_t value) { return Talk().client(-1, 0, {}, kSyn, clocked(value, 0)); };
+  const auto answer = [](Talk& talk, std::uint32_t value, std::uint32_t echo) -> Talk& {
+    return talk.server(-1, 0, {}, kSyn | kAck, clocked(value, echo));
+  };
+  const auto again = [](Talk& talk, std::uint32_t value) -> Talk& {
+    return talk.wait(990 * kMilli).client(-1, 0, {}, kSyn, clocked(value, 0));
+  };
+  const auto opened = [](Talk& talk, std::uint32_t echo) -> Talk& { return talk.client(0, 0, {}, kAck, clocked(9, echo)); };
+  Talk at_once = syn(100), second = syn(100), crossed = syn(100), resent = syn(100), first = syn(100);
+  opened(answer(at_once, 500, 100), 500);
+  opened(answer(again(second, 1100), 1500, 1100), 1500);
+  opened(answer(again(crossed, 1100), 1500, 100), 1500);
+  // The server, too, had sent it again by itself, 10 ms before it had the second SYN.
+  opened(answer(again(answer(answer(resent, 500, 100).wait(990 * kMilli), 1500, 100), 2510), 2510, 2510), 1500);
+  opened(again(answer(first, 500, 100), 1100), 500);
+  const Case cases[] = {
+      {"one each", at_once, "0.020000 0.010000 0.010000 0"},
+      {"the second SYN is answered", second, "1.020000 0.010000 0.010000 1"},
+      {"the first SYN is answered, again", crossed, "1.020000 null 0.010000 1"},
+      {"the last SYN-ACK but one is answered", resent, "2.030000 0.010000 1.020000 1"},
+      {"a SYN that comes again, but no other answer", first, "1.020000 0.010000 1.010000 0"},
+  };
+  for (const Case& one : cases) {
+    INFO(one.name);
+    Talk talk = one.talk;
+    CHECK(shown(talk.read().rows.at(0), names) == one.expected);
+  }
+}
+
 TEST_CASE("bytes are counted once each, and those that the capture lacks are missing") {
   const std::vector<std::string> names = {"client_bytes", "server_bytes", "missing_bytes", "retransmitted_packets"};
   struct Case {

@@ -17,8 +17,7 @@ bool has_own_ids(const Segment& segment) {
   return second == 0x0402080a || second == 0x01010402;
 }
 
-void note_offer(Offer& offer, const Segment& segment) {
-  const TcpOptions options = parse_tcp_options(segment.tcp.options);
+void note_offer(Offer& offer, const TcpOptions& options, const Segment& segment) {
   offer = {true,
            options.max_segment_size,
            options.window_shift,
@@ -32,6 +31,15 @@ void agree_on_scales(Connection& connection) {
   const Offer* const offers = connection.offers;
   const bool scaled = offers[0].window_shift >= 0 && offers[1].window_shift >= 0;
   for (const int side : {0, 1}) connection.scales[side] = scaled ? offers[side].window_shift : std::int8_t{0};
+}
+
+/// By how much the SYN or SYN-ACK that a segment of `sender` echoes is older, on its own clock (RFC 7323, 4.1),
+/// than the one that the other end sent last; 0 where it answers that, or nothing tells.
+std::int32_t echo_lag(const Connection& connection, Side sender, const TcpOptions& options) {
+  const PacketMark& last = connection.last_packets[index(other(sender))];
+  const bool tells = options.has_timestamps && options.timestamp_echo != 0 && last.timestamp != 0;
+  if (!tells || (last.flags & kSyn) == 0) return 0;
+  return std::max(static_cast<std::int32_t>(last.timestamp - options.timestamp_echo), 0);
 }
 
 void note_handshake_start(Connection& connection, bool answer, Nanos time) {
@@ -52,13 +60,28 @@ void note_handshake_start(Connection& connection, bool answer, Nanos time) {
   }
 }
 
+/// The client's answer is to one of several SYN-ACKs: where that is not the last, the last answered a SYN that was sent
+/// again while the other was on its way.
+void note_answered(Connection& connection, const Segment& answer) {
+  const std::int32_t lag = echo_lag(connection, connection.client, parse_tcp_options(answer.tcp.options));
+  if (lag == 0) return;
+  constexpr Nanos kTick = 1'000'000;  // of the clocks of Linux, macOS and Windows
+  Handshake& handshake = connection.handshake;
+  handshake.syn_ack = std::max(handshake.first_syn_ack, handshake.syn_ack - lag * kTick);
+  connection.counts.lost -= std::min(connection.counts.lost, 1U);
+}
+
 }  // namespace
 
 void note_syn(Connection& connection, Side sender, const Segment& segment) {
   const bool answer = (segment.tcp.flags & kAck) != 0;
   connection.set_client(answer ? other(sender) : sender);
-  note_offer(connection.offers[index(sender)], segment);
+  const TcpOptions options = parse_tcp_options(segment.tcp.options);
+  note_offer(connection.offers[index(sender)], options, segment);
   if (connection.agreed()) agree_on_scales(connection);
+  Handshake& handshake = connection.handshake;
+  const bool asked_again = answer && handshake.first_syn_ack == kUnknownTime && handshake.last_syn != handshake.first_syn;
+  if (asked_again) handshake.crossed = echo_lag(connection, sender, options) != 0;
   note_handshake_start(connection, answer, segment.time);
 }
 
@@ -71,6 +94,7 @@ void note_opening(Connection& connection, Side sender, const Segment& segment) {
   if ((segment.tcp.flags & (kAck | kSyn | kRst)) != kAck) return;
   handshake.ack = segment.time;
   connection.opening = false;
+  if (handshake.syn_ack != handshake.first_syn_ack) note_answered(connection, segment);
 }
 
 }  // namespace wirelap

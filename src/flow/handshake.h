@@ -22,6 +22,7 @@ struct Handshake {
   Nanos syn_ack = kUnknownTime;  ///< the last before the client's answer
   Nanos ack = kUnknownTime;      ///< the client's first segment after it
   Nanos max_gap = 0;             ///< longest time between two of its packets
+  bool crossed = false;          ///< the SYN-ACK was on its way before the SYN sent last: that tells no round trip
 
   static Nanos between(Nanos from, Nanos to) {
     return from == kUnknownTime || to == kUnknownTime ? kUnknownTime : to > from ? to - from : 0;
@@ -29,7 +30,7 @@ struct Handshake {
   /// From the first SYN to the client's answer.
   Nanos duration() const { return between(first_syn, ack); }
   /// From the capture point to the server and back.
-  Nanos server_rtt() const { return between(last_syn, first_syn_ack); }
+  Nanos server_rtt() const { return crossed ? kUnknownTime : between(last_syn, first_syn_ack); }
   /// From the capture point to the client and back.
   Nanos client_rtt() const { return between(syn_ack, ack); }
 };
