@@ -399,6 +399,69 @@ TEST_CASE("what two losses waited for together is charged once, and a window tha
   CHECK(watched.timing.spent().total() == 65 * kMs);
 }
 
+/// A packet of a `Scene`.
+struct Sent {
+  Nanos time = 0;
+  std::uint32_t length = 1000;
+  bool pushed = false;
+  std::uint16_t id = 0;
+  std::uint32_t timestamp = 0;
+  std::uint64_t begin = ~std::uint64_t{0};  // where not next
+  std::uint64_t next = ~std::uint64_t{0};   // where not all that was sent
+  bool hole = false;
+};
+
+/// A server that answers, seen by its client, 20 ms away, unless said. The client acknowledges all at once.
+struct Scene {
+  explicit Scene(Nanos before = 0, Nanos beyond = 20 * kMs) {
+    timing.set_full_lengths(1000);
+    timing.note_path(Side::low, before);
+    timing.note_path(Side::high, beyond);
+    for (const Side side : {Side::low, Side::high}) timing.begin_stream(side, {}, true);
+  }
+  Scene& send(Side sender, const Sent& sent) {
+    std::uint64_t& next = next_[index(sender)];
+    const PacketMark mark{.id = sent.id,
+                          .timestamp = sent.timestamp,
+                          .length = sent.length,
+                          .has_id = sent.id != 0,
+                          .time = sent.time};
+    timing.note_packet(sender, mark);
+    Placed placed{.sender = sender, .pushed = sent.pushed, .mark = mark};
+    placed.next = sent.next != ~std::uint64_t{0} ? sent.next : next;
+    placed.begin = static_cast<std::int64_t>(sent.begin != ~std::uint64_t{0} ? sent.begin : placed.next);
+    placed.acknowledged = acknowledged_[index(sender)];
+    placed.hole = placed.fills_all = sent.hole;
+    timing.take_data(placed, Side::low, counts);
+    next = std::max(next, static_cast<std::uint64_t>(placed.end()));
+    return *this;
+  }
+  Scene& ask(Nanos time) { return send(Side::low, {.time = time, .length = 100, .pushed = true}); }
+  Scene& answer(const Sent& sent) { return send(Side::high, sent); }
+  Scene& acknowledge(Side side, Nanos time) {
+    std::uint64_t& acknowledged = acknowledged_[index(other(side))];
+    acknowledged = next_[index(other(side))];
+    timing.take_acknowledgment(side, {.offset = acknowledged, .edge = 1'000'000, .time = time}, counts);
+    return *this;
+  }
+  Nanos spent(Cause cause) const { return timing.spent().by[cause]; }
+
+  Timing timing;
+  TcpCounts counts;
+  std::uint64_t next_[2] = {0, 0}, acknowledged_[2] = {0, 0};
+};
+
+TEST_CASE("an acknowledgment of no data tells no round trip") {
+  Scene scene(20 * kMs, 0);
+  scene.timing.take_acknowledgment(Side::low, {.offset = 0, .edge = 9000, .time = 90 * kMs}, scene.counts);
+  scene.answer({.time = 100 * kMs});
+  // Of the SYN-ACK's copy, say, which was on its way.
+  scene.timing.take_acknowledgment(Side::low, {.offset = 0, .edge = 9000, .time = 105 * kMs}, scene.counts);
+  CHECK(scene.timing.path_to(Side::low) == 20 * kMs);
+  scene.acknowledge(Side::low, 119 * kMs);
+  CHECK(scene.timing.path_to(Side::low) == 19 * kMs);
+}
+
 TEST_CASE("causes add up to the total whatever the ledger says") {
   http::Exchange exchange;
   exchange.number = 2;

@@ -30,6 +30,11 @@ class OffsetLog {
     if (forgetful_) before_.end = kNowhere;
   }
 
+  /// The same, and it was at `offset` before its first point.
+  OffsetLog(bool from_start, std::uint64_t offset) : latest_{offset + 1, kLongAgo, 0}, forgetful_(!from_start) {
+    if (forgetful_) before_.end = kNowhere;
+  }
+
   /// The offset is `offset` at `time`; what is no growth changes nothing. Points for which
   /// there is no room here are kept in `memory`.
   void reach(std::uint64_t offset, Nanos time, Nanos grain, Nanos network = 0,
@@ -53,6 +58,16 @@ class OffsetLog {
 
   /// The offset as it is now; 0 before the first point.
   std::uint64_t now() const { return latest_.end == 0 ? 0 : latest_.end - 1; }
+
+  /// Between two points.
+  struct Step {
+    std::uint64_t bytes = 0;
+    Nanos took = 0;
+  };
+  /// To the latest from the one before; where there is none, from the start, in no time.
+  Step last_step() const {
+    return count_ < 2 ? Step{now(), 0} : Step{latest_.end - before_.end, latest_.time - before_.time};
+  }
 
   /// The first point kept at or past `offset`; null where it has not been reached.
   const Point* find(std::uint64_t offset) const;

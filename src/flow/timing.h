@@ -198,7 +198,7 @@ class Timing {
   /// One direction, as the judge sees it.
   struct Direction {
     OffsetLog sent{true};           // bytes seen
-    OffsetLog acknowledged{true};   // of them, by the receiver
+    OffsetLog acknowledged{true, 0};  // of them, by the receiver
     OffsetLog allowed{false};       // right edge of the receiver's window
     Nanos path = kUnknownTime;      // round trip between the capture point and the sender
     Nanos queued = 0;               // what its latest answer to bytes in flight took, in this turn
