@@ -462,6 +462,19 @@ TEST_CASE("an acknowledgment of no data tells no round trip") {
   CHECK(scene.timing.path_to(Side::low) == 19 * kMs);
 }
 
+// Linux gives a SYN-ACK the ID 0, and counts from its first segment on.
+TEST_CASE("the first ID left out after a SYN-ACK counts") {
+  for (const bool own : {true, false}) {
+    IpIds ids;
+    ids.set_full_length(1000);
+    ids.begin({.id = 0, .flags = kSyn | kAck, .has_id = true}, own);
+    ids.take({.id = 50000, .has_id = true});
+    CHECK(ids.jump() == 0);
+    ids.take({.id = 50002, .length = 1000, .has_id = true});
+    CHECK(ids.jump() == (own ? 1 : 0));
+  }
+}
+
 TEST_CASE("causes add up to the total whatever the ledger says") {
   http::Exchange exchange;
   exchange.number = 2;

@@ -37,13 +37,15 @@ void IpIds::step_to(std::uint16_t id) {
   // sender counts this connection's alone; a few back is one that comes late.
   constexpr int kMostLost = 64;
   const bool steady = are_steady();
+  // A SYN-ACK has 0, and the count begins after it.
+  const bool begins = own_ && has_newest_ && newest_ == 0 && steps_ == 0;
   late_ = steady && step < 0 && step >= -kMostLost;
   if (late_) return;
   newest_ = id;
   has_newest_ = true;
   const bool counts_segments = own_ && steps_ > 0 && full_length_ != 0;
   if (left_out > 0 && step <= kMostLost && counts_segments) jump_ = static_cast<std::uint16_t>(left_out);
-  if (step > kMostLost || step < 0 || !steady) steps_ = 0;
+  if (step > kMostLost || step < 0 || !steady) steps_ = begins ? 1 : 0;
 }
 
 /// The most IDs that the packet with the newest one may have.
