@@ -475,6 +475,20 @@ TEST_CASE("the first ID left out after a SYN-ACK counts") {
   }
 }
 
+TEST_CASE("an ID left out before an answer is an acknowledgment's, where a timeout cannot be over yet") {
+  for (const Nanos waited : {60 * kMs, 260 * kMs}) {
+    INFO((waited / kMs));
+    Scene scene;
+    scene.ask(0).answer({.time = 20 * kMs, .pushed = true, .id = 10}).acknowledge(Side::low, 20 * kMs);
+    scene.ask(100 * kMs).answer({.time = 120 * kMs, .pushed = true, .id = 11}).acknowledge(Side::low, 120 * kMs);
+    const Nanos before = scene.spent(kServer);
+    scene.ask(200 * kMs).answer({.time = 200 * kMs + waited, .pushed = true, .id = 13});
+    CHECK(scene.spent(kLoss) == (waited > 200 * kMs ? 240 * kMs : 0));
+    CHECK(scene.spent(kServer) - before == (waited > 200 * kMs ? 0 : 40 * kMs));
+    CHECK(scene.counts.lost == (waited > 200 * kMs ? 1 : 0));
+  }
+}
+
 TEST_CASE("causes add up to the total whatever the ledger says") {
   http::Exchange exchange;
   exchange.number = 2;
