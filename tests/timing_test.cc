@@ -489,6 +489,51 @@ TEST_CASE("an ID left out before an answer is an acknowledgment's, where a timeo
   }
 }
 
+TEST_CASE("the server's time before a lost segment that others followed is its own") {
+  struct Case {
+    const char* name;
+    std::uint16_t id;  // of the one that shows the hole
+    Nanos server;
+    Nanos loss;
+  };
+  for (const auto& [name, id, server, loss] : {
+           Case{"the lost one's ID is left out", 13, 80 * kMs, 20 * kMs},
+           Case{"one more is: what came is a probe, sent again itself", 14, 0, 120 * kMs},
+       }) {
+    INFO(name);
+    Scene scene;
+    scene.ask(0).answer({.time = 20 * kMs, .pushed = true, .id = 10}).acknowledge(Side::low, 20 * kMs);
+    scene.ask(100 * kMs).answer({.time = 120 * kMs, .pushed = true, .id = 11}).acknowledge(Side::low, 120 * kMs);
+    const Nanos before = scene.spent(kServer);
+    scene.ask(200 * kMs).answer({.time = 300 * kMs, .id = id, .begin = 3000, .next = 2000});
+    scene.answer({.time = 320 * kMs, .id = static_cast<std::uint16_t>(id + 1), .begin = 2000, .next = 2000, .hole = true});
+    CHECK(scene.spent(kServer) - before == server);
+    CHECK(scene.spent(kLoss) == loss);
+  }
+}
+
+TEST_CASE("a pause before a lost segment is judged by what was known before it") {
+  // The client's clock tells that it paused, however near to each other what it sent after that is.
+  Scene scene(0, 0);
+  scene.send(Side::low, {.time = 100 * kMs, .length = 400, .pushed = true, .id = 10, .timestamp = 1100});
+  scene.acknowledge(Side::high, 100 * kMs);
+  scene.send(Side::low, {.time = 600 * kMs, .id = 12, .timestamp = 1600, .begin = 1400, .next = 400});
+  scene.send(Side::low, {.time = 607 * kMs, .id = 13, .timestamp = 1607, .begin = 400, .next = 400, .hole = true});
+  CHECK(scene.spent(kClient) == 500 * kMs);
+  CHECK(scene.spent(kLoss) == 7 * kMs);
+}
+
+TEST_CASE("who sends again what was acknowledged did not pause: the acknowledgment was lost") {
+  for (const bool paused : {false, true}) {
+    Scene scene(20 * kMs, 0);  // at the server, the client uploads
+    scene.send(Side::low, {.time = 100 * kMs}).send(Side::low, {.time = 100 * kMs}).acknowledge(Side::high, 100 * kMs);
+    scene.send(Side::low, {.time = 330 * kMs, .begin = 0});
+    scene.send(Side::low, {.time = (paused ? 600 : 350) * kMs});
+    CHECK(scene.spent(kClient) == (paused ? 250 * kMs : 0));
+    CHECK(scene.spent(kLoss) == 0);
+  }
+}
+
 TEST_CASE("causes add up to the total whatever the ledger says") {
   http::Exchange exchange;
   exchange.number = 2;

@@ -92,9 +92,9 @@ bool Timing::take_data(const Placed& placed, Side client, TcpCounts& counts) {
   Direction& from = direction(placed.sender);
   if (placed.end() <= static_cast<std::int64_t>(placed.next)) return take_seen_before(placed, client, counts);
   if (placed.begin > static_cast<std::int64_t>(placed.next)) {
-    if (!placed.hole) note_hole(from, placed);
+    if (!placed.hole) note_hole(from, placed, client);
   } else if (placed.hole) {
-    fill_hole(from, placed, client, counts);
+    fill_hole(from, placed, counts);
   } else if (is_while_waited_for(placed.sender, client)) {
     from.unseen = 0;
   } else {
@@ -111,17 +111,26 @@ bool Timing::take_data(const Placed& placed, Side client, TcpCounts& counts) {
 }
 
 /// A segment came that others should have come before.
-void Timing::note_hole(Direction& from, const Placed& placed) {
+void Timing::note_hole(Direction& from, const Placed& placed, Side client) {
   from.behind_hole = {placed.mark.id, placed.mark.timestamp, placed.mark.time};
-  // One that is itself sent again, as a probe for a lost tail is, shows a hole
-  // that was there since what came before it.
-  from.hole_since = looks_resent(placed) ? ledger_.until : placed.mark.time;
+  from.has_hole = true;
+  // One that is itself sent again, as a probe for a lost tail is, shows a hole that was there since what came before
+  // it. Where its sender had no more to send then, as far as is known, more IDs are left out than what is missing has.
+  const bool had_more = mover_ == placed.sender && !(from.last_short && from.last_pushed);
+  const auto missing = static_cast<std::uint64_t>(placed.begin) - placed.next;
+  const std::uint64_t full = std::max<std::uint32_t>(from.full_length, 1);
+  const bool probed = had_more || from.announced > placed.next || from.ids.jump() > (missing + full - 1) / full;
+  if (ledger_.until == kUnknownTime || (probed && looks_resent(placed))) return;
+  // Else what is missing was sent just before it.
+  Placed first = placed;
+  first.begin = static_cast<std::int64_t>(placed.next);
+  first.mark.length = static_cast<std::uint32_t>(std::min(missing, full));
+  judge(first, client, placed.mark.time, false);
+  mover_ = placed.sender;
 }
 
-void Timing::fill_hole(Direction& from, const Placed& placed, Side client, TcpCounts& counts) {
+void Timing::fill_hole(Direction& from, const Placed& placed, TcpCounts& counts) {
   const bool overtaken = was_overtaken(from, placed.mark);
-  if (ledger_.until != kUnknownTime)
-    judge(placed, client, std::min(std::max(from.hole_since, ledger_.until), placed.mark.time), false);
   ledger_.spend(overtaken ? kNetwork : kLoss, placed.mark.time);
   mover_ = placed.sender;
   if (from.unseen > 0) from.unseen -= 1;
@@ -156,7 +165,10 @@ bool Timing::take_seen_before(const Placed& placed, Side client, TcpCounts& coun
     return false;
   }
   counts.retransmitted += 1;
-  if (static_cast<std::int64_t>(placed.acknowledged) >= placed.end()) return false;
+  if (static_cast<std::int64_t>(placed.acknowledged) >= placed.end()) {
+    from.heard_again = placed.mark.time;
+    return false;
+  }
   counts.lost += 1;
   resent_ = make_in<Resent>(memory_, placed, *this);
   const OffsetLog::Point* const first =
@@ -298,7 +310,9 @@ void Timing::judge_pause(const Placed& placed, Side client, Nanos until, bool re
   const std::uint32_t full = from.full_length;
   const bool short_before = from.last_short;
   const Nanos acknowledged = from.acknowledged.reached(placed.next);
-  const Nanos free = acknowledged == kUnknownTime ? kUnknownTime : acknowledged + path;
+  // One that sent again what was acknowledged had not heard of that: it does by the answer to that.
+  const Nanos heard = acknowledged == kUnknownTime ? kUnknownTime : std::max(acknowledged, from.heard_again);
+  const Nanos free = heard == kUnknownTime ? kUnknownTime : heard + path;
   const bool on_acknowledgment = free != kUnknownTime && until - free <= tolerance() && free - until <= tolerance();
 
   // Nagle's algorithm (RFC 1122, 4.2.3.4) holds a short segment back until the
@@ -322,17 +336,15 @@ Spent Timing::spent_beyond(Nanos time, Side client) const {
   Ledger ledger = ledger_;
   const Side waited_for = mover_ == client ? other(client) : mover_;
   const Direction& awaited = streams_[index(waited_for)];
-  // Since something stands past a hole, all waits for what is in it.
-  const Nanos sent =
-      awaited.hole_since == kUnknownTime ? time : std::min(time, std::max(awaited.hole_since, ledger.until));
-  if (awaited.window_closed) {
-    ledger.spend(kWindow, sent);
+  if (awaited.has_hole) {
+    ledger.spend(kLoss, time);  // what it sent past that tells that it has sent what is missing, too
+  } else if (awaited.window_closed) {
+    ledger.spend(kWindow, time);
   } else if (mover_ != waited_for) {
-    judge_turn(ledger, waited_for, client, sent, false);
+    judge_turn(ledger, waited_for, client, time, false);
   } else {
-    ledger.spend(application(waited_for, client), sent);
+    ledger.spend(application(waited_for, client), time);
   }
-  ledger.spend(kLoss, time);
   return ledger.spent;
 }
 

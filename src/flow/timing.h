@@ -180,7 +180,7 @@ class Timing {
   void note_missing(Side sender) { direction(sender).unseen = 0; }
 
   /// Nothing of `sender` waits behind a hole any more.
-  void end_hole(Side sender) { direction(sender).hole_since = kUnknownTime; }
+  void end_hole(Side sender) { direction(sender).has_hole = false; }
 
   /// Bytes that waited behind a hole which only the capture had were in order at `time`.
   void take_late(Side sender, Side client, Nanos time) {
@@ -210,10 +210,11 @@ class Timing {
     IpIds ids;
     std::uint32_t latest_timestamp = 0;  // of the latest segment with new bytes
     Clocks behind_hole;                  // of the first segment that came too early
-    Nanos hole_since = kUnknownTime;     // while there is one
-    std::uint64_t announced = 0;         // its sender had sent all before this offset
-    std::uint16_t unseen = 0;            // IDs left out that no retransmission explains yet
-    bool recovered = false;              // a part of the present hole was sent again
+    Nanos heard_again = kUnknownTime;  // when what it had sent again in vain was last answered
+    std::uint64_t announced = 0;       // its sender had sent all before this offset
+    std::uint16_t unseen = 0;     // IDs left out that no retransmission explains yet
+    bool recovered = false;       // a part of the present hole was sent again
+    bool has_hole = false;        // something stands past one
     // What ends before that was allowed when the ledger came to then, as was_open found last.
     std::uint64_t open_until = 0;
     Nanos open_since = 0;
@@ -317,8 +318,8 @@ class Timing {
   bool was_unneeded(const Acknowledged& now) const;
   // Rare: apart from what each segment runs through.
   [[gnu::noinline]] bool take_seen_before(const Placed& placed, Side client, TcpCounts& counts);
-  [[gnu::noinline]] void note_hole(Direction& from, const Placed& placed);
-  [[gnu::noinline]] void fill_hole(Direction& from, const Placed& placed, Side client, TcpCounts& counts);
+  [[gnu::noinline]] void note_hole(Direction& from, const Placed& placed, Side client);
+  [[gnu::noinline]] void fill_hole(Direction& from, const Placed& placed, TcpCounts& counts);
   static void count_resent(Direction& from, TcpCounts& counts);
   bool was_overtaken(const Direction& from, const PacketMark& mark) const;
   void advance(const Placed& placed, Side client, bool resent);
