@@ -534,6 +534,23 @@ TEST_CASE("who sends again what was acknowledged did not pause: the acknowledgme
   }
 }
 
+TEST_CASE("what an application pauses while a loss is repaired is the loss's") {
+  for (const bool needed : {true, false}) {
+    Scene scene(20 * kMs, 0);  // at the server
+    scene.ask(100 * kMs);
+    for (const Nanos at : {100, 110, 120, 130}) scene.answer({.time = at * kMs, .length = 300, .pushed = true});
+    CHECK(scene.spent(kServer) == 30 * kMs);
+    scene.answer({.time = 135 * kMs, .length = 300, .pushed = true, .begin = 300});  // sent first at 110 ms
+    CHECK(scene.spent(kServer) == 10 * kMs);
+    CHECK(scene.spent(kLoss) == 25 * kMs);
+    if (needed) continue;
+    scene.timing.take_acknowledgment(
+        Side::low, {.offset = 1200, .edge = 9000, .duplicate_sack = true, .time = 140 * kMs}, scene.counts);
+    CHECK(scene.spent(kServer) == 30 * kMs);
+    CHECK(scene.spent(kLoss) == 0);
+  }
+}
+
 TEST_CASE("causes add up to the total whatever the ledger says") {
   http::Exchange exchange;
   exchange.number = 2;

@@ -73,8 +73,9 @@ bool Timing::give_back_if_unneeded(Side sender, const Acknowledged& now, TcpCoun
     mover_ = resent_->mover;
   } else {
     ledger_.spent.by[kLoss] -= resent_->charged;
-    ledger_.spent.by[kNetwork] += resent_->charged;
-    moved_.sum -= resent_->charged;
+    ledger_.spent.by[kNetwork] += resent_->charged - resent_->paused;
+    ledger_.spent.by[resent_->cause] += resent_->paused;
+    moved_.sum -= resent_->charged - resent_->paused;
   }
   resent_.reset();
   return true;
@@ -193,7 +194,11 @@ void Timing::charge_loss_since(const OffsetLog::Point& first) {
   const Nanos window = first.time <= window_since_ ? window_spent_ : 0;
   ledger_.spent.by[kNetwork] -= network;
   ledger_.spent.by[kWindow] -= window;
-  ledger_.spent.by[kLoss] += network + window;
+  ledger_.spent.by[paused_.cause] -= paused;
+  ledger_.spent.by[kLoss] += network + window + paused;
+  resent_->paused = paused;
+  paused_.length -= paused;
+  paused_.end -= paused;
   const Nanos begin = first.network <= moved_.end ? std::min(moved_.begin, first.network) : first.network;
   moved_ = {moved_.sum + network, begin, now};
   window_spent_ = 0;
@@ -201,6 +206,8 @@ void Timing::charge_loss_since(const OffsetLog::Point& first) {
 
 /// Whether a segment that fills a hole is the original, overtaken on the way by
 /// those behind the hole, or was sent again.
+  const Nanos paused =
+      paused_.end > first.time ? std::min(paused_.length, paused_.end - std::max(paused_.begin, first.time)) : 0;
 bool Timing::was_overtaken(const Direction& from, const PacketMark& mark) const {
   const Clocks& behind = from.behind_hole;
   if (from.ids.are_steady() && mark.has_id) return id_distance(behind.id, mark.id) < 0;
@@ -254,13 +261,20 @@ void Timing::note_drained(const Placed& placed) {
 /// Spends what lies before `until` on what kept the segment from coming sooner.
 void Timing::judge(const Placed& placed, Side client, Nanos until, bool resent) {
   if (ledger_.until == kUnknownTime || until <= ledger_.until) return ledger_.spend(kNetwork, until);
-  if (!spend_window(placed, until)) {
-    if (mover_ == placed.sender) {
-      judge_pause(placed, client, until, resent);
-    } else {
-      judge_turn(ledger_, placed.sender, client, until, resent);
-    }
-  }
+  if (spend_window(placed, until)) return;
+  if (mover_ != placed.sender) return judge_turn(ledger_, placed.sender, client, until, resent);
+  const Cause cause = application(placed.sender, client);
+  const Nanos before = ledger_.spent.by[cause];
+  judge_pause(placed, client, until, resent);
+  if (ledger_.spent.by[cause] != before) note_paused(cause, ledger_.spent.by[cause] - before);
+}
+
+/// The ledger's last `length` went to an application.
+void Timing::note_paused(Cause cause, Nanos length) {
+  const Nanos begin = ledger_.until - length;
+  if (paused_.cause != cause || begin > paused_.end + tolerance()) paused_ = {begin, 0, 0, cause};
+  paused_.length += length;
+  paused_.end = ledger_.until;
 }
 
 /// Time in which the receiver's window had no room for the segment, as far as

@@ -228,6 +228,14 @@ class Timing {
     Nanos end = 0;
   };
 
+  /// The latest run of what went to one end's application, with next to nothing between.
+  struct Paused {
+    Nanos begin = 0;
+    Nanos end = 0;
+    Nanos length = 0;
+    Cause cause = kServer;
+  };
+
   /// The state before a segment was taken for lost and sent again.
   struct Resent {
     Side sender;
@@ -237,6 +245,8 @@ class Timing {
     Moved moved;
     Side mover;
     Nanos charged;  // to kLoss, for it
+    Nanos paused;   // of that, taken from an application
+    Cause cause;    // which
     std::pmr::memory_resource* made_in;
 
     Resent(const Placed& placed, const Timing& before, std::pmr::memory_resource* memory)
@@ -247,6 +257,8 @@ class Timing {
           moved(before.moved_),
           mover(before.mover_),
           charged(0),
+          paused(0),
+          cause(before.paused_.cause),
           made_in(memory) {}
     std::pmr::memory_resource* memory() const { return made_in; }
   };
@@ -327,6 +339,7 @@ class Timing {
   void judge(const Placed& placed, Side client, Nanos until, bool resent);
   void judge_turn(Ledger& ledger, Side sender, Side client, Nanos until, bool resent) const;
   void judge_pause(const Placed& placed, Side client, Nanos until, bool resent);
+  void note_paused(Cause cause, Nanos length);
   bool spend_window(const Placed& placed, Nanos until);
   void wait_for_window(Nanos until);
   void charge_loss_since(const OffsetLog::Point& first);
@@ -343,6 +356,7 @@ class Timing {
   Nanos window_since_ = 0;  // when the latest wait for a window began
   Nanos window_spent_ = 0;  // and what was charged for it
   Owned<Resent> resent_;    // the latest that may turn out unneeded
+  Paused paused_;
   std::pmr::memory_resource* memory_;
   Side mover_ = Side::low;    // who sent the bytes that advanced it last
   Side awaited_ = Side::low;  // who is to send next, where has_awaited_
