@@ -523,6 +523,55 @@ TEST_CASE("a pause before a lost segment is judged by what was known before it")
   CHECK(scene.spent(kLoss) == 7 * kMs);
 }
 
+TEST_CASE("segments are as long as their sender makes them where it has more to send") {
+  // Half of the receiver's largest window, say: 500 of 1,000 bytes.
+  for (const bool paused : {false, true}) {
+    Scene scene;
+    scene.ask(0);
+    for (const Nanos at : {20, 26, 32}) scene.answer({.time = at * kMs, .length = 500}).acknowledge(Side::low, at * kMs);
+    scene.answer({.time = 38 * kMs, .length = paused ? 200U : 500U, .pushed = true}).acknowledge(Side::low, 38 * kMs);
+    scene.answer({.time = 48 * kMs, .length = 500});
+    CHECK(scene.spent(kServer) == (paused ? 10 * kMs : 0));
+  }
+}
+
+TEST_CASE("full segments that come evenly fill a thin pipe, whatever their flags") {
+  for (const Nanos last : {13 * kMs, 40 * kMs}) {
+    Scene scene(0, 2 * kMs);
+    scene.ask(0);
+    Nanos time = 2 * kMs;
+    for (int i = 0; i < 6; ++i, time += 13 * kMs) {
+      scene.answer({.time = time, .pushed = i % 2 == 1}).acknowledge(Side::low, time);
+    }
+    CHECK(scene.spent(kServer) <= 11 * kMs);  // the first two tell nothing yet
+    const Nanos before = scene.spent(kServer);
+    scene.answer({.time = time - 13 * kMs + last});
+    CHECK(scene.spent(kServer) - before == (last > 13 * kMs ? 38 * kMs : 0));
+  }
+}
+
+TEST_CASE("a short segment that ends a full congestion window is no pause where its acknowledgment sends the next") {
+  struct Case {
+    const char* name;
+    int segments;  // before the short one
+    Nanos next;    // after it
+    bool server;
+  };
+  for (const auto& [name, segments, next, server] : {
+           Case{"a window, and a round trip", 9, 20 * kMs, false},
+           Case{"a window, and a pause of more", 9, 22 * kMs, true},
+           Case{"not much, and a pause as long as a round trip", 2, 20 * kMs, true},
+       }) {
+    INFO(name);
+    Scene scene;
+    scene.ask(0);
+    for (int i = 0; i < segments; ++i) scene.answer({.time = 20 * kMs});
+    scene.answer({.time = 20 * kMs, .length = 300, .pushed = true}).acknowledge(Side::low, 20 * kMs);
+    scene.answer({.time = 20 * kMs + next});
+    CHECK(scene.spent(kServer) == (server ? next : 0));
+  }
+}
+
 TEST_CASE("who sends again what was acknowledged did not pause: the acknowledgment was lost") {
   for (const bool paused : {false, true}) {
     Scene scene(20 * kMs, 0);  // at the server, the client uploads

@@ -24,6 +24,9 @@ class IpIds {
   /// Before all others: the longest payload that one segment may have, in bytes; 0: not known.
   void set_full_length(std::uint32_t bytes) { full_length_ = longest_single_ = bytes; }
 
+  /// As set.
+  std::uint32_t full_length() const { return full_length_; }
+
   /// The latest packet so far (without an ID where there was none), and whether the sender counts its IDs
   /// by connection, not over all that it sends.
   void begin(const PacketMark& latest, bool own);

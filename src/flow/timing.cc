@@ -48,6 +48,16 @@ bool Timing::take_acknowledgment(Side side, const Acknowledged& now, TcpCounts& 
   return unneeded;
 }
 
+/// A segment not as long as both ends allow, whose sender has more to send: segments are as long as the path, or half
+/// the largest window, lets them be (RFC 9293, 3.7.5 and 3.8.6.2.1).
+void Timing::note_unpushed(Direction& from, std::uint64_t end, std::uint32_t length) {
+  constexpr std::uint32_t kLeast = 500;  // RFC 9293, 3.7.1: 536, with options
+  const bool cut = end == from.allowed.now();
+  if (cut || length < kLeast || length > from.ids.full_length()) return;
+  from.full_length = length;
+  from.last_short = false;
+}
+
 /// Whether the receiver's window had room up to offset `end` when the ledger came to where it is, as far as
 /// the sender could know, and did not cut the segment short; true is certain, false is not.
 bool Timing::was_open(Direction& from, std::uint64_t end, std::uint32_t length) const {
@@ -192,6 +202,8 @@ void Timing::charge_loss_since(const OffsetLog::Point& first) {
   const Nanos charged_before = std::max<Nanos>(moved_.end - std::max(moved_.begin, first.network), 0);
   const Nanos network = std::max<Nanos>(now - first.network - charged_before, 0);
   const Nanos window = first.time <= window_since_ ? window_spent_ : 0;
+  const Nanos paused =
+      paused_.end > first.time ? std::min(paused_.length, paused_.end - std::max(paused_.begin, first.time)) : 0;
   ledger_.spent.by[kNetwork] -= network;
   ledger_.spent.by[kWindow] -= window;
   ledger_.spent.by[paused_.cause] -= paused;
@@ -206,8 +218,6 @@ void Timing::charge_loss_since(const OffsetLog::Point& first) {
 
 /// Whether a segment that fills a hole is the original, overtaken on the way by
 /// those behind the hole, or was sent again.
-  const Nanos paused =
-      paused_.end > first.time ? std::min(paused_.length, paused_.end - std::max(paused_.begin, first.time)) : 0;
 bool Timing::was_overtaken(const Direction& from, const PacketMark& mark) const {
   const Clocks& behind = from.behind_hole;
   if (from.ids.are_steady() && mark.has_id) return id_distance(behind.id, mark.id) < 0;
@@ -240,6 +250,30 @@ Nanos Timing::spread(const Placed& placed, Nanos pause) const {
   // Linux, macOS and Windows tick in milliseconds; a slower clock leaves less to see.
   const Nanos sent_apart = (clock_distance(from.latest_timestamp, placed.mark.timestamp) + Nanos{1}) * kMillisecond;
   return sent_apart < pause / 2 ? pause - std::max<Nanos>(sent_apart, 0) : 0;
+}
+
+/// Whether what ended before `next` filled a congestion window, and its acknowledgment let the next segment go, which
+/// came `late` after it could: not by chance.
+bool Timing::fills_window(const Direction& from, std::uint64_t next, Nanos late) {
+  constexpr std::uint64_t kLeastSegments = 8;  // the first window has 10 (RFC 6928), some of them short
+  constexpr Nanos kLatest = kMillisecond / 2;
+  const OffsetLog::Step heard = from.acknowledged.last_step();
+  return from.acknowledged.now() == next && heard.bytes >= kLeastSegments * from.full_length && late <= kLatest &&
+         late >= -kLatest;
+}
+
+/// Whether a segment came `gap` after the one before as one does behind a thin part of the path that is never empty:
+/// as that one came after its own predecessor, for their lengths.
+bool Timing::is_at_line_rate(const Placed& placed, Nanos gap) const {
+  constexpr Nanos kLongest = kNanosPerSecond;
+  constexpr std::int64_t kHeaders = 60;
+  const OffsetLog::Step before = streams_[index(placed.sender)].sent.last_step();
+  if (before.bytes == 0 || before.took <= 0 || before.took > kLongest || gap > kLongest) return false;
+  constexpr std::uint64_t kMostBytes = 1 << 20;
+  if (before.bytes > kMostBytes || placed.mark.length > kMostBytes) return false;
+  const std::int64_t expected = before.took * (placed.mark.length + kHeaders);
+  const std::int64_t scaled = gap * (static_cast<std::int64_t>(before.bytes) + kHeaders);
+  return scaled <= expected + expected / 4 && scaled >= expected - expected / 4;
 }
 
 void Timing::advance(const Placed& placed, Side client, bool resent) {
@@ -338,10 +372,12 @@ void Timing::judge_pause(const Placed& placed, Side client, Nanos until, bool re
   // What the network spread is none of its sender's.
   ledger_.spend(kNetwork, ledger_.until + spread(placed, until - begun));
   if (until == ledger_.until) return;
-  if (short_before && from.last_pushed) return ledger_.spend(application(placed.sender, client), until);
+  if (short_before && from.last_pushed && !(on_acknowledgment && fills_window(from, placed.next, until - free)))
+    return ledger_.spend(application(placed.sender, client), until);
+  if (is_at_line_rate(placed, until - begun)) return ledger_.spend(kNetwork, until);
   // Bytes on their way, or just acknowledged: the congestion window sets the pace.
   if (free == kUnknownTime || on_acknowledgment || until < free) return ledger_.spend(kNetwork, until);
-  if (!from.last_pushed) ledger_.spend(kNetwork, std::min(until, std::max(begun, free)));
+  ledger_.spend(kNetwork, std::min(until, std::max(begun, free)));
   ledger_.spend(application(placed.sender, client), until);
 }
 

@@ -322,9 +322,12 @@ class Timing {
     from.sent.reach(end, mark.time, grain_, network_so_far(), memory_);
     from.latest_timestamp = mark.timestamp;
     from.last_short = is_short(mark.length, from.full_length);
+    if (from.last_short && !pushed) [[unlikely]]
+      note_unpushed(from, end, mark.length);
     from.last_pushed = pushed;
   }
 
+  [[gnu::noinline]] static void note_unpushed(Direction& from, std::uint64_t end, std::uint32_t length);
   Spent spent_beyond(Nanos time, Side client) const;
   bool give_back_if_unneeded(Side sender, const Acknowledged& now, TcpCounts& counts);
   bool was_unneeded(const Acknowledged& now) const;
@@ -336,27 +339,29 @@ class Timing {
   bool was_overtaken(const Direction& from, const PacketMark& mark) const;
   void advance(const Placed& placed, Side client, bool resent);
   void note_drained(const Placed& placed);
+  void note_paused(Cause cause, Nanos length);
   void judge(const Placed& placed, Side client, Nanos until, bool resent);
   void judge_turn(Ledger& ledger, Side sender, Side client, Nanos until, bool resent) const;
   void judge_pause(const Placed& placed, Side client, Nanos until, bool resent);
-  void note_paused(Cause cause, Nanos length);
   bool spend_window(const Placed& placed, Nanos until);
   void wait_for_window(Nanos until);
   void charge_loss_since(const OffsetLog::Point& first);
   bool looks_resent(const Placed& placed) const;
   Nanos spread(const Placed& placed, Nanos pause) const;
+  static bool fills_window(const Direction& from, std::uint64_t next, Nanos late);
+  bool is_at_line_rate(const Placed& placed, Nanos gap) const;
   /// Times nearer than this are one.
   Nanos tolerance() const { return grain_ > kMillisecond / 2 ? grain_ : kMillisecond / 2; }
 
   Direction streams_[2];  // by the Side that sends
   Ledger ledger_;
   Moved moved_;
+  Paused paused_;
   Nanos round_trip_ = 0;    // as far as it is known
   Nanos grain_ = 0;         // of the logs
   Nanos window_since_ = 0;  // when the latest wait for a window began
   Nanos window_spent_ = 0;  // and what was charged for it
   Owned<Resent> resent_;    // the latest that may turn out unneeded
-  Paused paused_;
   std::pmr::memory_resource* memory_;
   Side mover_ = Side::low;    // who sent the bytes that advanced it last
   Side awaited_ = Side::low;  // who is to send next, where has_awaited_
