@@ -1,12 +1,12 @@
 // Records of connections: how each began, what it carried, how it ended and by whom.
 #include <doctest/doctest.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <map>
 #include <string>
-#include <sys/mman.h>
-#include <unistd.h>
 #include <vector>
 
 #include "engine.h"
@@ -83,7 +83,8 @@ Keeper read_fixture(const fs::path& path, EngineOptions options = with_connectio
 
 Buffer syn_options(unsigned mss, int shift, bool sack, bool timestamps) {
   Buffer options;
-  if (mss != 0) test::append(options, Buffer{2, 4, static_cast<std::uint8_t>(mss >> 8), static_cast<std::uint8_t>(mss)});
+  if (mss != 0)
+    test::append(options, Buffer{2, 4, static_cast<std::uint8_t>(mss >> 8), static_cast<std::uint8_t>(mss)});
   if (shift >= 0) test::append(options, Buffer{1, 3, 3, static_cast<std::uint8_t>(shift)});
   if (sack) test::append(options, Buffer{1, 1, 4, 2});
   if (timestamps) test::append(options, Buffer{1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0});
@@ -198,7 +199,8 @@ TEST_CASE("each way in which a connection ends (RFC 9293, section 3.6)") {
       {"refused twice", Talk().syn().server(0, 0, {}, reset).syn().server(0, 0, {}, reset), "1 refused server 2 2\n"},
       {"SYN scan", Talk().syn().syn_ack().client(0, 0, {}, kRst), "1 reset client 2 1\n"},
       {"nobody answers", Talk().syn().syn().syn(), "1 unanswered null 3 0\n"},
-      {"Fast Open, nobody answers (RFC 7413)", Talk().client(-1, 0, "GET / HTTP/1.1\r\n\r\n", kSyn), "1 unanswered null 1 0\n"},
+      {"Fast Open, nobody answers (RFC 7413)", Talk().client(-1, 0, "GET / HTTP/1.1\r\n\r\n", kSyn),
+       "1 unanswered null 1 0\n"},
       {"reset of a connection whose SYN-ACK was not captured", Talk().syn().client(0, 0).server(0, 0, {}, reset),
        "1 reset server 2 1\n"},
       {"one direction captured", Talk().syn().client(0, 0).client(0, 0, "x"), "1 capture_end null 3 0\n"},
@@ -216,8 +218,8 @@ TEST_CASE("each way in which a connection ends (RFC 9293, section 3.6)") {
 }
 
 TEST_CASE("what was agreed in the SYNs (RFC 9293, 3.7.1; RFC 7323; RFC 2018)") {
-  const std::vector<std::string> names = {"client_mss", "server_mss", "client_window_scale", "server_window_scale",
-                                          "sack", "timestamps"};
+  const std::vector<std::string> names = {"client_mss",          "server_mss", "client_window_scale",
+                                          "server_window_scale", "sack",       "timestamps"};
   struct Case {
     Buffer client, server;
     const char* expected;
@@ -252,7 +254,8 @@ Buffer clocked(std::uint32_t value, std::uint32_t echo) {
   return options;
 }
 
-TEST_CASE("a SYN or SYN-ACK sent again while its answer is on its way tells no round trip (RFC 6298, 3; RFC 7323, 4.1)") {
+TEST_CASE(
+    "a SYN or SYN-ACK sent again while its answer is on its way tells no round trip (RFC 6298, 3; RFC 7323, 4.1)") {
   const std::vector<std::string> names = {"connect_s", "server_rtt_s", "client_rtt_s", "lost_packets"};
   struct Case {
     const char* name;
@@ -267,7 +270,9 @@ TEST_CASE("a SYN or SYN-ACK sent again while its answer is on its way tells no r
   const auto again = [](Talk& talk, std::uint32_t value) -> Talk& {
     return talk.wait(990 * kMilli).client(-1, 0, {}, kSyn, clocked(value, 0));
   };
-  const auto opened = [](Talk& talk, std::uint32_t echo) -> Talk& { return talk.client(0, 0, {}, kAck, clocked(9, echo)); };
+  const auto opened = [](Talk& talk, std::uint32_t echo) -> Talk& {
+    return talk.client(0, 0, {}, kAck, clocked(9, echo));
+  };
   Talk at_once = syn(100), second = syn(100), crossed = syn(100), resent = syn(100), first = syn(100);
   opened(answer(at_once, 500, 100), 500);
   opened(answer(again(second, 1100), 1500, 1100), 1500);
@@ -351,7 +356,7 @@ TEST_CASE("a client that nothing tells has the higher port, unless -p names it")
     const char* expected;
   };
   const Case cases[] = {
-      {40000, 22, {}, "40000 22"},       {22, 40000, {}, "40000 22"}, {40000, 22, {22}, "40000 22"},
+      {40000, 22, {}, "40000 22"},      {22, 40000, {}, "40000 22"}, {40000, 22, {22}, "40000 22"},
       {40000, 22, {40000}, "22 40000"}, {40000, 22, {80}, ""},       {40000, 22, {22, 40000}, "40000 22"},
   };
   for (const Case& one : cases) {
@@ -390,7 +395,7 @@ TEST_CASE("real connections: what they were and how they ended") {
 }
 
 TEST_CASE("packets and bytes of real connections are those that tshark counts") {
-  const std::vector<std::string> names = {"connection",    "client_packets", "server_packets", "client_bytes",
+  const std::vector<std::string> names = {"connection",   "client_packets", "server_packets", "client_bytes",
                                           "server_bytes", "missing_bytes",  "last_frame"};
   CHECK(summary("fixtures/loss.pcap", names) == "1 42 46 165 61095 0 88\n");
   CHECK(summary("fixtures/ipv6.pcap", names) == "1 14 21 428 21493 0 35\n");

@@ -1,12 +1,13 @@
 // What the judge of time leans on, apart from the scenarios of fixtures/causes
 // (`make lab-score`): its history, packet identity, and how causes are made to add up.
+#include "flow/timing.h"
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <random>
 #include <vector>
 
-#include "flow/timing.h"
 #include "report/row.h"
 
 namespace wirelap {
@@ -421,11 +422,8 @@ struct Scene {
   }
   Scene& send(Side sender, const Sent& sent) {
     std::uint64_t& next = next_[index(sender)];
-    const PacketMark mark{.id = sent.id,
-                          .timestamp = sent.timestamp,
-                          .length = sent.length,
-                          .has_id = sent.id != 0,
-                          .time = sent.time};
+    const PacketMark mark{
+        .id = sent.id, .timestamp = sent.timestamp, .length = sent.length, .has_id = sent.id != 0, .time = sent.time};
     timing.note_packet(sender, mark);
     Placed placed{.sender = sender, .pushed = sent.pushed, .mark = mark};
     placed.next = sent.next != ~std::uint64_t{0} ? sent.next : next;
@@ -506,7 +504,8 @@ TEST_CASE("the server's time before a lost segment that others followed is its o
     scene.ask(100 * kMs).answer({.time = 120 * kMs, .pushed = true, .id = 11}).acknowledge(Side::low, 120 * kMs);
     const Nanos before = scene.spent(kServer);
     scene.ask(200 * kMs).answer({.time = 300 * kMs, .id = id, .begin = 3000, .next = 2000});
-    scene.answer({.time = 320 * kMs, .id = static_cast<std::uint16_t>(id + 1), .begin = 2000, .next = 2000, .hole = true});
+    scene.answer(
+        {.time = 320 * kMs, .id = static_cast<std::uint16_t>(id + 1), .begin = 2000, .next = 2000, .hole = true});
     CHECK(scene.spent(kServer) - before == server);
     CHECK(scene.spent(kLoss) == loss);
   }
@@ -528,7 +527,8 @@ TEST_CASE("segments are as long as their sender makes them where it has more to 
   for (const bool paused : {false, true}) {
     Scene scene;
     scene.ask(0);
-    for (const Nanos at : {20, 26, 32}) scene.answer({.time = at * kMs, .length = 500}).acknowledge(Side::low, at * kMs);
+    for (const Nanos at : {20, 26, 32})
+      scene.answer({.time = at * kMs, .length = 500}).acknowledge(Side::low, at * kMs);
     scene.answer({.time = 38 * kMs, .length = paused ? 200U : 500U, .pushed = true}).acknowledge(Side::low, 38 * kMs);
     scene.answer({.time = 48 * kMs, .length = 500});
     CHECK(scene.spent(kServer) == (paused ? 10 * kMs : 0));

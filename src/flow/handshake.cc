@@ -80,7 +80,8 @@ void note_syn(Connection& connection, Side sender, const Segment& segment) {
   note_offer(connection.offers[index(sender)], options, segment);
   if (connection.agreed()) agree_on_scales(connection);
   Handshake& handshake = connection.handshake;
-  const bool asked_again = answer && handshake.first_syn_ack == kUnknownTime && handshake.last_syn != handshake.first_syn;
+  const bool asked_again =
+      answer && handshake.first_syn_ack == kUnknownTime && handshake.last_syn != handshake.first_syn;
   if (asked_again) handshake.crossed = echo_lag(connection, sender, options) != 0;
   note_handshake_start(connection, answer, segment.time);
 }

@@ -197,12 +197,12 @@ class Timing {
 
   /// One direction, as the judge sees it.
   struct Direction {
-    OffsetLog sent{true};           // bytes seen
+    OffsetLog sent{true};             // bytes seen
     OffsetLog acknowledged{true, 0};  // of them, by the receiver
-    OffsetLog allowed{false};       // right edge of the receiver's window
-    Nanos path = kUnknownTime;      // round trip between the capture point and the sender
-    Nanos queued = 0;               // what its latest answer to bytes in flight took, in this turn
-    Nanos reopened = kUnknownTime;  // when the receiver's zero window last ended
+    OffsetLog allowed{false};         // right edge of the receiver's window
+    Nanos path = kUnknownTime;        // round trip between the capture point and the sender
+    Nanos queued = 0;                 // what its latest answer to bytes in flight took, in this turn
+    Nanos reopened = kUnknownTime;    // when the receiver's zero window last ended
     bool window_closed = false;
     bool last_pushed = false;  // the latest new segment ended what its sender had
     bool last_short = false;   // and was not made of full ones
@@ -210,11 +210,11 @@ class Timing {
     IpIds ids;
     std::uint32_t latest_timestamp = 0;  // of the latest segment with new bytes
     Clocks behind_hole;                  // of the first segment that came too early
-    Nanos heard_again = kUnknownTime;  // when what it had sent again in vain was last answered
-    std::uint64_t announced = 0;       // its sender had sent all before this offset
-    std::uint16_t unseen = 0;     // IDs left out that no retransmission explains yet
-    bool recovered = false;       // a part of the present hole was sent again
-    bool has_hole = false;        // something stands past one
+    Nanos heard_again = kUnknownTime;    // when what it had sent again in vain was last answered
+    std::uint64_t announced = 0;         // its sender had sent all before this offset
+    std::uint16_t unseen = 0;            // IDs left out that no retransmission explains yet
+    bool recovered = false;              // a part of the present hole was sent again
+    bool has_hole = false;               // something stands past one
     // What ends before that was allowed when the ledger came to then, as was_open found last.
     std::uint64_t open_until = 0;
     Nanos open_since = 0;
