@@ -600,6 +600,34 @@ TEST_CASE("what an application pauses while a loss is repaired is the loss's") {
   }
 }
 
+TEST_CASE("a window that opened is known to have only when its sender asks no more") {
+  // The update of 200 ms gets lost, and the server asks at 400 and 800 ms.
+  for (const bool asked : {true, false}) {
+    Scene scene;
+    scene.ask(0).answer({.time = 20 * kMs}).acknowledged_[index(Side::high)] = 1000;
+    scene.timing.take_acknowledgment(Side::low, {.offset = 1000, .edge = 1000, .zero_window = true, .time = 20 * kMs},
+                                     scene.counts);
+    scene.timing.take_acknowledgment(Side::low, {.offset = 1000, .edge = 9000, .time = 200 * kMs}, scene.counts);
+    if (asked) {
+      scene.timing.note_probe(Side::high, 400 * kMs);
+      scene.send(Side::high, {.time = 800 * kMs, .length = 1, .begin = 999});  // as a byte, as some do
+    }
+    scene.acknowledge(Side::low, 800 * kMs).answer({.time = 820 * kMs});
+    CHECK(scene.spent(kWindow) == (asked ? 800 * kMs : 200 * kMs));
+    CHECK(scene.spent(kServer) == (asked ? 0 : 600 * kMs));
+  }
+}
+
+TEST_CASE("Nagle's algorithm lets a segment go when the acknowledgment comes, not about then") {
+  for (const Nanos late : {0 * kMs, 3 * kMs}) {
+    Scene scene(0, 80 * kMs);
+    scene.ask(0).answer({.time = 80 * kMs, .length = 300, .pushed = true}).acknowledge(Side::low, 120 * kMs);
+    scene.answer({.time = 200 * kMs + late, .length = 300, .pushed = true});
+    CHECK(scene.spent(kAckDelay) == (late == 0 ? 120 * kMs : 0));
+    CHECK(scene.spent(kServer) == (late == 0 ? 0 : 123 * kMs));
+  }
+}
+
 TEST_CASE("causes add up to the total whatever the ledger says") {
   http::Exchange exchange;
   exchange.number = 2;

@@ -118,7 +118,7 @@ class Follower {
     if (carries)
       take_payload(connection, sender, segment, begin, arrival);
     else
-      note_position(connection, sender, begin, tcp);
+      note_position(connection, sender, begin, segment);
     if ((tcp.flags & kRst) != 0) [[unlikely]]
       take_reset(connection, sender, segment);
   }
@@ -214,11 +214,13 @@ class Follower {
     }
   }
 
-  static void note_position(Connection& connection, Side sender, std::int64_t offset, const TcpHeader& tcp) {
-    const bool plain = (tcp.flags & (kSyn | kRst | kAck)) == kAck;
-    if (connection.timing != nullptr && plain && offset > 0) {
-      connection.timing->note_position(sender, static_cast<std::uint64_t>(offset));
-    }
+  static void note_position(Connection& connection, Side sender, std::int64_t offset, const Segment& segment) {
+    const bool plain = (segment.tcp.flags & (kSyn | kRst | kAck)) == kAck;
+    if (connection.timing == nullptr || !plain || offset <= 0) return;
+    connection.timing->note_position(sender, static_cast<std::uint64_t>(offset));
+    const bool probe = static_cast<std::uint64_t>(offset) + 1 == connection.stream(sender).next;
+    if (probe) [[unlikely]]
+      connection.timing->note_probe(sender, segment.time);
   }
 
   void time_data(Connection& connection, Side sender, const Segment& segment, std::int64_t begin,

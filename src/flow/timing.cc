@@ -169,7 +169,10 @@ bool Timing::take_seen_before(const Placed& placed, Side client, TcpCounts& coun
   Direction& from = direction(placed.sender);
   const bool all_acknowledged = placed.acknowledged >= placed.next;
   const bool keep_alive = placed.mark.length <= 1 && all_acknowledged;  // RFC 9293, 3.8.4
-  if (keep_alive) return false;
+  if (keep_alive) {
+    note_probe(placed.sender, placed.mark.time);
+    return false;
+  }
   // A second late arrival of one packet carries its old ID.
   if (from.ids.is_late()) {
     counts.duplicate += 1;
@@ -361,12 +364,14 @@ void Timing::judge_pause(const Placed& placed, Side client, Nanos until, bool re
   // One that sent again what was acknowledged had not heard of that: it does by the answer to that.
   const Nanos heard = acknowledged == kUnknownTime ? kUnknownTime : std::max(acknowledged, from.heard_again);
   const Nanos free = heard == kUnknownTime ? kUnknownTime : heard + path;
+  const Nanos near = std::max(grain_ / 4, kMillisecond / 2);
   const bool on_acknowledgment = free != kUnknownTime && until - free <= tolerance() && free - until <= tolerance();
 
   // Nagle's algorithm (RFC 1122, 4.2.3.4) holds a short segment back until the
   // one before is acknowledged, which the receiver delays (4.2.3.2).
   const bool short_now = full != 0 && placed.mark.length < full;
-  if (on_acknowledgment && short_before && short_now && acknowledged - begun >= beyond + kLeastAckDelay) {
+  const bool at_once = on_acknowledgment && until - free <= near && free - until <= near;
+  if (at_once && short_before && short_now && acknowledged - begun >= beyond + kLeastAckDelay) {
     return ledger_.spend(kAckDelay, until);
   }
   // What the network spread is none of its sender's.

@@ -139,6 +139,15 @@ class Timing {
     if (offset > from.announced) from.announced = offset;
   }
 
+  /// `sender` sent nothing, or a byte, from before what it is to send next: it asks whether its window is closed still
+  /// (RFC 9293, 3.8.6.1), and has not heard that it opened; or it is a keep-alive.
+  void note_probe(Side sender, Nanos time) {
+    Direction& from = direction(sender);
+    if (mover_ != sender || from.window_closed || from.reopened < ledger_.until) return;
+    from.reopened = time;
+    from.open_until = 0;
+  }
+
   /// `side` acknowledged the other's stream. True where that shows that what was
   /// last taken for lost and sent again had arrived at first: its time is given back.
   bool take_acknowledgment(Side side, const Acknowledged& now, TcpCounts& counts);
