@@ -600,6 +600,18 @@ TEST_CASE("what an application pauses while a loss is repaired is the loss's") {
   }
 }
 
+TEST_CASE("what waited behind a hole tells of no queue when it is answered") {
+  Scene scene(20 * kMs, 0);  // at the server, the client uploads
+  scene.send(Side::low, {.time = 100 * kMs}).acknowledge(Side::high, 100 * kMs);
+  scene.send(Side::low, {.time = 100 * kMs, .begin = 2000, .next = 1000});
+  scene.send(Side::low, {.time = 120 * kMs, .begin = 4000, .next = 1000, .hole = true});
+  scene.send(Side::low, {.time = 140 * kMs, .begin = 1000, .next = 1000, .hole = true});
+  scene.timing.take_acknowledgment(Side::high, {.offset = 3000, .edge = 90'000, .time = 140 * kMs}, scene.counts);
+  scene.send(Side::low, {.time = 150 * kMs, .begin = 3000, .next = 3000, .hole = true});
+  scene.acknowledge(Side::high, 150 * kMs).answer({.time = 190 * kMs});
+  CHECK(scene.spent(kServer) == 40 * kMs);
+}
+
 TEST_CASE("a window that opened is known to have only when its sender asks no more") {
   // The update of 200 ms gets lost, and the server asks at 400 and 800 ms.
   for (const bool asked : {true, false}) {

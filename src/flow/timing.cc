@@ -143,6 +143,7 @@ void Timing::note_hole(Direction& from, const Placed& placed, Side client) {
 void Timing::fill_hole(Direction& from, const Placed& placed, TcpCounts& counts) {
   const bool overtaken = was_overtaken(from, placed.mark);
   ledger_.spend(overtaken ? kNetwork : kLoss, placed.mark.time);
+  filled_ = placed.mark.time;
   mover_ = placed.sender;
   if (from.unseen > 0) from.unseen -= 1;
   if (overtaken) {

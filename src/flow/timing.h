@@ -323,7 +323,8 @@ class Timing {
     Direction& answers = direction(side);
     const Nanos took = time - sent;
     if (took < answers.path || answers.path == kUnknownTime) note_path(side, took);
-    if (data.sent.has(offset + 1)) answers.queued = took;
+    // What came before a hole was filled waited for that.
+    if (data.sent.has(offset + 1) && sent > filled_) answers.queued = took;
   }
 
   /// `mark` brought new bytes, up to offset `end`.
@@ -366,11 +367,12 @@ class Timing {
   Ledger ledger_;
   Moved moved_;
   Paused paused_;
-  Nanos round_trip_ = 0;    // as far as it is known
-  Nanos grain_ = 0;         // of the logs
-  Nanos window_since_ = 0;  // when the latest wait for a window began
-  Nanos window_spent_ = 0;  // and what was charged for it
-  Owned<Resent> resent_;    // the latest that may turn out unneeded
+  Nanos round_trip_ = 0;         // as far as it is known
+  Nanos grain_ = 0;              // of the logs
+  Nanos filled_ = kUnknownTime;  // when a hole was last filled, in part
+  Nanos window_since_ = 0;       // when the latest wait for a window began
+  Nanos window_spent_ = 0;       // and what was charged for it
+  Owned<Resent> resent_;         // the latest that may turn out unneeded
   std::pmr::memory_resource* memory_;
   Side mover_ = Side::low;    // who sent the bytes that advanced it last
   Side awaited_ = Side::low;  // who is to send next, where has_awaited_
