@@ -535,6 +535,20 @@ TEST_CASE("segments are as long as their sender makes them where it has more to 
   }
 }
 
+TEST_CASE("segments merged by offload are as long as their IP IDs say") {
+  for (const bool paused : {false, true}) {
+    Scene scene;
+    scene.ask(0);
+    scene.answer({.time = 20 * kMs, .length = 900, .id = 10}).acknowledge(Side::low, 20 * kMs);
+    scene.answer({.time = 40 * kMs, .length = 2700, .pushed = true, .id = 11}).acknowledge(Side::low, 40 * kMs);
+    const std::uint32_t last = paused ? 2500 : 2700;
+    scene.answer({.time = 60 * kMs, .length = last, .pushed = true, .id = 14}).acknowledge(Side::low, 60 * kMs);
+    const Nanos before = scene.spent(kServer);
+    scene.answer({.time = 85 * kMs, .length = 900, .id = 17});
+    CHECK(scene.spent(kServer) - before == (paused ? 25 * kMs : 5 * kMs));
+  }
+}
+
 TEST_CASE("full segments that come evenly fill a thin pipe, whatever their flags") {
   for (const Nanos last : {13 * kMs, 40 * kMs}) {
     Scene scene(0, 2 * kMs);

@@ -27,6 +27,9 @@ class IpIds {
   /// As set.
   std::uint32_t full_length() const { return full_length_; }
 
+  /// The longest payload of one segment, as IDs have shown; 0 where they have not.
+  std::uint32_t shown_length() const { return shown_ ? longest_single_ : 0; }
+
   /// The latest packet so far (without an ID where there was none), and whether the sender counts its IDs
   /// by connection, not over all that it sends.
   void begin(const PacketMark& latest, bool own);

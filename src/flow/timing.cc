@@ -48,12 +48,17 @@ bool Timing::take_acknowledgment(Side side, const Acknowledged& now, TcpCounts& 
   return unneeded;
 }
 
-/// A segment not as long as both ends allow, whose sender has more to send: segments are as long as the path, or half
-/// the largest window, lets them be (RFC 9293, 3.7.5 and 3.8.6.2.1).
-void Timing::note_unpushed(Direction& from, std::uint64_t end, std::uint32_t length) {
+/// A segment up to `end`, not as long as both ends allow, whose sender has more to send, or one of several in one:
+/// segments are as long as the path, or half the largest window, lets them be (RFC 9293, 3.7.5 and 3.8.6.2.1).
+void Timing::note_not_short(Direction& from, std::uint64_t end, std::uint32_t length) {
   constexpr std::uint32_t kLeast = 500;  // RFC 9293, 3.7.1: 536, with options
   const bool cut = end == from.allowed.now();
-  if (cut || length < kLeast || length > from.ids.full_length()) return;
+  if (length > from.ids.full_length()) {
+    const std::uint32_t one = from.ids.shown_length();
+    from.last_short = one == 0 || length % one != 0;
+    return;
+  }
+  if (cut || length < kLeast) return;
   from.full_length = length;
   from.last_short = false;
 }

@@ -332,12 +332,12 @@ class Timing {
     from.sent.reach(end, mark.time, grain_, network_so_far(), memory_);
     from.latest_timestamp = mark.timestamp;
     from.last_short = is_short(mark.length, from.full_length);
-    if (from.last_short && !pushed) [[unlikely]]
-      note_unpushed(from, end, mark.length);
+    if (from.last_short && (!pushed || mark.length > from.full_length)) [[unlikely]]
+      note_not_short(from, end, mark.length);
     from.last_pushed = pushed;
   }
 
-  [[gnu::noinline]] static void note_unpushed(Direction& from, std::uint64_t end, std::uint32_t length);
+  [[gnu::noinline]] static void note_not_short(Direction& from, std::uint64_t end, std::uint32_t length);
   Spent spent_beyond(Nanos time, Side client) const;
   bool give_back_if_unneeded(Side sender, const Acknowledged& now, TcpCounts& counts);
   bool was_unneeded(const Acknowledged& now) const;
