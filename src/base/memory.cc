@@ -10,10 +10,6 @@ namespace {
 
 constexpr std::size_t kPageBytes = 4096;
 constexpr std::size_t kLineBytes = 64;
-// On most machines. Where the system's are others, or none, asking for them changes nothing.
-constexpr std::size_t kHugePageBytes = std::size_t{2} << 20;
-// Below this much held, one such page would be more than what it is for.
-constexpr std::size_t kHugeFrom = 4 * kHugePageBytes;
 
 constexpr std::size_t round_up(std::size_t bytes, std::size_t unit) { return (bytes + unit - 1) / unit * unit; }
 
@@ -49,24 +45,7 @@ constexpr std::size_t round_uncut(std::size_t bytes) {
 
 void* map(std::size_t bytes) {
   void* const at = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (at == MAP_FAILED) return nullptr;
-#ifdef MADV_HUGEPAGE
-  // Small ones would each fault, and be more than a processor knows the places of.
-  if (bytes >= kHugePageBytes) ::madvise(at, bytes, MADV_HUGEPAGE);
-#endif
-  return at;
-}
-
-/// The same at a multiple of `alignment`, of which `bytes` is one.
-void* map_aligned(std::size_t bytes, std::size_t alignment) {
-  char* const mapped = static_cast<char*>(map(bytes + alignment));
-  if (mapped == nullptr) return nullptr;
-  const std::size_t before =
-      round_up(reinterpret_cast<std::uintptr_t>(mapped), alignment) - reinterpret_cast<std::uintptr_t>(mapped);
-  // What stands over is given back; that can only fail for want of a mapping more, and costs no memory then.
-  if (before != 0) ::munmap(mapped, before);
-  ::munmap(mapped + before + bytes, alignment - before);
-  return mapped + before;
+  return at == MAP_FAILED ? nullptr : at;
 }
 
 /// Fails as new does where the system has no more.
@@ -232,23 +211,23 @@ void Memory::give_back_chunk(Chunk* chunk) {
   spare_ += kChunkBytes;
 }
 
-/// Maps chunks for later: a few, or a huge page of them.
+/// Maps a few chunks at once.
 bool Memory::map_chunks() {
-  if (held_ >= kHugeFrom && map_chunks(kHugePageBytes, kHugePageBytes)) return true;
-  return map_chunks(16 * kChunkBytes, kChunkBytes);
-}
-
-bool Memory::map_chunks(std::size_t bytes, std::size_t alignment) {
-  char* const first = static_cast<char*>(map_aligned(bytes, alignment));
-  if (first == nullptr) return false;
+  constexpr std::size_t kMapped = 16 * kChunkBytes;
+  char* const mapped = static_cast<char*>(map(kMapped + kChunkBytes));
+  if (mapped == nullptr) return false;
+  char* const first = reinterpret_cast<char*>(Chunk::of(mapped + kChunkBytes - 1));
+  // What stands over is given back; that can only fail for want of a mapping more, and costs no memory then.
+  if (first != mapped) ::munmap(mapped, static_cast<std::size_t>(first - mapped));
+  ::munmap(first + kMapped, kChunkBytes - static_cast<std::size_t>(first - mapped));
   // The first to be used is the first in memory.
-  for (char* at = first + bytes; at != first;) {
+  for (char* at = first + kMapped; at != first;) {
     at -= kChunkBytes;
     Chunk* const chunk = reinterpret_cast<Chunk*>(at);
     chunk->next = spare_chunks_;
     spare_chunks_ = chunk;
   }
-  spare_ += bytes;
+  spare_ += kMapped;
   return true;
 }
 

@@ -86,7 +86,6 @@ class Memory final : public std::pmr::memory_resource {
   void empty(Chunk* chunk, int size);
   void give_back_chunk(Chunk* chunk);
   bool map_chunks();
-  bool map_chunks(std::size_t bytes, std::size_t alignment);
   void* take_pages(std::size_t bytes);
   void give_back_pages(void* block, std::size_t bytes);
   void unmap_spare(std::size_t until);
