@@ -58,8 +58,8 @@ struct alignas(64) Connection {
   std::uint32_t hash = 0;               ///< of `key`, in the table; the table's own to set
   TcpCounts counts;
   static constexpr std::size_t kHotBytes = 320;  ///< most of the above
-  std::uint64_t number = 0;              ///< in the run, from 1, in the order of first packets
-  Nanos first_time = 0;                  ///< of its first packet
+  std::uint64_t number = 0;                      ///< in the run, from 1, in the order of first packets
+  Nanos first_time = 0;                          ///< of its first packet
   std::uint64_t first_frame = 0;
   Handshake handshake;
   Offer offers[2];              ///< by the Side that made them
