@@ -246,7 +246,7 @@ int open_output(const CommandLine& line) {
   const std::string& path = line.output;
   for (const std::string& capture : line.captures) {
     if (is_same_file(capture, path)) {
-      die_usage("'" + capture + "' is a capture to read: it cannot be the output too");
+      die_usage("'" + (path.empty() ? capture : path) + "' is a capture to read: it cannot be the output too");
     }
   }
   if (path.empty()) return STDOUT_FILENO;
