@@ -68,7 +68,8 @@ class EndedConnections {
   }
 
  private:
-  static constexpr std::size_t kMost = 3840;
+  // With 256 open ones half of the table's slots are taken; it doubles with the next.
+  static constexpr std::size_t kMost = 4096 - 256;
   static constexpr std::size_t kPlaces = kMost + 2;  // one stays free: a ring in which `end_` is `gone_` has none due
   // For so long after its end a connection's late packets are counted.
   static constexpr Nanos kLateFor = 2 * kNanosPerSecond;
