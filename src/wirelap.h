@@ -25,7 +25,8 @@ namespace wirelap {
 struct CaptureOptions {
   std::string name = "-";            ///< the records' `capture`, and the one in problem()
   std::vector<std::uint16_t> ports;  ///< servers' ports; empty: told from the traffic
-  std::vector<std::string> headers;  ///< header fields to be columns, in lower case
+  /// Header fields to be columns, in lower case; named `header_...` where records have a column of that name already.
+  std::vector<std::string> headers;
   bool packets = false;              ///< `interpacket_times`
   bool connections = false;          ///< records of connections, too
   bool tcp = false;                  ///< turns of TCP protocols that are not known, too

@@ -687,6 +687,7 @@ TEST_CASE("formats: with connections CSV's header is the union, and each value s
   sample.wanted.connections = true;
   // Headers that are named as columns are none of the connection's.
   sample.wanted.headers = {"ending", "server"};
+  name_header_columns(sample.wanted);
   sample.wanted.steps = true;
   const std::string json = sample.connection_as(Format::ndjson);
   const std::vector<std::string> csv = lines_of(sample.connection_as(Format::csv));

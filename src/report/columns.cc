@@ -46,11 +46,12 @@ std::vector<std::string> names_of_connection() {
 }
 
 void name_header_columns(http::Wanted& wanted) {
+  wanted.header_columns.clear();
+  if (wanted.headers.empty()) return;
   http::Wanted steps;
   steps.steps = true;
   std::vector<std::string> own = names_of_exchange(steps);
   for (std::string& name : names_of_connection()) own.push_back(std::move(name));
-  wanted.header_columns.clear();
   for (const std::string& name : wanted.headers) {
     const bool taken = std::find(own.begin(), own.end(), name) != own.end();
     wanted.header_columns.push_back(taken ? "header_" + name : name);

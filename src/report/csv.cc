@@ -110,8 +110,6 @@ void CsvSink::put_header() {
   }
   output_.put('\r');
   output_.end_line();
-  // A column of a header may be named as one of a connection's own, and is none.
-  for (std::size_t i = static_cast<std::size_t>(usual); i < exchange_columns_; ++i) names_[i].clear();
 }
 
 }  // namespace wirelap
