@@ -27,9 +27,9 @@ struct CaptureOptions {
   std::vector<std::uint16_t> ports;  ///< servers' ports; empty: told from the traffic
   /// Header fields to be columns, in lower case; named `header_...` where records have a column of that name already.
   std::vector<std::string> headers;
-  bool packets = false;              ///< `interpacket_times`
-  bool connections = false;          ///< records of connections, too
-  bool tcp = false;                  ///< turns of TCP protocols that are not known, too
+  bool packets = false;      ///< `interpacket_times`
+  bool connections = false;  ///< records of connections, too
+  bool tcp = false;          ///< turns of TCP protocols that are not known, too
   /// Most for what is kept of connections: over it the longest idle are given up, as `evicted`.
   std::size_t memory_bytes = std::size_t{256} << 20;
 };
