@@ -21,12 +21,12 @@ FUZZING  := -O2 -gline-tables-only -fsanitize=address,undefined -fno-sanitize-re
 # g++ joins what is stored side by side in vectors, for more than it costs to store it piece by piece.
 RELEASE  := -DNDEBUG $(if $(findstring clang,$(CXX)),,-flto=auto -fno-tree-slp-vectorize)
 # What runs once a run, or for few packets, is made small instead.
-COLD     := src/main.cc src/base/error.cc $(addprefix src/capture/,container.cc decompress.cc) src/wire/stop.cc \
-            $(addprefix src/report/,classic.cc progress.cc summary.cc table.cc)
+COLD     := src/main.cc src/base/error.cc $(addprefix src/capture/,container.cc decompress.cc) src/wire/decode_error.cc \
+            $(addprefix src/output/,classic.cc progress.cc summary.cc table.cc)
 
 # What is fuzzed; tests replay it without libFuzzer.
 FUZZED   := $(filter-out %/fuzzer.cc %/seeds.cc,$(wildcard tests/fuzz/*.cc))
-LIBRARY  := $(filter-out src/main.cc src/static.cc,$(wildcard src/*.cc src/*/*.cc))
+LIBRARY  := $(filter-out src/main.cc src/static.cc,$(wildcard src/*.cc src/*/*.cc src/*/*/*.cc))
 TESTS    := $(wildcard tests/*.cc) $(FUZZED)
 
 .PHONY: all demo test lint static install architectures kernels reproducible lab lab-score golden captures captures-tshark

@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "engine.h"
-#include "report/sink.h"
+#include "output/writer.h"
 
 namespace {
 std::uint64_t allocations = 0;
@@ -108,12 +108,12 @@ bool holds(const char* path) {
   options.before_wait = [&feeder] { feeder.feed(); };
   Input input(options);
   input.attach(ends[0]);
-  const auto fault = engine.run(input, path);
+  const auto error = engine.run(input, path);
   ::close(ends[0]);
   std::printf("allocations: %s: %llu in %zu bytes of packets in order\n", path,
               static_cast<unsigned long long>(feeder.counted()), feeder.counted_bytes());
   // What was not read proves nothing.
-  return !fault && counter.count != 0 && feeder.counted_bytes() != 0 && feeder.counted() == 0;
+  return !error && counter.count != 0 && feeder.counted_bytes() != 0 && feeder.counted() == 0;
 }
 
 }  // namespace

@@ -75,7 +75,7 @@ struct Options {
   std::uint64_t bytes = 100'000'000;
   std::uint64_t flows = 0;  // at once; 0: the kind's own
   std::uint64_t seed = 1;
-  double loss = -1;            // part of the server's segments, and as many overtaken; below 0: the kind's own
+  double loss = -1;            // part of the server's segments, and as many reordered; below 0: the kind's own
   std::uint64_t response = 0;  // bytes of each response's content; 0: the kind's own
   std::string output = "-";
   std::string totals;
@@ -681,7 +681,7 @@ void Planner::plan_flight(Flow& flow) {
 }
 
 /// A flight of the server's of which some segments get lost on either side of
-/// the capture point, and some are overtaken.
+/// the capture point, and some are reordered.
 void Planner::plan_lossy_flight(Flow& flow, std::uint32_t segments) {
   flight_.clear();
   const std::uint32_t first = flow.ends[kServer].sequence;

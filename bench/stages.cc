@@ -19,7 +19,7 @@
 #include "flow/consumer.h"
 #include "flow/table.h"
 #include "flow/tracker.h"
-#include "report/sink.h"
+#include "output/writer.h"
 #include "wire/decode.h"
 
 // The secret of the flow table's hash: the same in each run, so that counts are too.
@@ -51,7 +51,7 @@ Counts read_all(const char* path, Take take) {
   if (input.open(path) != 0) return {};
   Reader reader(input, path);
   if (!reader.start()) return {};
-  Record record;
+  PacketRecord record;
   Counts counts;
   while (reader.next(record)) {
     take(record);
@@ -67,14 +67,14 @@ Counts read_all(const char* path, Take take) {
 
 WIRELAP_STAGE stage_read(const char* path, Counts& counts) {
   std::uint64_t bytes = 0;
-  counts = read_all(path, [&](const Record& record) { bytes += record.bytes.size(); });
+  counts = read_all(path, [&](const PacketRecord& record) { bytes += record.bytes.size(); });
   asm volatile("" : : "r"(bytes));
 }
 
 WIRELAP_STAGE stage_decode(const char* path, Counts& counts) {
   Segment segment;
-  counts = read_all(path, [&](const Record& record) {
-    const Stop stop = decode(record, segment);
+  counts = read_all(path, [&](const PacketRecord& record) {
+    const DecodeError stop = decode(record, segment);
     asm volatile("" : : "r"(stop), "r"(&segment) : "memory");
   });
 }
@@ -83,8 +83,8 @@ WIRELAP_STAGE stage_table(const char* path, Counts& counts) {
   Memory memory;
   FlowTable table(&memory);
   Segment segment;
-  counts = read_all(path, [&](const Record& record) {
-    if (decode(record, segment) != Stop::none) return;
+  counts = read_all(path, [&](const PacketRecord& record) {
+    if (decode(record, segment) != DecodeError::none) return;
     Side sender;
     bool added;
     Connection& connection = table.find_or_add(segment, sender, added);
@@ -99,9 +99,9 @@ WIRELAP_STAGE stage_stream(const char* path, Counts& counts) {
   Tracker<IdleConsumer> tracker(nobody, 0, memory);
   Segment segment;
   Nanos last = 0;
-  counts = read_all(path, [&](const Record& record) {
+  counts = read_all(path, [&](const PacketRecord& record) {
     last = record.time;
-    if (decode(record, segment) == Stop::none) tracker.take(segment);
+    if (decode(record, segment) == DecodeError::none) tracker.take(segment);
   });
   tracker.finish(last);
 }

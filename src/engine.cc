@@ -5,10 +5,10 @@
 #include <utility>
 #include <vector>
 
+#include "app/detector.h"
 #include "capture/reader.h"
 #include "flow/lookahead.h"
-#include "protocols.h"
-#include "report/classic.h"
+#include "output/classic.h"
 #include "wire/decoder.h"
 
 namespace wirelap {
@@ -18,7 +18,7 @@ class Engine::Dispatcher {
   explicit Dispatcher(Engine& engine)
       : engine_(engine),
         pool_(engine.options_.wanted, &engine.memory_),
-        protocols_(engine.options_.ports, engine.options_.tcp, pool_) {}
+        detector_(engine.options_.ports, engine.options_.tcp, pool_) {}
 
   /// What comes from here on is of the capture `name`, until the next call.
   void begin_capture(const std::string& name, const Reader& reader) {
@@ -33,54 +33,54 @@ class Engine::Dispatcher {
   std::uint64_t file() const { return captures_.size() - 1; }
 
   void on_packet(Connection& connection, Side, const Segment& segment) {
-    if (http::Exchanges* const exchanges = Protocols::exchanges_of(connection))
+    if (ExchangeLog* const exchanges = Detector::exchanges_of(connection))
       exchanges->note_gap(segment.time - connection.last_time);
   }
 
-  void on_bytes(Connection& connection, Side sender, const Chunk& chunk, const Arrival& arrival) {
-    if (!Protocols::feed_body(connection, sender, chunk, arrival)) take_bytes(connection, sender, chunk, arrival);
+  void on_bytes(Connection& connection, Side sender, const StreamData& data, const Arrival& arrival) {
+    if (!Detector::feed_body(connection, sender, data, arrival)) take_bytes(connection, sender, data, arrival);
   }
 
   void on_skipped(Connection& connection, Side sender, std::uint64_t count, const Arrival& arrival) {
     pass_over(connection, sender, count, false, arrival);
   }
 
-  void on_missing(Connection& connection, Side sender, std::uint64_t count, const Arrival& arrival) {
+  void on_not_captured(Connection& connection, Side sender, std::uint64_t count, const Arrival& arrival) {
     engine_.summary_.holes += 1;
     engine_.summary_.hole_bytes += count;
     pass_over(connection, sender, count, true, arrival);
   }
 
-  void on_sent_again(Connection& connection, Side sender, std::uint64_t begin, const Arrival& arrival) {
-    if (http::Exchanges* const exchanges = Protocols::exchanges_of(connection))
-      exchanges->note_sent_again(role_of(connection, sender), begin, arrival.time);
+  void on_retransmitted(Connection& connection, Side sender, std::uint64_t begin, const Arrival& arrival) {
+    if (ExchangeLog* const exchanges = Detector::exchanges_of(connection))
+      exchanges->record_retransmission(direction_of(connection, sender), begin, arrival.time);
   }
 
-  void on_unneeded(Connection& connection, Side sender) {
-    if (http::Exchanges* const exchanges = Protocols::exchanges_of(connection))
-      exchanges->note_unneeded(role_of(connection, sender));
+  void on_spurious(Connection& connection, Side sender) {
+    if (ExchangeLog* const exchanges = Detector::exchanges_of(connection))
+      exchanges->record_spurious(direction_of(connection, sender));
   }
 
   void on_acknowledged(Connection& connection, Side sender) {
     if (sender == connection.client) return;
-    http::Exchanges* const exchanges = Protocols::exchanges_of(connection);
+    ExchangeLog* const exchanges = Detector::exchanges_of(connection);
     if (exchanges != nullptr && exchanges->confirm(connection.stream(sender).acknowledged)) report(connection);
   }
 
   void on_fin(Connection& connection, Side sender, const Arrival& arrival) {
-    if (sender != connection.client) protocols_.give_up_undecided(connection, arrival);
-    if (http::Talk* const talk = Protocols::talk_of(connection))
-      Protocols::finish(*talk, role_of(connection, sender), arrival);
+    if (sender != connection.client) detector_.give_up_undecided(connection, arrival);
+    if (Talk* const talk = Detector::talk_of(connection))
+      Detector::finish(*talk, direction_of(connection, sender), arrival);
     report(connection);
   }
 
   void on_ending(Connection& connection, Ending ending, Nanos time) {
     engine_.summary_.evicted_connections += ending == Ending::evicted ? 1 : 0;
-    protocols_.give_up_undecided(connection, {time, connection.last_frame, 0});
-    if (http::Talk* const talk = Protocols::talk_of(connection)) {
-      Protocols::end(*talk, outcome_of(ending), time);
+    detector_.give_up_undecided(connection, {time, connection.last_packet, 0});
+    if (Talk* const talk = Detector::talk_of(connection)) {
+      Detector::end(*talk, outcome_of(ending), time);
       report(connection);
-      Protocols::drop(connection);
+      Detector::drop(connection);
     }
   }
 
@@ -89,68 +89,69 @@ class Engine::Dispatcher {
     const bool refused = connection.closed && connection.ending == Ending::refused;
     engine_.summary_.unanswered += refused || connection.is_unanswered() ? 1 : 0;
     if (!engine_.options_.wanted.connections) return;
-    const Side client = protocols_.client_of(connection);
-    if (!protocols_.is_wanted(connection, client)) return;
-    const Capture& capture = capture_of(connection.first_frame);
+    const Side client = detector_.client_of(connection);
+    if (!detector_.is_wanted(connection, client)) return;
+    const Capture& capture = capture_of(connection.first_packet);
     engine_.sink_.write_connection({capture.name, capture.present_decimals(), connection, client});
   }
 
   std::size_t held_bytes(const Connection& connection) {
-    http::Talk* const talk = Protocols::talk_of(connection);
-    return talk != nullptr ? Protocols::held_bytes(*talk) : 0;
+    Talk* const talk = Detector::talk_of(connection);
+    return talk != nullptr ? Detector::held_bytes(*talk) : 0;
   }
 
   std::uint64_t skippable(Connection& connection, Side sender) {
-    if (Protocols::is_unheard(connection, sender)) return Stream::kNever - connection.stream(sender).next;
-    http::Talk* const talk = Protocols::talk_of(connection);
-    return talk != nullptr ? Protocols::skippable(*talk, role_of(connection, sender)) : 0;
+    if (Detector::is_unheard(connection, sender)) return Stream::kNever - connection.stream(sender).next;
+    Talk* const talk = Detector::talk_of(connection);
+    return talk != nullptr ? Detector::skippable(*talk, direction_of(connection, sender)) : 0;
   }
 
  private:
-  static http::Outcome outcome_of(Ending ending) {
+  static Outcome outcome_of(Ending ending) {
     switch (ending) {
       case Ending::closed:
-      case Ending::replaced: return http::Outcome::closed;
+      case Ending::replaced: return Outcome::closed;
       case Ending::reset:
-      case Ending::refused: return http::Outcome::reset;
-      case Ending::capture_end: return http::Outcome::capture_end;
-      case Ending::evicted: return http::Outcome::evicted;
+      case Ending::refused: return Outcome::reset;
+      case Ending::capture_end: return Outcome::capture_end;
+      case Ending::evicted: return Outcome::evicted;
     }
-    return http::Outcome::closed;
+    return Outcome::closed;
   }
 
-  [[gnu::noinline]] void take_bytes(Connection& connection, Side sender, const Chunk& chunk, const Arrival& arrival) {
+  [[gnu::noinline]] void take_bytes(Connection& connection, Side sender, const StreamData& data,
+                                    const Arrival& arrival) {
     if (connection.ignored) return;
-    protocols_.look_at(connection, sender, chunk.bytes, arrival);
-    http::Talk* const talk = Protocols::talk_of(connection);
+    detector_.look_at(connection, sender, data.bytes, arrival);
+    Talk* const talk = Detector::talk_of(connection);
     if (talk == nullptr) return;
-    Protocols::feed(*talk, role_of(connection, sender), chunk, arrival);
+    Detector::feed(*talk, direction_of(connection, sender), data, arrival);
     report(connection);
-    if (protocols_.look_back(connection, sender, chunk, arrival)) [[unlikely]]
+    if (detector_.look_back(connection, sender, data, arrival)) [[unlikely]]
       report(connection);
   }
 
   void pass_over(Connection& connection, Side sender, std::uint64_t count, bool missing, const Arrival& arrival) {
-    if (missing) protocols_.give_up_undecided(connection, arrival, true);
-    if (http::Talk* const talk = Protocols::talk_of(connection))
-      Protocols::skip(*talk, role_of(connection, sender), count, missing, arrival);
+    if (missing) detector_.give_up_undecided(connection, arrival, true);
+    if (Talk* const talk = Detector::talk_of(connection))
+      Detector::skip(*talk, direction_of(connection, sender), count, missing, arrival);
     report(connection);
   }
 
   void report(Connection& connection) {
-    http::Exchanges* const exchanges = Protocols::exchanges_of(connection);
+    ExchangeLog* const exchanges = Detector::exchanges_of(connection);
     if (exchanges != nullptr && exchanges->has_finished()) report(connection, *exchanges);
   }
 
-  [[gnu::noinline]] void report(Connection& connection, http::Exchanges& exchanges) {
-    while (http::Exchange* const exchange = exchanges.next_finished()) report(connection, *exchange);
+  [[gnu::noinline]] void report(Connection& connection, ExchangeLog& exchanges) {
+    while (Exchange* const exchange = exchanges.next_finished()) report(connection, *exchange);
   }
 
-  void report(Connection& connection, http::Exchange& exchange) {
+  void report(Connection& connection, Exchange& exchange) {
     if (connection.exchanges++ == 0) connection.protocol = name_of_protocol(exchange);
     engine_.summary_.exchanges += 1;
-    engine_.summary_.evicted_exchanges += exchange.outcome == http::Outcome::evicted ? 1 : 0;
-    const Capture& capture = capture_of(exchange.first_frame);
+    engine_.summary_.evicted_exchanges += exchange.outcome == Outcome::evicted ? 1 : 0;
+    const Capture& capture = capture_of(exchange.first_packet);
     engine_.sink_.write({capture.name, capture.present_decimals(), connection, exchange, pool_.wanted()});
     pool_.give_back(exchange);
   }
@@ -164,12 +165,12 @@ class Engine::Dispatcher {
 
     int present_decimals() const { return reader != nullptr ? reader->decimals() : decimals; }
   };
-  const Capture& capture_of(Frame frame) const { return *captures_[static_cast<std::size_t>(file_of(frame))]; }
+  const Capture& capture_of(PacketNumber packet) const { return *captures_[static_cast<std::size_t>(file_of(packet))]; }
 
   Engine& engine_;
   std::vector<std::unique_ptr<Capture>> captures_;
-  http::ExchangePool pool_;
-  Protocols protocols_;
+  ExchangePool pool_;
+  Detector detector_;
 };
 
 struct Engine::Session {
@@ -194,7 +195,7 @@ Engine::Engine(EngineOptions options, Sink& sink)
     : options_(std::move(options)), sink_(sink), memory_(options_.memory_bytes) {}
 Engine::~Engine() = default;
 
-std::optional<Fault> Engine::run(Input& input, const std::string& name) {
+std::optional<Error> Engine::run(Input& input, const std::string& name) {
   begin(input, name);
   read_on();
   return end();
@@ -215,11 +216,11 @@ bool Engine::start() {
 
 bool Engine::read_on() {
   Reader& reader = reading_->reader;
-  if (!reading_->started && !start()) return !reader.fault();
-  const Frame file = frame_of(session_->dispatcher.file(), 0);
+  if (!reading_->started && !start()) return !reader.error();
+  const PacketNumber file = packet_number(session_->dispatcher.file(), 0);
   Lookahead<Dispatcher> lookahead(session_->tracker);
   reading_->input.set_before_move([&] { lookahead.drain(); });
-  Record record;
+  PacketRecord record;
   while (reader.next(record)) {
     if (record.time < last_time_) [[unlikely]]
       note_step_back(record);
@@ -232,16 +233,16 @@ bool Engine::read_on() {
   reading_->input.set_before_move([] {});
   if (record.number != 0) session_->end = record.time;
   summary_.connections = session_->tracker.connections();
-  return !reader.fault();
+  return !reader.error();
 }
 
-std::optional<Fault> Engine::end() {
+std::optional<Error> Engine::end() {
   const std::unique_ptr<Reading> done = std::move(reading_);
   if (done->started) {
     session_->dispatcher.end_capture();
     if (!options_.join) finish();
   }
-  return done->reader.fault();
+  return done->reader.error();
 }
 
 void Engine::finish() {
@@ -253,7 +254,7 @@ void Engine::finish() {
 }
 
 /// The record's time is before that of the one before, or in no year that captures are from.
-[[gnu::noinline]] void Engine::note_step_back(const Record& record) {
+[[gnu::noinline]] void Engine::note_step_back(const PacketRecord& record) {
   const Nanos before = std::exchange(last_time_, std::max(record.time, kUndated));
   if (record.time < kUndated) {
     summary_.undated += 1;
@@ -270,20 +271,20 @@ Summary Engine::summary() const {
   return all;
 }
 
-std::optional<Fault> run_classic(Input& input, const std::string& name, std::vector<std::uint16_t> ports,
+std::optional<Error> run_classic(Input& input, const std::string& name, std::vector<std::uint16_t> ports,
                                  Output& output) {
   if (ports.empty()) ports = {80};
   Reader reader(input, name);
-  if (!reader.start()) return reader.fault();
+  if (!reader.start()) return reader.error();
   Classic classic(std::move(ports));
-  Record record;
+  PacketRecord record;
   Segment segment;
   while (reader.next(record)) {
     // The forerunner knew no tunnels.
-    if (decode(record, segment) == Stop::none && segment.tunnel == 0) classic.take(segment);
+    if (decode(record, segment) == DecodeError::none && segment.tunnel == 0) classic.take(segment);
   }
   classic.finish(output);
-  return reader.fault();
+  return reader.error();
 }
 
 }  // namespace wirelap

@@ -17,9 +17,9 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "capture/input.h"
-#include "http/exchange.h"
-#include "report/sink.h"
-#include "report/summary.h"
+#include "exchange/exchange.h"
+#include "output/summary.h"
+#include "output/writer.h"
 #include "wire/decoder.h"
 
 namespace wirelap {
@@ -27,7 +27,7 @@ namespace wirelap {
 /// What an engine reads for.
 struct EngineOptions {
   std::vector<std::uint16_t> ports;                   ///< servers' ports; empty: told from the traffic
-  http::Wanted wanted{};                              ///< what rows have beside the usual columns
+  Wanted wanted{};                                    ///< what rows have beside the usual columns
   bool tcp = false;                                   ///< turns of protocols that are not known, too
   bool join = false;                                  ///< the captures are consecutive pieces of one
   std::size_t memory_bytes = std::size_t{256} << 20;  ///< most for connections: over it some are given up
@@ -46,7 +46,7 @@ class Engine {
   /// Reads one capture to its end. Connections end with it, unless captures are
   /// joined; their numbers go on in the next. Returns what stopped it before a
   /// good end, after all that came before has been reported.
-  std::optional<Fault> run(Input& input, const std::string& name);
+  std::optional<Error> run(Input& input, const std::string& name);
 
   /// The same in steps, for bytes that come in from outside (`Input::look_at`):
   /// begin(), then read_on() each time that there are more, then end().
@@ -54,7 +54,7 @@ class Engine {
   void begin(Input& input, const std::string& name);
   /// Reads all records that are there. False where the capture cannot be read on.
   bool read_on();
-  std::optional<Fault> end();
+  std::optional<Error> end();
 
   /// Ends the connections of joined captures: no piece follows.
   void finish();
@@ -78,7 +78,7 @@ class Engine {
   struct Reading;
 
   bool start();
-  void note_step_back(const Record& record);
+  void note_step_back(const PacketRecord& record);
 
   EngineOptions options_;
   Sink& sink_;
@@ -95,7 +95,7 @@ class Engine {
 
 /// Reads one capture for --format classic and writes its array to `output`.
 /// `ports`: the servers'; empty: 80.
-std::optional<Fault> run_classic(Input& input, const std::string& name, std::vector<std::uint16_t> ports,
+std::optional<Error> run_classic(Input& input, const std::string& name, std::vector<std::uint16_t> ports,
                                  Output& output);
 
 }  // namespace wirelap

@@ -22,14 +22,15 @@
 #include <string_view>
 #include <vector>
 
+#include "app/http1/head.h"
 #include "base/poll.h"
 #include "base/sandbox.h"
 #include "capture/container.h"
 #include "capture/mapping.h"
 #include "capture/starter.h"
 #include "engine.h"
-#include "report/columns.h"
-#include "report/progress.h"
+#include "output/progress.h"
+#include "record/columns.h"
 
 namespace wirelap {
 namespace {
@@ -126,7 +127,7 @@ std::size_t parse_memory(std::string_view text) {
 void add_header(std::string_view name, CommandLine& line) {
   std::string lower;
   for (const char c : name) lower += c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
-  if (!http::is_token(lower)) die_usage("'" + std::string(name) + "' is no name of a header");
+  if (!http1::is_token(lower)) die_usage("'" + std::string(name) + "' is no name of a header");
   std::vector<std::string>& headers = line.engine.wanted.headers;
   if (std::find(headers.begin(), headers.end(), lower) == headers.end()) headers.push_back(lower);
 }
@@ -326,12 +327,12 @@ class Run {
   int read_all() {
     bool all_read = true;
     for (std::size_t i = 0; i < line_.captures.size(); ++i) {
-      const std::optional<Fault> fault = read(opened_[i], line_.captures[i]);
+      const std::optional<Error> error = read(opened_[i], line_.captures[i]);
       output_.before_write([] {});
       output_.flush();
-      if (fault) std::fprintf(stderr, "wirelap: %s\n", describe(*fault).c_str());
+      if (error) std::fprintf(stderr, "wirelap: %s\n", describe(*error).c_str());
       // A killed tcpdump leaves a record cut: all that there is was read.
-      if (fault && fault->kind != Fault::Kind::cut) all_read = false;
+      if (error && error->kind != Error::Kind::cut) all_read = false;
       if (is_stopped()) break;
     }
     opened_.clear();
@@ -381,24 +382,24 @@ class Run {
     if (!unknown.empty()) starter_.begin(unknown);
   }
 
-  std::optional<Fault> read(Opened& opened, const std::string& capture) {
+  std::optional<Error> read(Opened& opened, const std::string& capture) {
     const std::unique_ptr<Input> input = std::move(opened.input);
-    if (opened.error != 0) return Fault{Fault::Kind::unreadable, capture, std::strerror(opened.error)};
+    if (opened.error != 0) return Error{Error::Kind::unreadable, capture, std::strerror(opened.error)};
     progress_.emplace(!line_.quiet);
     if (::isatty(fd_)) output_.before_write([this] { progress_->clear(); });
-    const auto fault = read(*input, capture);
+    const auto error = read(*input, capture);
     progress_->clear();
-    return fault;
+    return error;
   }
 
-  std::optional<Fault> read(Input& input, const std::string& capture) {
+  std::optional<Error> read(Input& input, const std::string& capture) {
     if (line_.classic) return run_classic(input, capture, line_.engine.ports, output_);
-    const auto fault = engine_.run(input, capture);
+    const auto error = engine_.run(input, capture);
     if (engine_.is_out_of_order()) {
       std::fprintf(stderr, "wirelap: %s: begins before the piece before it ends: are the pieces in order?\n",
                    printable(capture).c_str());
     }
-    return fault;
+    return error;
   }
 
   /// What to know before trusting the numbers.

@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "engine.h"
-#include "report/columns.h"
-#include "report/json.h"
+#include "output/json.h"
+#include "record/columns.h"
 
 namespace wirelap {
 namespace {
@@ -63,7 +63,7 @@ struct Capture::Inner {
   /// Ends the connections, and says what there is to say.
   void end() {
     reading = false;
-    if (const std::optional<Fault> fault = engine.end()) problem = describe(*fault);
+    if (const std::optional<Error> error = engine.end()) problem = describe(*error);
   }
 
   std::string name;

@@ -21,7 +21,7 @@
 namespace wirelap::test {
 namespace {
 
-using Kind = Fault::Kind;
+using Kind = Error::Kind;
 
 constexpr Nanos kStart = 1'700'000'000 * kNanosPerSecond;
 
@@ -60,7 +60,7 @@ TEST_CASE("capture: windows and pipe pieces of any size give the same records") 
   const std::vector<Copy> expected = sample_records();
   const auto check = [&](const ReadResult& result) {
     CHECK(result.records == expected);
-    CHECK_FALSE(result.fault);
+    CHECK_FALSE(result.error);
     CHECK_FALSE(result.stopped);
   };
   for (const std::size_t window : {1, 16, 24, 100, 4095, 4096, 4097, 8192, 1 << 20}) {
@@ -83,7 +83,7 @@ TEST_CASE("capture: a window moves on over a capture of many pages") {
     CAPTURE(window);
     const ReadResult result = read_file_by(writer.bytes(), window);
     REQUIRE(result.records.size() == 3000);
-    CHECK_FALSE(result.fault);
+    CHECK_FALSE(result.error);
     for (std::size_t i = 0; i < 3000; ++i) {
       const Copy& record = result.records[i];
       const bool same = record.number == i + 1 && record.bytes == Buffer(i % 97, static_cast<std::uint8_t>(i)) &&
@@ -115,7 +115,7 @@ TEST_CASE("capture: both byte orders, microseconds and nanoseconds") {
     const ReadResult result = read_file(capture.bytes());
     CHECK(result.records == sample_records(options));
     CHECK(result.decimals == test.decimals);
-    CHECK_FALSE(result.fault);
+    CHECK_FALSE(result.error);
   }
 }
 
@@ -170,14 +170,14 @@ TEST_CASE("capture: modified pcap, in either byte order, cut at every byte too")
     const PcapWriter capture = sample_capture(options);
     for (const ReadResult& result : {read_file_by(capture.bytes(), 1), read_pipe_by(capture.bytes(), 7)}) {
       CHECK(result.records == sample_records());
-      CHECK_FALSE(result.fault);
+      CHECK_FALSE(result.error);
     }
     const Bytes whole = capture.bytes();
     for (std::size_t held = 24; held < capture.starts()[3]; ++held) {
       const std::size_t complete = held >= capture.starts()[2] ? 2 : held >= capture.starts()[1] ? 1 : 0;
       const ReadResult result = read_file_by(whole.first(held), 1);
       CHECK(result.records.size() == (held >= capture.starts()[3] ? 3 : complete));
-      if (result.fault) CHECK(result.fault->offset == capture.starts()[complete]);
+      if (result.error) CHECK(result.error->offset == capture.starts()[complete]);
       else CHECK(held == (complete == 0 ? 24 : capture.starts()[complete]));
     }
   }
@@ -213,15 +213,15 @@ TEST_CASE("capture: old versions have a record's lengths the other way round") {
       writer.add(kStart, Buffer(1500, 2));
       const ReadResult result = read_file(writer.bytes());
       if (!test.readable) {
-        REQUIRE(result.fault);
-        CHECK(describe(*result.fault) == "x.pcap: a pcap capture of version " + std::to_string(test.major) + "." +
+        REQUIRE(result.error);
+        CHECK(describe(*result.error) == "x.pcap: a pcap capture of version " + std::to_string(test.major) + "." +
                                              std::to_string(test.minor) + ": wirelap reads 2.0 to 2.4");
         continue;
       }
       const std::vector<Copy> expected = {{kStart, 1, Buffer(40, 1), 40, kLinkEthernet},
                                           {kStart, 2, Buffer(60, 2), 1500, kLinkEthernet}};
       CHECK(result.records == expected);
-      CHECK_FALSE(result.fault);
+      CHECK_FALSE(result.error);
     }
   }
 }
@@ -282,7 +282,7 @@ TEST_CASE("capture: lengths are handed on as the file has them") {
   writer.add(0, frame, 20);  // a file that lies: more captured than there was
   const ReadResult result = read_file(writer.bytes());
   REQUIRE(result.records.size() == 3);
-  CHECK_FALSE(result.fault);
+  CHECK_FALSE(result.error);
   const std::uint32_t lengths[] = {100, 9000, 20};
   for (std::size_t i = 0; i < 3; ++i) {
     CHECK(result.records[i].bytes.size() == 60);
@@ -321,8 +321,8 @@ TEST_CASE("capture: cut at every byte, all records before are delivered and the 
     }
     for (const ReadResult& result : {read_file_by(content, 1), read_pipe_by(content, 7)}) {
       CHECK(result.records == std::vector<Copy>(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(complete)));
-      CHECK((result.fault ? describe(*result.fault) : "") == expected);
-      if (result.fault) CHECK(result.fault->kind == (held < 24 ? Kind::not_capture : Kind::cut));
+      CHECK((result.error ? describe(*result.error) : "") == expected);
+      if (result.error) CHECK(result.error->kind == (held < 24 ? Kind::not_capture : Kind::cut));
       CHECK_FALSE(result.stopped);
     }
   }
@@ -336,7 +336,7 @@ TEST_CASE("capture: the largest record is read, a larger one is damage") {
   for (const ReadResult& result : {read_file_by(writer.bytes(), 1), read_pipe_by(writer.bytes(), 4096)}) {
     REQUIRE(result.records.size() == 3);
     CHECK(result.records[1].bytes == Buffer(pcap::kMaxCapturedBytes, 3));
-    CHECK_FALSE(result.fault);
+    CHECK_FALSE(result.error);
   }
 
   for (const std::uint32_t captured : {pcap::kMaxCapturedBytes + 1, 0x80000000u, 0xffffffffu}) {
@@ -350,16 +350,16 @@ TEST_CASE("capture: the largest record is read, a larger one is damage") {
     damaged.resize(damaged.size() + 500);
     const ReadResult result = read_file(damaged);
     CHECK(result.records.size() == 1);
-    REQUIRE(result.fault);
-    CHECK(result.fault->kind == Kind::damaged);
-    CHECK(result.fault->record == 2);
-    CHECK(result.fault->offset == 24 + 16 + 10);
+    REQUIRE(result.error);
+    CHECK(result.error->kind == Kind::damaged);
+    CHECK(result.error->record == 2);
+    CHECK(result.error->offset == 24 + 16 + 10);
     CHECK(complaint(damaged) == "x.pcap: record 2 at byte 50: damaged: the record says that it holds " +
                                     std::to_string(captured) + " bytes, the most is 262144");
   }
 }
 
-TEST_CASE("capture: a fault in the first record is told to be there") {
+TEST_CASE("capture: a error in the first record is told to be there") {
   PcapWriter writer;
   writer.add(0, Buffer(10));
   CHECK(complaint(Bytes(writer.bytes()).first(30)) ==
@@ -374,17 +374,17 @@ TEST_CASE("capture: what cannot be opened or read") {
   Input device({});
   REQUIRE(device.open("/dev/null") == 0);
   const ReadResult empty = read_all(device);
-  REQUIRE(empty.fault);
-  CHECK(describe(*empty.fault) == "x.pcap: empty: a capture begins with a 24-byte header");
+  REQUIRE(empty.error);
+  CHECK(describe(*empty.error) == "x.pcap: empty: a capture begins with a 24-byte header");
 
   const int directory = ::open(".", O_RDONLY | O_CLOEXEC);
   Input unreadable({});
   unreadable.attach(directory);
   const ReadResult failed = read_all(unreadable);
   ::close(directory);
-  REQUIRE(failed.fault);
-  CHECK(failed.fault->kind == Kind::unreadable);
-  CHECK(describe(*failed.fault) == "x.pcap: cannot be read on: Is a directory");
+  REQUIRE(failed.error);
+  CHECK(failed.error->kind == Kind::unreadable);
+  CHECK(describe(*failed.error) == "x.pcap: cannot be read on: Is a directory");
 }
 
 TEST_CASE("capture: a named pipe is read") {
@@ -402,7 +402,7 @@ TEST_CASE("capture: the descriptor stays the caller's") {
   CHECK(::fcntl(pipe.fds[0], F_GETFD) != -1);
 }
 
-TEST_CASE("capture: stop_fd ends a read that blocks, without a fault") {
+TEST_CASE("capture: stop_fd ends a read that blocks, without a error") {
   const PcapWriter capture = sample_capture();
   const std::size_t last = capture.starts().back();
   for (const std::size_t held : {last, last + 5, last + 20}) {  // between records, inside a header, inside a record
@@ -421,7 +421,7 @@ TEST_CASE("capture: stop_fd ends a read that blocks, without a fault") {
     const ReadResult result = read_all(input);
     CHECK(waits == 1);
     CHECK(result.stopped);
-    CHECK_FALSE(result.fault);
+    CHECK_FALSE(result.error);
     CHECK(result.records.size() == sample_records().size() - 1);
   }
 }
@@ -440,7 +440,7 @@ TEST_CASE("capture: what comes right after the stop is still read") {
   input.attach(pipe.fds[0]);
   const ReadResult result = read_all(input);
   CHECK(result.records == sample_records());
-  CHECK_FALSE(result.fault);
+  CHECK_FALSE(result.error);
 }
 
 TEST_CASE("capture: stop_fd ends the reading of a file at the next window") {
@@ -451,10 +451,10 @@ TEST_CASE("capture: stop_fd ends the reading of a file at the next window") {
   const ReadResult result = read_file(sample_capture().bytes(), options);
   CHECK(result.stopped);
   CHECK_FALSE(result.started);
-  CHECK_FALSE(result.fault);
+  CHECK_FALSE(result.error);
 }
 
-TEST_CASE("capture: wanted() false ends a file and a pipe, without a fault") {
+TEST_CASE("capture: wanted() false ends a file and a pipe, without a error") {
   for (const bool piped : {false, true}) {
     CAPTURE(piped);
     Pipe pipe;
@@ -471,7 +471,7 @@ TEST_CASE("capture: wanted() false ends a file and a pipe, without a fault") {
     const ReadResult result = read_all(input);
     CHECK(asked == 4);
     CHECK(result.stopped);
-    CHECK_FALSE(result.fault);
+    CHECK_FALSE(result.error);
     CHECK(result.records.size() < sample_records().size());
   }
 }

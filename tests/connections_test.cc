@@ -31,7 +31,7 @@ class Keeper : public Sink {
 
   void write_connection(const ConnectionRow& row) override {
     Output output(-1);
-    const auto sink = make_sink(Format::ndjson, output, http::Wanted{});
+    const auto sink = make_sink(Format::ndjson, output, Wanted{});
     sink->write_connection(row);
     Columns columns = parse(output.text());
     CHECK(columns["exchanges"] == std::to_string(exchanges[row.connection.number]));

@@ -27,7 +27,7 @@ using test::program;
 using test::slurp;
 
 namespace fs = std::filesystem;
-using Kind = Fault::Kind;
+using Kind = Error::Kind;
 
 bool has_program(const std::string& name) {
   for (const char* const folder : {"/usr/local/bin/", "/usr/bin/", "/bin/"}) {
@@ -174,7 +174,7 @@ TEST_CASE("container: a pcapng fixture through a pipe in pieces of any size") {
   const Bytes bytes{reinterpret_cast<const std::uint8_t*>(capture.data()), capture.size()};
   const ReadResult whole = read_file(bytes);
   CHECK(whole.records.size() == 14);
-  CHECK_FALSE(whole.fault);
+  CHECK_FALSE(whole.error);
   for (const std::size_t piece : {1, 2, 3, 7, 4096}) CHECK(read_pipe_by(bytes, piece).records == whole.records);
 }
 
@@ -317,10 +317,10 @@ TEST_CASE("container: an input that is let go of leaves no process and no descri
         else REQUIRE(input.open(file.path()) == 0);
         Reader reader(input, "x");
         REQUIRE(reader.start());
-        Record record;
+        PacketRecord record;
         for (int i = 0; i < test.records; ++i) REQUIRE(reader.next(record));
         if (test.ends) CHECK_FALSE(reader.next(record));
-        CHECK_FALSE(reader.fault());
+        CHECK_FALSE(reader.error());
       }
       CHECK(count_children() == children);
       CHECK(open_descriptors() == descriptors);
@@ -349,7 +349,7 @@ TEST_CASE("container: a stop ends a decompressor that gives nothing") {
     const ReadResult result = read_all(input);
     CHECK(result.stopped);
     CHECK(result.records.size() == 14);
-    CHECK_FALSE(result.fault);
+    CHECK_FALSE(result.error);
   }
   CHECK(count_children() == children);
 }
@@ -394,11 +394,11 @@ TEST_CASE("container: other programs' captures are named, with the way out") {
     INFO(test.name);
     const Buffer content = bytes_of(test.start + std::string(60, '\0'));
     CHECK(complaint(content) == "x.pcap: " + test.said);
-    const auto fault = read_file(content).fault;
-    REQUIRE(fault);
-    CHECK(fault->kind == Kind::not_capture);
-    CHECK(fault->record == 0);
-    CHECK(fault->offset == 0);
+    const auto error = read_file(content).error;
+    REQUIRE(error);
+    CHECK(error->kind == Kind::not_capture);
+    CHECK(error->record == 0);
+    CHECK(error->offset == 0);
   }
   CHECK(complaint(bytes_of("short")) == "x.pcap: not a pcap or pcapng capture: its header needs 24 bytes, 5 are there");
 }

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "engine.h"
-#include "report/row.h"
+#include "record/row.h"
 #include "support/packets.h"
 
 namespace wirelap {
@@ -33,15 +33,15 @@ struct Kept {
   int status;
   std::uint16_t client_port, server_port;
   Nanos start, connect, send, wait, receive, total, idle, max_gap;
-  std::uint64_t request_bytes, response_bytes, request_body, response_body, first_frame, last_frame;
+  std::uint64_t request_bytes, response_bytes, request_body, response_body, first_packet, last_packet;
   std::uint64_t lost, retransmitted;
-  Spent spent;
+  CauseTimes spent;
 };
 
 class Keeper : public Sink {
  public:
   void write(const Row& row) override {
-    const http::Exchange& exchange = row.exchange;
+    const Exchange& exchange = row.exchange;
     const Phases phases = measure_phases(exchange, row.connection.handshake);
     Nanos sum = 0;
     for (const Nanos phase : {phases.connect, phases.tls, phases.send, phases.wait, phases.receive}) {
@@ -57,8 +57,8 @@ class Keeper : public Sink {
                     milli(phases.connect), milli(phases.send), milli(phases.wait), milli(phases.receive),
                     milli(phases.total), milli(exchange.idle), milli(exchange.max_gap),
                     exchange.request.bytes, exchange.response.bytes, exchange.request.body_bytes,
-                    exchange.response.body_bytes, exchange.first_frame, exchange.last_frame, exchange.tcp.lost,
-                    exchange.tcp.retransmitted, exchange.spent});
+                    exchange.response.body_bytes, exchange.first_packet, exchange.last_packet, exchange.tcp.lost,
+                    exchange.tcp.retransmitted, exchange.causes});
   }
 
   std::vector<Kept> rows;
@@ -225,14 +225,14 @@ TEST_CASE("keep-alive: each exchange's phases, to the nanosecond") {
   CHECK(phases(rows[0]) == "connect 21 send 0 wait 10 receive 2 total 33 idle 4");
   CHECK(phases(rows[1]) == "connect 0 send 3 wait 7 receive 0 total 10 idle 13");
   CHECK(rows[0].start == 25);
-  CHECK(rows[0].first_frame == 4);
-  CHECK(rows[0].last_frame == 7);
+  CHECK(rows[0].first_packet == 4);
+  CHECK(rows[0].last_packet == 7);
   CHECK(rows[0].request_bytes == get("/a").size());
   CHECK(rows[0].response_bytes == response(200, 100).size());
   CHECK(rows[0].response_body == 100);
   CHECK(rows[1].request_body == 4);
-  CHECK(rows[1].first_frame == 9);
-  CHECK(rows[1].last_frame == 11);
+  CHECK(rows[1].first_packet == 9);
+  CHECK(rows[1].last_packet == 11);
 }
 
 TEST_CASE("packets and the longest gap are those inside the exchange") {

@@ -112,14 +112,14 @@ TEST_CASE("faults: a file that shrinks while it is read ends as a cut one does, 
     const std::string output = reader.process.read_all();
     CHECK(reader.process.wait() == 1);
     const std::string errors = reader.process.errors();
-    const std::string fault = "cut short while it was read: the file had " + std::to_string(size) + " bytes, now it has " +
+    const std::string error = "cut short while it was read: the file had " + std::to_string(size) + " bytes, now it has " +
                               std::to_string(test.cut_to) + "\n";
     CHECK(errors.starts_with("wirelap: " + path + ": record "));
-    CHECK(errors.ends_with(fault));
+    CHECK(errors.ends_with(error));
     CHECK(count_lines(errors) == 1);
     if (test.is_exact) {
       CHECK(errors == "wirelap: " + path + ": record " + std::to_string(record + 1) + " at byte " +
-                          std::to_string(capture.starts()[record]) + ": " + fault);
+                          std::to_string(capture.starts()[record]) + ": " + error);
       CHECK(count_lines(output) == 1500);
       CHECK(is_whole_lines_of(output, whole));
     } else {

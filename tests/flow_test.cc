@@ -181,7 +181,7 @@ TEST_CASE("what is ahead of a hole comes back in order, each byte where it was")
     std::string original(200, ' ');
     for (char& c : original) c = static_cast<char>('a' + random() % 26);
     std::string model(original.size(), 0), got = model;  // 0: not there
-    AheadStore store;
+    OutOfOrderQueue store;
     for (int i = 0; i < 20; ++i) {
       const std::size_t begin = random() % original.size();
       const std::string_view piece = std::string_view(original).substr(begin, random() % 40);
@@ -190,7 +190,7 @@ TEST_CASE("what is ahead of a hole comes back in order, each byte where it was")
     }
     std::uint64_t last = 0;
     for (; !store.empty(); store.pop_front()) {
-      const AheadStore::Item& item = store.front();
+      const OutOfOrderQueue::Item& item = store.front();
       CHECK(item.begin >= last);
       last = item.end();
       CHECK(item.bytes.size() == item.length);
@@ -209,15 +209,15 @@ class Recorder : public IdleConsumer {
   std::string text;
   std::uint64_t skippable_bytes = 0;
 
-  void on_bytes(Connection& connection, Side sender, const Chunk& chunk, const Arrival& arrival) {
-    std::string bytes(chunk.bytes.begin(), chunk.bytes.end());
-    if (chunk.length != chunk.bytes.size()) bytes += "+" + std::to_string(chunk.length - chunk.bytes.size());
+  void on_bytes(Connection& connection, Side sender, const StreamData& data, const Arrival& arrival) {
+    std::string bytes(data.bytes.begin(), data.bytes.end());
+    if (data.length != data.bytes.size()) bytes += "+" + std::to_string(data.length - data.bytes.size());
     line(connection, sender, "'" + bytes + "'", arrival);
   }
   void on_skipped(Connection& connection, Side sender, std::uint64_t count, const Arrival& arrival) {
     line(connection, sender, "skipped " + std::to_string(count), arrival);
   }
-  void on_missing(Connection& connection, Side sender, std::uint64_t count, const Arrival& arrival) {
+  void on_not_captured(Connection& connection, Side sender, std::uint64_t count, const Arrival& arrival) {
     line(connection, sender, "missing " + std::to_string(count), arrival);
   }
   void on_fin(Connection& connection, Side sender, const Arrival& arrival) { line(connection, sender, "fin", arrival); }
@@ -279,7 +279,7 @@ class Wire {
     const std::uint16_t ports[] = {client_port, 80};
     Segment segment = segment_between(addresses[from], ports[from], addresses[1 - from], ports[1 - from]);
     segment.time = ++time;
-    segment.frame = static_cast<std::uint64_t>(time);
+    segment.packet = static_cast<std::uint64_t>(time);
     segment.ip.id = static_cast<std::uint16_t>(time);
     segment.tcp.sequence = starts_[from] + static_cast<std::uint32_t>(offset);
     segment.tcp.acknowledgment = starts_[1 - from] + static_cast<std::uint32_t>(acknowledged);
@@ -443,7 +443,7 @@ struct HandshakeRecorder : Recorder {
   Handshake handshake;
   bool client_is_40000 = false;
   void on_packet(Connection& connection, Side, const Segment&) { handshake = connection.handshake; }
-  void on_bytes(Connection& connection, Side, const Chunk&, const Arrival&) {
+  void on_bytes(Connection& connection, Side, const StreamData&, const Arrival&) {
     handshake = connection.handshake;
     client_is_40000 = connection.client_known && connection.key.ports[index(connection.client)] == 40000;
   }
@@ -702,14 +702,14 @@ TEST_CASE("memory for what is ahead is bounded: the oldest hole is given up") {
   const auto send = [&](int offset) { wire.client(offset, 0, piece); };
   SUBCASE("by bytes") {
     int offset = 1;
-    const auto kept = static_cast<int>(AheadStore::kMaxBytes);
+    const auto kept = static_cast<int>(OutOfOrderQueue::kMaxBytes);
     for (; offset <= kept; offset += 1 << 16) send(offset);
     CHECK(wire.told() == "");
     send(offset);
     const std::string told = wire.told();
     CHECK(told.starts_with("c> missing 1 t4\nc> 'xxx"));
     CHECK(static_cast<std::size_t>(std::count(told.begin(), told.end(), '\n')) ==
-          AheadStore::kMaxBytes / piece.size() + 2);
+          OutOfOrderQueue::kMaxBytes / piece.size() + 2);
   }
   SUBCASE("bytes that are not kept do not count") {
     wire.recorder.skippable_bytes = std::uint64_t{1} << 30;
@@ -719,7 +719,7 @@ TEST_CASE("memory for what is ahead is bounded: the oldest hole is given up") {
     CHECK(wire.told().starts_with("c> 'a'"));
   }
   SUBCASE("by segments") {
-    const auto most = static_cast<int>(AheadStore::kMaxSegments);
+    const auto most = static_cast<int>(OutOfOrderQueue::kMaxSegments);
     for (int i = 1; i < most; ++i) wire.client(2 * i, 0, "x");
     CHECK(wire.told() == "");
     wire.client(2 * most, 0, "x");
@@ -740,11 +740,11 @@ struct Delivered : IdleConsumer {
   std::vector<Byte> bytes;
   int fins = 0;
 
-  void on_bytes(Connection& connection, Side sender, const Chunk& chunk, const Arrival& arrival) {
+  void on_bytes(Connection& connection, Side sender, const StreamData& data, const Arrival& arrival) {
     CHECK(connection.stream(sender).next == bytes.size());
-    for (const std::uint8_t byte : chunk.bytes) bytes.push_back({static_cast<char>(byte), arrival.time});
+    for (const std::uint8_t byte : data.bytes) bytes.push_back({static_cast<char>(byte), arrival.time});
   }
-  void on_missing(Connection& connection, Side sender, std::uint64_t count, const Arrival&) {
+  void on_not_captured(Connection& connection, Side sender, std::uint64_t count, const Arrival&) {
     CHECK(connection.stream(sender).next == bytes.size());
     bytes.insert(bytes.end(), count, {kMissing, 0});
   }
@@ -854,17 +854,17 @@ struct Diary : IdleConsumer {
                       std::to_string(index(sender)) + " " + std::to_string(number));
   }
   void on_packet(Connection& connection, Side sender, const Segment& segment) {
-    note("packet", connection, sender, segment.frame);
+    note("packet", connection, sender, segment.packet);
   }
-  void on_bytes(Connection& connection, Side sender, const Chunk& chunk, const Arrival& arrival) {
-    note(std::string(chunk.bytes.begin(), chunk.bytes.end()).c_str(), connection, sender, arrival.frame);
+  void on_bytes(Connection& connection, Side sender, const StreamData& data, const Arrival& arrival) {
+    note(std::string(data.bytes.begin(), data.bytes.end()).c_str(), connection, sender, arrival.packet);
   }
   void on_skipped(Connection&, Side, std::uint64_t, const Arrival&) {}
-  void on_missing(Connection& connection, Side sender, std::uint64_t count, const Arrival&) {
+  void on_not_captured(Connection& connection, Side sender, std::uint64_t count, const Arrival&) {
     note("missing", connection, sender, count);
   }
-  void on_sent_again(Connection&, Side, std::uint64_t, const Arrival&) {}
-  void on_unneeded(Connection&, Side) {}
+  void on_retransmitted(Connection&, Side, std::uint64_t, const Arrival&) {}
+  void on_spurious(Connection&, Side) {}
   void on_acknowledged(Connection&, Side) {}
   void on_fin(Connection& connection, Side sender, const Arrival&) { note("fin", connection, sender, 0); }
   void on_ending(Connection& connection, Ending ending, Nanos) {
@@ -888,7 +888,7 @@ TEST_CASE("segments that wait for memory reach the tracker as they would at once
     Segment segment = segment_between(ipv4(10 + which), port, ipv4(2), 80);
     const bool ends = sent[which] == 5;
     segment.time = static_cast<Nanos>(frame) * 1'000'000;
-    segment.frame = frame;
+    segment.packet = frame;
     segment.tcp.sequence = 100 + sent[which];
     segment.tcp.flags = static_cast<std::uint8_t>(sent[which] == 0 ? +kSyn : ends ? kRst | kAck : +kAck);
     if (sent[which] != 0 && !ends) {
@@ -900,7 +900,7 @@ TEST_CASE("segments that wait for memory reach the tracker as they would at once
     // Now and then the segment was put together from several records.
     const std::uint8_t elsewhere[1] = {};
     segment.tcp.options = Bytes(elsewhere).first(0);
-    Record record;
+    PacketRecord record;
     if (random() % 100 != 0) record.bytes = elsewhere;
     lookahead.next() = segment;
     const std::size_t before = later.entries.size();

@@ -1,5 +1,5 @@
 // The straight path of a connection's segments, held against the general one.
-#include "flow/follower.h"
+#include "flow/reassembler.h"
 
 #include <doctest/doctest.h>
 
@@ -21,19 +21,19 @@ struct Events {
     ((log += ' ' + std::to_string(parts)), ...);
     log += '\n';
   }
-  void on_bytes(Connection&, Side sender, const Chunk& chunk, const Arrival& at) {
-    note("bytes", sender, chunk.bytes.size(), chunk.length, at.time, at.frame, at.acknowledged);
+  void on_bytes(Connection&, Side sender, const StreamData& data, const Arrival& at) {
+    note("bytes", sender, data.bytes.size(), data.length, at.time, at.packet, at.acknowledged);
   }
   void on_skipped(Connection&, Side sender, std::uint64_t count, const Arrival& at) {
-    note("skipped", sender, count, at.time, at.frame, at.acknowledged);
+    note("skipped", sender, count, at.time, at.packet, at.acknowledged);
   }
-  void on_missing(Connection&, Side sender, std::uint64_t count, const Arrival& at) {
-    note("missing", sender, count, at.time, at.frame, at.acknowledged);
+  void on_not_captured(Connection&, Side sender, std::uint64_t count, const Arrival& at) {
+    note("missing", sender, count, at.time, at.packet, at.acknowledged);
   }
-  void on_sent_again(Connection&, Side sender, std::uint64_t begin, const Arrival& at) {
+  void on_retransmitted(Connection&, Side sender, std::uint64_t begin, const Arrival& at) {
     note("again", sender, begin, at.time);
   }
-  void on_unneeded(Connection&, Side sender) { note("unneeded", sender); }
+  void on_spurious(Connection&, Side sender) { note("spurious", sender); }
   // The general path tells of every acknowledgment, the straight one of those that say something new.
   void on_acknowledged(Connection& connection, Side sender) {
     note("acknowledged", sender, connection.stream(sender).acknowledged);
@@ -51,27 +51,27 @@ class Followed {
   explicit Followed(bool straight) : straight_(straight) {}
 
   void take(Side sender, const Segment& segment) {
-    const PacketMark mark = mark_of(segment);
-    connection.last_packets[index(sender)] = mark;
+    const PacketIdentity mark = identity_of(segment);
+    connection.latest_packets[index(sender)] = mark;
     if ((segment.tcp.flags & kSyn) != 0) {
       connection.stream(sender).start_at(segment.tcp.sequence + 1);
       connection.stream(sender).from_syn = true;
       note_syn(connection, sender, segment);
     }
     connection.counts.packets += 1;
-    if (straight_ && connection.stream(sender).flows && Follower<Events>::is_next(connection, sender, segment.tcp)) {
-      follower.take_next(connection, sender, segment, mark);
+    if (straight_ && connection.stream(sender).flows && Reassembler<Events>::is_next(connection, sender, segment.tcp)) {
+      reassembler.take_next(connection, sender, segment, mark);
       straights += 1;
     } else {
-      follower.take(connection, sender, segment);
+      reassembler.take(connection, sender, segment);
     }
     connection.last_time = segment.time;
-    connection.last_frame = segment.frame;
+    connection.last_packet = segment.packet;
   }
 
   Events events;
   EndedConnections ended;
-  Follower<Events> follower{events, std::pmr::get_default_resource(), ended};
+  Reassembler<Events> reassembler{events, std::pmr::get_default_resource(), ended};
   Connection connection;
   int straights = 0;
 
@@ -131,7 +131,7 @@ class Talk {
     End& end = ends_[index(sender)];
     Segment segment;
     segment.time = time_;
-    segment.frame = ++frame_;
+    segment.packet = ++frame_;
     segment.ip.version = 4;
     segment.ip.id = ++end.id;
     segment.tcp.sequence = end.sequence;
@@ -171,7 +171,7 @@ void require_same(const Connection& left, const Connection& right) {
   if (left.timing == nullptr) return;
   for (const Side side : {Side::low, Side::high}) REQUIRE(left.timing->path_to(side) == right.timing->path_to(side));
   for (int cause = 0; cause < kCauseCount; ++cause)
-    REQUIRE(left.timing->spent().by[cause] == right.timing->spent().by[cause]);
+    REQUIRE(left.timing->causes().by[cause] == right.timing->causes().by[cause]);
 }
 
 TEST_CASE("the straight path of segments does what the general one does") {

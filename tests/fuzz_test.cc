@@ -1,5 +1,5 @@
 // What fuzzing found before, as ordinary tests: the corpus, and each input that
-// once crashed a target. A target that finds a fault aborts.
+// once crashed a target. A target that finds a error aborts.
 #include <doctest/doctest.h>
 
 #include <algorithm>

@@ -44,7 +44,7 @@ std::string through_pipe(const std::string& capture, const std::string& name, st
     ::close(ends[1]);
   });
   Output output(-1);
-  const http::Wanted wanted;
+  const Wanted wanted;
   const auto sink = make_sink(Format::ndjson, output, wanted);
   Input input({});
   input.attach(ends[0]);

@@ -16,11 +16,11 @@
 #include <vector>
 
 #include "engine.h"
-#include "http/exchanges.h"
-#include "h2/frame.h"
-#include "h2/hpack.h"
-#include "h2/huffman.h"
-#include "report/row.h"
+#include "exchange/log.h"
+#include "app/h2/frame.h"
+#include "app/h2/hpack.h"
+#include "app/h2/huffman.h"
+#include "record/row.h"
 #include "support/packets.h"
 #include "support/run.h"
 
@@ -278,34 +278,34 @@ class Log {
  public:
   std::string text;
 
-  void on_preface(Role) { text += "preface\n"; }
-  void on_begin(Role, std::uint64_t offset) { begin_ = offset; }
-  void on_frame(Role, const FrameHeader& header) {
+  void on_preface(Direction) { text += "preface\n"; }
+  void on_begin(Direction, std::uint64_t offset) { begin_ = offset; }
+  void on_frame(Direction, const FrameHeader& header) {
     text += "@" + std::to_string(begin_) + " " + std::to_string(header.type) + "/" + std::to_string(header.flags) +
             " on " + std::to_string(header.stream);
     bytes_ = content_ = missing_ = 0;
     fragment_.clear();
   }
-  void on_setting(Role, std::uint16_t id, std::uint32_t value) {
+  void on_setting(Direction, std::uint16_t id, std::uint32_t value) {
     text += " " + std::to_string(id) + "=" + std::to_string(value);
   }
-  void on_promise(Role, std::uint32_t stream) { text += " promises " + std::to_string(stream); }
-  void on_goaway(Role, std::uint32_t last) { text += " last " + std::to_string(last); }
-  void on_fragment(Role, Bytes bytes) { fragment_ += as_text(bytes); }
-  void on_bytes(Role, std::uint64_t count, std::uint64_t content, bool missing) {
+  void on_promise(Direction, std::uint32_t stream) { text += " promises " + std::to_string(stream); }
+  void on_goaway(Direction, std::uint32_t last) { text += " last " + std::to_string(last); }
+  void on_fragment(Direction, Bytes bytes) { fragment_ += as_text(bytes); }
+  void on_bytes(Direction, std::uint64_t count, std::uint64_t content, bool missing) {
     CHECK(content <= count);
     bytes_ += count;
     content_ += content;
     missing_ += missing ? count : 0;
   }
-  void on_damage(Role) { text += " damaged"; }
-  void on_end(Role) {
+  void on_damage(Direction) { text += " damaged"; }
+  void on_end(Direction) {
     if (!fragment_.empty()) text += " [" + fragment_ + "]";
     text += " " + std::to_string(bytes_) + "/" + std::to_string(content_);
     if (missing_ != 0) text += " missing " + std::to_string(missing_);
     text += "\n";
   }
-  void on_lost(Role, bool) { text += "lost\n"; }
+  void on_lost(Direction, bool) { text += "lost\n"; }
 
  private:
   std::uint64_t begin_ = 0, bytes_ = 0, content_ = 0, missing_ = 0;
@@ -314,13 +314,13 @@ class Log {
 
 struct Case {
   std::string name;
-  Role role;
+  Direction direction;
   Start start;
   std::string bytes, expected;
 };
 
 std::string parse_cut(const Case& test, const std::vector<std::size_t>& cuts) {
-  FrameParser parser(test.role, 0, test.start);
+  FrameParser parser(test.direction, 0, test.start);
   Log log;
   std::size_t from = 0;
   const auto feed = [&](std::size_t to) {
@@ -335,8 +335,8 @@ std::string parse_cut(const Case& test, const std::vector<std::size_t>& cuts) {
   return log.text;
 }
 
-constexpr Role kRequest = Role::request;
-constexpr Role kResponse = Role::response;
+constexpr Direction kRequest = Direction::to_server;
+constexpr Direction kResponse = Direction::to_client;
 
 TEST_CASE("frames, cut anywhere (RFC 9113)") {
   const std::string settings = frame(FrameType::settings, 0, 0, hex("0001 00001000 0005 00004000"));
@@ -470,7 +470,7 @@ TEST_CASE("a boundary is proved by three headers in a row, in any pieces") {
 // ------------------------------------------------------------- connections
 
 struct Kept {
-  std::uint64_t connection, exchange, first_frame, last_frame, missing;
+  std::uint64_t connection, exchange, first_packet, last_packet, missing;
   std::uint32_t stream;
   std::uint16_t port;
   std::string method, host, target, outcome, protocol;
@@ -482,10 +482,10 @@ struct Kept {
 class Keeper : public Sink {
  public:
   void write(const Row& row) override {
-    const http::Exchange& e = row.exchange;
+    const Exchange& e = row.exchange;
     const Phases phases = measure_phases(e, row.connection.handshake);
     const int client = index(row.connection.client);
-    rows.push_back({row.connection.number, e.number, e.first_frame, e.last_frame, e.missing_bytes, e.stream,
+    rows.push_back({row.connection.number, e.number, e.first_packet, e.last_packet, e.missing_bytes, e.stream,
                     row.connection.key.ports[client], e.method, e.host, e.target, std::string(name_of(e.outcome)),
                     std::string(name_of_protocol(e)), e.status, e.grpc_status, e.request.first, phases.send,
                     phases.wait, phases.receive, e.request.bytes, e.response.bytes, e.request.body_bytes,
@@ -697,19 +697,19 @@ TEST_CASE("a stream's own times and bytes") {
   CHECK(upload.request_body == 4);
   CHECK(upload.response_bytes == answer(1, "200").size() + 9 + 3);
   CHECK(upload.response_body == 3);
-  const Kept& overtaken = rows[1];
-  CHECK(overtaken.stream == 3);
-  CHECK(overtaken.send == 0);
-  CHECK(overtaken.wait == 3 * kMilli);  // not to the interim response
-  CHECK(overtaken.receive == 3 * kMilli);
-  CHECK(overtaken.response_bytes == answer(3, "100").size() + answer(3, "200").size() + 9 + 5 + 9 + 1);
-  CHECK(overtaken.response_body == 3);
-  CHECK(overtaken.protocol == "h2");
+  const Kept& reordered = rows[1];
+  CHECK(reordered.stream == 3);
+  CHECK(reordered.send == 0);
+  CHECK(reordered.wait == 3 * kMilli);  // not to the interim response
+  CHECK(reordered.receive == 3 * kMilli);
+  CHECK(reordered.response_bytes == answer(3, "100").size() + answer(3, "200").size() + 9 + 5 + 9 + 1);
+  CHECK(reordered.response_body == 3);
+  CHECK(reordered.protocol == "h2");
 }
 
 TEST_CASE("Upgrade: h2c (RFC 7540, section 3.2)") {
   const std::string get = "GET /a HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\r\n";
-  const std::string switching = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n";
+  const std::string switching = "HTTP/1.1 101 Switching Detector\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n";
   for (const bool apart : {false, true}) {
     std::vector<Said> said{{kClient, get}};
     said.push_back({kServer, switching + (apart ? "" : kServerHello)});
@@ -875,7 +875,7 @@ TEST_CASE("each packet of a fixture removed, or cut: nothing wrong is said, and 
           CAPTURE(row.stream);
           check_says_no_wrong(row, found->second);
         }
-        const auto is_touched = [&](const Kept& row) { return row.first_frame <= packet && packet <= row.last_frame; };
+        const auto is_touched = [&](const Kept& row) { return row.first_packet <= packet && packet <= row.last_packet; };
         for (const auto& [key, row] : right) {
           const auto upgraded = right.find({row.port, 1});
           const bool upgrade = name == "h2c" && upgraded != right.end() && is_touched(upgraded->second);
@@ -913,7 +913,7 @@ TEST_CASE("a million streams left open cost no more than those kept") {
   const std::vector<Kept> rows = run_bytes(file.bytes());
   CHECK(rows.size() == 20'000);
   CHECK(std::count_if(rows.begin(), rows.end(), [](const Kept& row) { return row.outcome == "evicted"; }) ==
-        20'000 - static_cast<std::ptrdiff_t>(http::Exchanges::kMaxOpen));
+        20'000 - static_cast<std::ptrdiff_t>(ExchangeLog::kMaxOpen));
 }
 
 }  // namespace

@@ -12,11 +12,11 @@
 #include <utility>
 #include <vector>
 
-#include "http/head.h"
-#include "http/lines.h"
-#include "http/parser.h"
+#include "app/http1/head.h"
+#include "app/http1/lines.h"
+#include "app/http1/parser.h"
 
-namespace wirelap::http {
+namespace wirelap::http1 {
 namespace {
 
 using namespace std::string_literals;
@@ -32,14 +32,14 @@ class Log {
     return text_;
   }
 
-  void on_begin(Role, std::uint64_t offset, bool) {
+  void on_begin(Direction, std::uint64_t offset, bool) {
     CHECK(how_.empty());
     *this = Log(method_, std::move(text_));
     begin_ = offset;
     how_ = "?";
   }
-  Framing on_head(Role role, const Head& head) {
-    if (role == Role::request) {
+  Framing on_head(Direction direction, const Head& head) {
+    if (direction == Direction::to_server) {
       how_ = std::string(head.method) + " " + std::string(head.target);
       if (!head.host.empty()) how_ += " host=" + std::string(head.host);
       return request_framing(head);
@@ -48,30 +48,30 @@ class Log {
     const bool interim = head.status < 200 && head.status != 101;
     return interim ? Framing{} : response_framing(head, method_);
   }
-  void on_bytes(Role, std::uint64_t count, std::uint64_t body) {
+  void on_bytes(Direction, std::uint64_t count, std::uint64_t body) {
     bytes_ += count;
     body_ += body;
     CHECK(body_ <= bytes_);
   }
-  void on_missing(Role, std::uint64_t count) { missing_ += count; }
-  void on_end(Role) { close("end"); }
-  void on_stray(Role, std::uint64_t, bool) {}
-  void on_held(Role) {}
-  void on_tunnel(Role, std::uint64_t count, bool) { tunnel_ += count; }
-  bool is_headless(Role) const { return method_ == "0.9"; }
-  bool may_begin_inside(Role) const { return true; }
-  void on_start_line(Role role, const Head& head) {
-    how_ = role == Role::response ? std::to_string(head.status)
+  void on_not_captured(Direction, std::uint64_t count) { missing_ += count; }
+  void on_end(Direction) { close("end"); }
+  void on_stray(Direction, std::uint64_t, bool) {}
+  void on_held(Direction) {}
+  void on_tunnel(Direction, std::uint64_t count, bool) { tunnel_ += count; }
+  bool is_headless(Direction) const { return method_ == "0.9"; }
+  bool may_begin_inside(Direction) const { return true; }
+  void on_start_line(Direction direction, const Head& head) {
+    how_ = direction == Direction::to_client ? std::to_string(head.status)
                                   : std::string(head.method) + " " + std::string(head.target);
   }
-  void on_lost(Role) {
+  void on_lost(Direction) {
     if (how_.empty()) {
       text_ += "lost\n";
     } else {
       close("lost");
     }
   }
-  void on_garbage(Role) {
+  void on_garbage(Direction) {
     how_.clear();
     text_ += "garbage\n";
   }
@@ -101,7 +101,7 @@ void feed(Parser& parser, std::string_view piece, Log& log) {
 
 struct Case {
   std::string name;
-  Role role;
+  Direction direction;
   std::string bytes;
   std::string expected;
   bool ends = false;  // with the end of the stream
@@ -111,7 +111,7 @@ struct Case {
 /// `test` fed in pieces that begin at 0 and at each of `cuts`.
 template <class Cuts>
 std::string parse_cut(const Case& test, const Cuts& cuts) {
-  Parser parser(test.role, 0, true);
+  Parser parser(test.direction, 0, true);
   Log log(test.method);
   std::size_t from = 0;
   const std::string_view bytes = test.bytes;
@@ -155,8 +155,8 @@ void check_every_cut(const Case& test) {
   }
 }
 
-constexpr Role kRequest = Role::request;
-constexpr Role kResponse = Role::response;
+constexpr Direction kRequest = Direction::to_server;
+constexpr Direction kResponse = Direction::to_client;
 
 TEST_CASE("line ends are those that a search for each finds") {
   for (std::size_t size = 0; size <= 150; size += 3) {
@@ -324,7 +324,7 @@ TEST_CASE("responses, cut anywhere (RFC 9112)") {
   for (const Case& test : cases) check_every_cut(test);
 }
 
-TEST_CASE("chunk sizes that are none") {
+TEST_CASE("data sizes that are none") {
   const std::string head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n";  // 53 bytes
   const char* const sizes[] = {
       "x", "\r\n", ";a", " 1\r\n", "-1\r\n", "1x", "0x1", "8000000000000000", "fffffffffffffffff", "1\r\naX"};
@@ -420,8 +420,8 @@ struct Piece {
   int hole = 0;
 };
 
-std::string parse_pieces(Role role, const std::vector<Piece>& pieces, bool in_sync = true) {
-  Parser parser(role, 0, in_sync);
+std::string parse_pieces(Direction direction, const std::vector<Piece>& pieces, bool in_sync = true) {
+  Parser parser(direction, 0, in_sync);
   Log log;
   for (const Piece& piece : pieces) {
     if (piece.hole == 0) {
@@ -458,14 +458,14 @@ TEST_CASE("a hole in a head") {
         "@0 GET /a 29/0 missing 10 lost\n@37 GET /b 19/0 end\n");
 }
 
-TEST_CASE("a hole in chunk framing") {
+TEST_CASE("a hole in data framing") {
   const std::string head = "HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n";  // 46 bytes
   const std::string next = "HTTP/1.1 204 x\r\n\r\n";
   CHECK(parse_pieces(kResponse, {{head + "5\r\na"}, {"", 3}, {"e\r\n0\r\n\r\n" + next}}) ==
         "@0 200 61/5 missing 3 end\n@61 204 18/0 end\n");
   CHECK(parse_pieces(kResponse, {{head + "5\r\n"}, {"", 5}, {"\r\n0\r\n\r\n" + next}}) ==
         "@0 200 61/5 missing 5 end\n@61 204 18/0 end\n");
-  // Inside a chunk what is missing of its data is still known.
+  // Inside a data what is missing of its data is still known.
   CHECK(parse_pieces(kResponse, {{head + "5\r\na"}, {"", 6}, {"3\r\nabc\r\n0\r\n\r\n"}, {next}}) ==
         "@0 200 56/5 missing 6 lost\n@69 204 18/0 end\n");
   for (const char* const before : {"", "5", "5;x", "1\r\na", "1\r\na\r", "0\r\n", "0\r\nT: u"}) {
@@ -494,7 +494,7 @@ TEST_CASE("a stream whose start was not seen is searched at each piece") {
 TEST_CASE("after a hole the next message is found wherever it begins, and however it is cut") {
   struct {
     const char* what;
-    Role role;
+    Direction direction;
     std::string before, lost_rest, next, expected;
   } const cases[] = {
       {"a response after the rest of a body", kResponse, "HTTP/1.1 200 x\r\n", "bodyHHTTP", "HTTP/1.1 204 x\r\n\r\n",
@@ -512,13 +512,13 @@ TEST_CASE("after a hole the next message is found wherever it begins, and howeve
     for (std::size_t cut = 0; cut <= rest.size(); ++cut) {
       INFO("cut ", cut);
       // Where a piece begins with it, the likeness of a start line could be one.
-      if (test.role == kRequest && rest.substr(cut).starts_with("GET / ")) continue;
-      CHECK(parse_pieces(test.role, {{test.before}, {"", 10}, {rest.substr(0, cut)}, {rest.substr(cut)}}) ==
+      if (test.direction == kRequest && rest.substr(cut).starts_with("GET / ")) continue;
+      CHECK(parse_pieces(test.direction, {{test.before}, {"", 10}, {rest.substr(0, cut)}, {rest.substr(cut)}}) ==
             test.expected);
     }
     std::vector<Piece> bytes{{test.before}, {"", 10}};
     for (const char byte : rest) bytes.push_back({std::string(1, byte)});
-    if (test.role == kResponse) CHECK(parse_pieces(test.role, bytes) == test.expected);
+    if (test.direction == kResponse) CHECK(parse_pieces(test.direction, bytes) == test.expected);
   }
 }
 
@@ -553,7 +553,7 @@ TEST_CASE("what was kept back before another hole is no start") {
         "lost\n@28 204 18/0 end\n");
 }
 
-TEST_CASE("skippable is the rest of the body or chunk, at every byte") {
+TEST_CASE("skippable is the rest of the body or data, at every byte") {
   const std::uint64_t endless = std::numeric_limits<std::uint64_t>::max();
   struct {
     std::string before, body, after;
@@ -598,14 +598,14 @@ TEST_CASE("content that is taken without being fed counts as the same") {
     const std::string_view bytes = test.bytes;
     const std::size_t head = bytes.find("\r\n\r\n") + 4;
     for (std::size_t step = 1; step <= bytes.size(); ++step) {
-      Parser parser(test.role, 0, true);
+      Parser parser(test.direction, 0, true);
       Log log(test.method);
       std::size_t taken = 0, at = std::min(head, step);
       feed(parser, bytes.substr(0, at), log);
       for (; at < bytes.size(); at += step) {
         const std::string_view piece = bytes.substr(at, step);
         if (parser.take_content(piece.size())) {
-          log.on_bytes(test.role, piece.size(), piece.size());
+          log.on_bytes(test.direction, piece.size(), piece.size());
           ++taken;
         } else {
           feed(parser, piece, log);
@@ -651,4 +651,4 @@ TEST_CASE("how much of a start line it takes to know") {
 }
 
 }  // namespace
-}  // namespace wirelap::http
+}  // namespace wirelap::http1

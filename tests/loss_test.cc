@@ -18,7 +18,7 @@
 #include "base/bytes.h"
 #include "capture/reader.h"
 #include "engine.h"
-#include "report/row.h"
+#include "record/row.h"
 #include "wire/decode.h"
 
 namespace wirelap {
@@ -43,7 +43,7 @@ struct Kept {
 class Keeper : public Sink {
  public:
   void write(const Row& row) override {
-    const http::Exchange& exchange = row.exchange;
+    const Exchange& exchange = row.exchange;
     const bool says = !exchange.headers.empty() && exchange.headers[0].has_value();
     rows.push_back({exchange.target, says ? *exchange.headers[0] : "", std::string(name_of(exchange.outcome)),
                     row.connection.number, exchange.status, exchange.missing_bytes,
@@ -110,12 +110,12 @@ std::vector<std::set<std::string>> carried(const Pcap& pcap, const std::vector<K
   Memory memory(pcap.bytes);
   Reader reader(memory.input, "test");
   REQUIRE(reader.start());
-  Record record;
+  PacketRecord record;
   Segment segment;
   std::uint64_t connections = 0;
   while (reader.next(record)) {
     found.emplace_back();
-    if (decode(record, segment) != Stop::none) continue;
+    if (decode(record, segment) != DecodeError::none) continue;
     const auto end_of = [](const auto& address, std::uint16_t port) {
       return End{std::string(reinterpret_cast<const char*>(&address), sizeof address), port};
     };

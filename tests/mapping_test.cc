@@ -60,7 +60,7 @@ TEST_CASE("mapping: large records are mapped, small ones read, and both are what
       CAPTURE(window);
       const ReadResult mapped = read_file(capture.bytes(), {.window_bytes = window, .mapped_from_bytes = from});
       CHECK(mapped.records == read.records);
-      CHECK_FALSE(mapped.fault);
+      CHECK_FALSE(mapped.error);
     }
   }
   const File file(capture.bytes());
@@ -101,8 +101,8 @@ TEST_CASE("mapping: cut anywhere, a capture of large records ends as it does whe
     const ReadResult mapped = read_file(cut, {.mapped_from_bytes = 1});
     const ReadResult read = read_file(cut, {.mapped_from_bytes = capture.size()});
     CHECK(mapped.records == read.records);
-    REQUIRE(mapped.fault.has_value() == read.fault.has_value());
-    if (read.fault) CHECK(describe(*mapped.fault) == describe(*read.fault));
+    REQUIRE(mapped.error.has_value() == read.error.has_value());
+    if (read.error) CHECK(describe(*mapped.error) == describe(*read.error));
   }
 }
 
@@ -120,7 +120,7 @@ TEST_CASE("mapping: a file that is cut while it is mapped ends with a line, not 
     REQUIRE(input.open(file.path()) == 0);
     Reader reader(input, "x.pcap");
     REQUIRE(reader.start());
-    Record record;
+    PacketRecord record;
     for (std::size_t i = 0; i < kRead; ++i) {
       REQUIRE(reader.next(record));
       REQUIRE(Buffer(record.bytes.begin(), record.bytes.end()) == whole[i].bytes);
@@ -134,9 +134,9 @@ TEST_CASE("mapping: a file that is cut while it is mapped ends with a line, not 
       more += 1;
     }
     CHECK(more <= 1 + 4'096 / 16);
-    REQUIRE(reader.fault());
-    CHECK(reader.fault()->kind == Fault::Kind::unreadable);
-    const std::string said = describe(*reader.fault());
+    REQUIRE(reader.error());
+    CHECK(reader.error()->kind == Error::Kind::unreadable);
+    const std::string said = describe(*reader.error());
     CHECK(said.find("cut short while it was read: the file had " + std::to_string(bytes.size()) +
                     " bytes, now it has " + std::to_string(cut_to)) != std::string::npos);
   }

@@ -20,7 +20,7 @@
 #include "flow/table.h"
 #include "flow/consumer.h"
 #include "flow/tracker.h"
-#include "report/sink.h"
+#include "output/writer.h"
 #include "support/flood.h"
 #include "support/packets.h"
 #include "support/run.h"
@@ -121,11 +121,11 @@ TEST_CASE("memory: who gives up is woken when there is too much") {
 }
 
 TEST_CASE("memory: an exchange that is given back keeps no long strings") {
-  const http::Wanted wanted;
+  const Wanted wanted;
   Memory memory;
   {
-    http::ExchangePool pool(wanted, &memory);
-    std::vector<http::Exchange*> taken;
+    ExchangePool pool(wanted, &memory);
+    std::vector<Exchange*> taken;
     for (int i = 0; i < 2000; ++i) {
       taken.push_back(&pool.take());
       taken.back()->target.assign(20'000, 'x');
@@ -134,9 +134,9 @@ TEST_CASE("memory: an exchange that is given back keeps no long strings") {
       taken.back()->headers[1].emplace("a value of more than a few bytes", &memory);
       taken.back()->steps.resize(100);
     }
-    for (http::Exchange* const exchange : taken) pool.give_back(*exchange);
+    for (Exchange* const exchange : taken) pool.give_back(*exchange);
     CHECK(memory.used() < 256 * 1024);
-    http::Exchange& again = pool.take();
+    Exchange& again = pool.take();
     CHECK(again.host.empty());
     CHECK(again.headers.empty());
     CHECK(again.steps.empty());
@@ -160,9 +160,9 @@ struct Told : Sink {
   bool with_text = true;
 
   void write(const Row& row) override {
-    const http::Exchange& exchange = row.exchange;
+    const Exchange& exchange = row.exchange;
     ++outcomes[std::string(name_of(exchange.outcome))];
-    if (exchange.outcome == http::Outcome::complete && exchange.target == "/last") ++last;
+    if (exchange.outcome == Outcome::complete && exchange.target == "/last") ++last;
     if (!with_text) return;
     for (const std::uint64_t part :
          {row.connection.number, exchange.number, exchange.request.bytes, exchange.response.bytes}) {
@@ -186,7 +186,7 @@ Source piece_of(std::string_view bytes) {
   return [bytes]() mutable { return std::exchange(bytes, {}); };
 }
 
-std::optional<Fault> run_capture(Engine& engine, Source source) {
+std::optional<Error> run_capture(Engine& engine, Source source) {
   int ends[2];
   REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
   std::thread feeder([&source, fd = ends[1]] {
@@ -201,10 +201,10 @@ std::optional<Fault> run_capture(Engine& engine, Source source) {
   });
   Input input({});
   input.attach(ends[0]);
-  auto fault = engine.run(input, "flood.pcap");
+  auto error = engine.run(input, "flood.pcap");
   feeder.join();
   ::close(ends[0]);
-  return fault;
+  return error;
 }
 
 struct Flooded {
@@ -268,7 +268,7 @@ TEST_CASE("floods: memory is bounded, and what was given up is told") {
 
 TEST_CASE("floods: fragments that are never completed take what their own bound says") {
   const Flooded flooded = flood_engine("fragments", 20'000, std::size_t{2} << 20);
-  CHECK(flooded.summary.decoded.stops.total(Stop::fragment_lost) == 20'000);
+  CHECK(flooded.summary.decoded.stops.total(DecodeError::fragment_lost) == 20'000);
   CHECK(flooded.told.last == 1);
   CHECK(describe_evicted(flooded.summary).empty());
 }
@@ -544,7 +544,7 @@ TEST_CASE("a response of more than 4 GiB is counted to its last byte, over wraps
   constexpr std::uint64_t kBytes = 9'000'000'001;
   struct Sums : Sink {
     std::uint64_t count = 0, body = 0, bytes = 0, missing = 0;
-    http::Outcome outcome{};
+    Outcome outcome{};
     void write(const Row& row) override {
       ++count;
       body = row.exchange.response.body_bytes;
@@ -557,7 +557,7 @@ TEST_CASE("a response of more than 4 GiB is counted to its last byte, over wraps
   LongResponse capture(kBytes);
   REQUIRE(!run_capture(engine, [&] { return capture.next(); }));
   CHECK(sums.count == 1);
-  CHECK(sums.outcome == http::Outcome::complete);
+  CHECK(sums.outcome == Outcome::complete);
   CHECK(sums.body == kBytes);
   CHECK(sums.bytes == kBytes + std::string("HTTP/1.1 200 OK\r\nContent-Length: 9000000001\r\n\r\n").size());
   CHECK(sums.missing > kBytes / 100 * 99);
@@ -598,11 +598,11 @@ TEST_CASE("counters go on past 2^32") {
   // Numbers of connections, packets and frames.
   static_assert(sizeof(Connection::number) == 8 && sizeof(Connection::exchanges) == 8);
   static_assert(sizeof(Connection::packets[0]) == 8 && sizeof(TcpCounts::packets) == 8);
-  static_assert(sizeof(Record::number) == 8 && sizeof(Segment::frame) == 8 && sizeof(DecodeCounts::records) == 8);
-  static_assert(sizeof(http::Exchange::number) == 8 && sizeof(Summary::connections) == 8);
+  static_assert(sizeof(PacketRecord::number) == 8 && sizeof(Segment::packet) == 8 && sizeof(DecodeCounts::records) == 8);
+  static_assert(sizeof(Exchange::number) == 8 && sizeof(Summary::connections) == 8);
   constexpr std::uint64_t kNear = 0xffff'ffff;
   struct Numbers : IdleConsumer {
-    void on_gone(Connection& connection) { all.emplace_back(connection.number, connection.first_frame); }
+    void on_gone(Connection& connection) { all.emplace_back(connection.number, connection.first_packet); }
     std::vector<std::pair<std::uint64_t, std::uint64_t>> all;
   } numbers;
   Tracker<Numbers> tracker(numbers, kNear - 1);
@@ -612,7 +612,7 @@ TEST_CASE("counters go on past 2^32") {
     spec.flags = kSyn;
     const test::Buffer frame = test::ethernet_frame(spec);
     Segment segment;
-    REQUIRE(decode(test::record_of(frame, 0, kNear + i), segment) == Stop::none);
+    REQUIRE(decode(test::number_in_file(frame, 0, kNear + i), segment) == DecodeError::none);
     tracker.take(segment);
   }
   tracker.finish(0);

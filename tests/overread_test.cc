@@ -47,7 +47,7 @@ std::vector<fs::path> small_fixtures(std::uintmax_t most) {
 }
 
 /// Reports what `capture` holds, with checks of each record; returns what ended it.
-std::optional<Fault> report(Bytes capture) {
+std::optional<Error> report(Bytes capture) {
   EngineOptions options;
   options.tcp = options.wanted.connections = true;
   options.wanted.headers = {"content-type"};
@@ -132,7 +132,7 @@ TEST_CASE("every fixture's frames, cut at every byte before a guard page") {
     CAPTURE(path);
     const Pieces capture = fuzz::take_apart(slurp(path), fuzz::kCaptureLayout);
     Decoder decoder;
-    Record record;
+    PacketRecord record;
     record.link_type = load_le32(&capture.head[20]) & 0xffff;
     std::size_t frames = 0;
     for (const Piece& piece : capture.all) {

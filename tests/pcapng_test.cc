@@ -15,12 +15,12 @@
 namespace wirelap::test {
 namespace {
 
-using Kind = Fault::Kind;
+using Kind = Error::Kind;
 
 constexpr std::uint64_t kSecond = 1'000'000;  // in units of if_tsresol's default
 constexpr std::uint64_t kStart = 1'700'000'000 * kSecond;
 
-Buffer frame_of(std::size_t bytes, std::uint8_t fill) { return Buffer(bytes, fill); }
+Buffer packet_number(std::size_t bytes, std::uint8_t fill) { return Buffer(bytes, fill); }
 
 Nanos nanos(std::uint64_t micros) { return static_cast<Nanos>(micros) * kNanosPerMicro; }
 
@@ -28,23 +28,23 @@ Nanos nanos(std::uint64_t micros) { return static_cast<Nanos>(micros) * kNanosPe
 void add_sample_section(PcapngWriter& writer) {
   const Buffer nothing;
   writer.interface(kLinkEthernet, joined({writer.option(2, bytes_of("eth0")), writer.end_of_options()}), 0);
-  writer.enhanced(0, kStart, frame_of(61, 'a'), joined({writer.flags(1), writer.end_of_options()}));
+  writer.enhanced(0, kStart, packet_number(61, 'a'), joined({writer.flags(1), writer.end_of_options()}));
   writer.block(4, Buffer(8));                                 // name resolution (4.5)
   writer.interface(kLinkRaw, writer.resolution(9), 100);
-  writer.enhanced(1, (kStart + 1) * 1000 + 7, frame_of(100, 'b'), nothing, 9000);
-  writer.obsolete(0, 3, kStart + 2, frame_of(2, 'c'), writer.flags(2));
+  writer.enhanced(1, (kStart + 1) * 1000 + 7, packet_number(100, 'b'), nothing, 9000);
+  writer.obsolete(0, 3, kStart + 2, packet_number(2, 'c'), writer.flags(2));
   writer.block(5, Buffer(12));                                // interface statistics (4.6)
-  writer.simple(frame_of(7, 'd'), 7);
+  writer.simple(packet_number(7, 'd'), 7);
   writer.block(10, Buffer(12));                               // secrets (4.7)
   writer.enhanced(0, kStart + 3, nothing);
   writer.block(0x77777777, Buffer(40));                       // unknown
 }
 
 std::vector<Copy> sample_records(std::uint64_t before = 0) {
-  return {{nanos(kStart), before + 1, frame_of(61, 'a'), 61, kLinkEthernet},
-          {nanos(kStart + 1) + 7, before + 2, frame_of(100, 'b'), 9000, kLinkRaw},
-          {nanos(kStart + 2), before + 3, frame_of(2, 'c'), 2, kLinkEthernet},
-          {nanos(kStart + 2), before + 4, frame_of(7, 'd'), 7, kLinkEthernet},
+  return {{nanos(kStart), before + 1, packet_number(61, 'a'), 61, kLinkEthernet},
+          {nanos(kStart + 1) + 7, before + 2, packet_number(100, 'b'), 9000, kLinkRaw},
+          {nanos(kStart + 2), before + 3, packet_number(2, 'c'), 2, kLinkEthernet},
+          {nanos(kStart + 2), before + 4, packet_number(7, 'd'), 7, kLinkEthernet},
           {nanos(kStart + 3), before + 5, {}, 0, kLinkEthernet}};
 }
 
@@ -68,7 +68,7 @@ TEST_CASE("pcapng: every block kind, either byte order, windows and pipe pieces 
     const PcapngWriter capture = sample_capture(big_endian);
     const auto check = [](const ReadResult& result) {
       CHECK(result.records == sample_records());
-      CHECK_FALSE(result.fault);
+      CHECK_FALSE(result.error);
       CHECK(result.decimals == 9);
     };
     for (const std::size_t window : {1, 12, 100, 4096, 1 << 20}) check(read_file_by(capture.bytes(), window));
@@ -90,13 +90,13 @@ TEST_CASE("pcapng: several sections, of differing byte order") {
   }
   for (const ReadResult& result : {read_file_by(writer.bytes(), 1), read_pipe_by(writer.bytes(), 7)}) {
     CHECK(result.records == expected);
-    CHECK_FALSE(result.fault);
+    CHECK_FALSE(result.error);
   }
   writer.section(false);
-  writer.enhanced(0, 0, frame_of(1, 'x'));  // the interfaces of the section before are gone
-  const auto fault = read_file(writer.bytes()).fault;
-  REQUIRE(fault);
-  CHECK(fault->what == "damaged: the packet is of interface 0, the section has described 0 (numbered from 0)");
+  writer.enhanced(0, 0, packet_number(1, 'x'));  // the interfaces of the section before are gone
+  const auto error = read_file(writer.bytes()).error;
+  REQUIRE(error);
+  CHECK(error->what == "damaged: the packet is of interface 0, the section has described 0 (numbered from 0)");
 }
 
 // Section 4.2, if_tsresol and if_tsoffset.
@@ -140,7 +140,7 @@ TEST_CASE("pcapng: timestamps of any resolution") {
       INFO(test.name);
       PcapngWriter writer(big_endian);
       writer.interface(kLinkEthernet, joined({writer.resolution(test.resolution), writer.offset(test.offset_s)}));
-      writer.enhanced(0, test.units, frame_of(1, 'x'));
+      writer.enhanced(0, test.units, packet_number(1, 'x'));
       const ReadResult result = read_file(writer.bytes());
       REQUIRE(result.records.size() == 1);
       CHECK(result.records[0].time == test.time);
@@ -158,7 +158,7 @@ TEST_CASE("pcapng: without options times are microseconds; decimals are the fine
   CHECK(read_file(writer.bytes()).decimals == 8);
   writer.section(true);
   writer.interface();
-  writer.enhanced(0, 5, frame_of(1, 'x'));
+  writer.enhanced(0, 5, packet_number(1, 'x'));
   const ReadResult result = read_file(writer.bytes());
   CHECK(result.decimals == 8);
   REQUIRE(result.records.size() == 1);
@@ -190,12 +190,12 @@ TEST_CASE("pcapng: option lists") {
     INFO(test.name);
     PcapngWriter capture;
     capture.interface(kLinkEthernet, test.options);
-    capture.enhanced(0, 1000, frame_of(3, 'x'));
+    capture.enhanced(0, 1000, packet_number(3, 'x'));
     const ReadResult result = read_file(capture.bytes());
-    CHECK_FALSE(result.fault);
+    CHECK_FALSE(result.error);
     REQUIRE(result.records.size() == 1);
     CHECK(result.records[0].time == test.time);
-    CHECK(result.records[0].bytes == frame_of(3, 'x'));
+    CHECK(result.records[0].bytes == packet_number(3, 'x'));
   }
 }
 
@@ -213,13 +213,13 @@ TEST_CASE("pcapng: simple packets have the time of the packet before and the fir
     PcapngWriter writer;
     writer.interface(kLinkRaw, {}, test.snap_length);
     writer.interface(kLinkEthernet);
-    writer.simple(frame_of(test.in_block, 's'), test.wire_length);
-    writer.enhanced(1, kStart, frame_of(1, 'e'));
-    writer.simple(frame_of(test.in_block, 's'), test.wire_length);
+    writer.simple(packet_number(test.in_block, 's'), test.wire_length);
+    writer.enhanced(1, kStart, packet_number(1, 'e'));
+    writer.simple(packet_number(test.in_block, 's'), test.wire_length);
     const ReadResult result = read_file(writer.bytes());
-    CHECK_FALSE(result.fault);
+    CHECK_FALSE(result.error);
     REQUIRE(result.records.size() == 3);
-    const Buffer kept = frame_of(test.captured, 's');
+    const Buffer kept = packet_number(test.captured, 's');
     CHECK(result.records[0] == Copy{0, 1, kept, test.wire_length, kLinkRaw});
     CHECK(result.records[2] == Copy{nanos(kStart), 3, kept, test.wire_length, kLinkRaw});
   }
@@ -257,10 +257,10 @@ TEST_CASE("pcapng: a frame check sequence is no part of the packet") {
     if (test.fcs_length >= 0) of_interface = writer.option(13, Buffer{static_cast<std::uint8_t>(test.fcs_length)});
     if (test.flags >= 0) of_packet = writer.flags(static_cast<std::uint32_t>(test.flags));
     writer.interface(kLinkEthernet, of_interface);
-    writer.enhanced(0, 0, frame_of(test.captured, 'x'), of_packet, test.wire_length);
+    writer.enhanced(0, 0, packet_number(test.captured, 'x'), of_packet, test.wire_length);
     const ReadResult result = read_file(writer.bytes());
     REQUIRE(result.records.size() == 1);
-    CHECK(result.records[0].bytes == frame_of(test.kept, 'x'));
+    CHECK(result.records[0].bytes == packet_number(test.kept, 'x'));
     CHECK(result.records[0].length == test.length);
   }
 }
@@ -277,7 +277,7 @@ TEST_CASE("pcapng: events have numbers among the packets, other blocks have none
     PcapngWriter writer;
     writer.interface();
     writer.block(test.type, Buffer(16));
-    writer.enhanced(0, 0, frame_of(1, 'x'));
+    writer.enhanced(0, 0, packet_number(1, 'x'));
     const ReadResult result = read_file(writer.bytes());
     REQUIRE(result.records.size() == 1);
     CHECK(result.records[0].number == test.number);
@@ -328,9 +328,9 @@ TEST_CASE("pcapng: damage is told with block and byte, and what comes before it 
        "a packet block needs 32 bytes, it says that it holds 28"},
       {"a short simple packet (4.4)", [&](PcapngWriter& writer) { writer.block(3, {}); },
        "a simple packet block needs 16 bytes, it says that it holds 12"},
-      {"an interface that is not there (4.3)", [&](PcapngWriter& writer) { writer.enhanced(1, 0, frame_of(1, 'x')); },
+      {"an interface that is not there (4.3)", [&](PcapngWriter& writer) { writer.enhanced(1, 0, packet_number(1, 'x')); },
        "the packet is of interface 1, the section has described 1 (numbered from 0)"},
-      {"an interface that is not there (A)", [&](PcapngWriter& writer) { writer.obsolete(65535, 0, 0, frame_of(1, 'x')); },
+      {"an interface that is not there (A)", [&](PcapngWriter& writer) { writer.obsolete(65535, 0, 0, packet_number(1, 'x')); },
        "the packet is of interface 65535, the section has described 1 (numbered from 0)"},
       {"more captured than there is (4.3)",
        [&](PcapngWriter& writer) { writer.block(6, body_of(writer, {0, 0, 0, 5, 5, 0})); },
@@ -345,7 +345,7 @@ TEST_CASE("pcapng: damage is told with block and byte, and what comes before it 
        [&](PcapngWriter& writer) { writer.interface(1, Buffer{2, 0, 5, 0, 'l', 'o', 'n', 'g'}); },
        "option 2 says that it holds 5 bytes, 4 are left in its block"},
       {"the same of a packet (4.3)",
-       [&](PcapngWriter& writer) { writer.enhanced(0, 0, frame_of(4, 'x'), Buffer(4, 0xff)); },
+       [&](PcapngWriter& writer) { writer.enhanced(0, 0, packet_number(4, 'x'), Buffer(4, 0xff)); },
        "option 65535 says that it holds 65535 bytes, 0 are left in its block"},
       {"if_tsresol (4.2)", [&](PcapngWriter& writer) { writer.interface(1, writer.option(9, Buffer(2))); },
        "if_tsresol has 1 byte, here 2"},
@@ -360,16 +360,16 @@ TEST_CASE("pcapng: damage is told with block and byte, and what comes before it 
     INFO(test.name);
     PcapngWriter writer;
     writer.interface();
-    writer.enhanced(0, kStart, frame_of(10, 'x'));
+    writer.enhanced(0, kStart, packet_number(10, 'x'));
     const std::size_t at = writer.bytes().size();
     test.add(writer);
-    writer.enhanced(0, kStart, frame_of(10, 'x'));
+    writer.enhanced(0, kStart, packet_number(10, 'x'));
     CHECK(complaint(writer.bytes()) == "x.pcap: block 4 at byte " + std::to_string(at) + ": damaged: " + test.said);
     const ReadResult result = read_file(writer.bytes());
     CHECK(result.records.size() == 1);
-    REQUIRE(result.fault);
-    CHECK(result.fault->kind == Kind::damaged);
-    CHECK(result.fault->record == 2);
+    REQUIRE(result.error);
+    CHECK(result.error->kind == Kind::damaged);
+    CHECK(result.error->record == 2);
   }
   CHECK(damage_of([&](PcapngWriter& writer) { writer.simple({}, 1); }, true) ==
         "x.pcap: block 3 at byte 48: damaged: the packet says that it holds 1 bytes, its block has room for 0");
@@ -408,8 +408,8 @@ TEST_CASE("pcapng: cut at every byte, all records before are delivered and the p
     while (complete < std::size(packets) && packets[complete] < block) ++complete;
     for (const ReadResult& result : {read_file_by(content, 1), read_pipe_by(content, 7)}) {
       CHECK(result.records.size() == complete);
-      CHECK((result.fault ? describe(*result.fault) : "") == expected);
-      if (result.fault) CHECK(result.fault->kind == (held < 28 ? Kind::not_capture : Kind::cut));
+      CHECK((result.error ? describe(*result.error) : "") == expected);
+      if (result.error) CHECK(result.error->kind == (held < 28 ? Kind::not_capture : Kind::cut));
     }
   }
 }
@@ -435,7 +435,7 @@ TEST_CASE("pcapng: no byte outside a block is read, whatever it holds") {
             const Bytes held = guarded.hold(bytes);
             pcapng::BlockHead head;
             read_on = decoder.begin(held.data(), head) && head.length <= held.size();
-            Record record;
+            PacketRecord record;
             if (!read_on) break;
             const Bytes whole = held.first(head.length);
             const auto found = decoder.take(head, whole, record);
@@ -459,23 +459,23 @@ TEST_CASE("pcapng: the largest block is read, whatever it is") {
   writer.interface();
   writer.block(0x77, Buffer(pcapng::kMaxBlockBytes - 12));
   writer.enhanced(0, 0, Buffer(pcapng::kMaxBlockBytes - 32, 'x'));
-  writer.enhanced(0, 0, frame_of(1, 'y'));
+  writer.enhanced(0, 0, packet_number(1, 'y'));
   const ReadResult result = read_file(writer.bytes());
-  CHECK_FALSE(result.fault);
+  CHECK_FALSE(result.error);
   REQUIRE(result.records.size() == 2);
   CHECK(result.records[0].bytes.size() == pcapng::kMaxBlockBytes - 32);
-  CHECK(result.records[1].bytes == frame_of(1, 'y'));
+  CHECK(result.records[1].bytes == packet_number(1, 'y'));
 }
 
 TEST_CASE("pcapng: a section has at most 65,536 interfaces") {
   PcapngWriter writer;
   for (std::size_t i = 0; i < pcapng::kMaxInterfaces; ++i) writer.interface();
-  writer.enhanced(pcapng::kMaxInterfaces - 1, 0, frame_of(1, 'x'));
+  writer.enhanced(pcapng::kMaxInterfaces - 1, 0, packet_number(1, 'x'));
   CHECK(read_file(writer.bytes()).records.size() == 1);
   writer.interface();
-  const auto fault = read_file(writer.bytes()).fault;
-  REQUIRE(fault);
-  CHECK(fault->what == "damaged: the section describes more than 65536 interfaces");
+  const auto error = read_file(writer.bytes()).error;
+  REQUIRE(error);
+  CHECK(error->what == "damaged: the section describes more than 65536 interfaces");
 }
 
 TEST_CASE("pcapng: live, a packet is out before the next read blocks") {
@@ -495,7 +495,7 @@ TEST_CASE("pcapng: live, a packet is out before the next read blocks") {
   input.attach(pipe.fds[0]);
   Reader reader(input, "x");
   REQUIRE(reader.start());
-  for (Record record; reader.next(record);) ++seen;
+  for (PacketRecord record; reader.next(record);) ++seen;
   CHECK(seen == 5);
   const std::vector<std::size_t> expected = {0, 0, 0, 1, 1, 1, 2, 3, 3, 4, 4, 5, 5};
   CHECK(seen_at_wait == expected);

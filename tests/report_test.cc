@@ -19,13 +19,13 @@
 #include <vector>
 
 #include "base/output.h"
-#include "report/classic.h"
-#include "report/columns.h"
-#include "report/csv.h"
-#include "report/escape.h"
-#include "report/json.h"
-#include "report/row.h"
-#include "report/table.h"
+#include "output/classic.h"
+#include "record/columns.h"
+#include "output/csv.h"
+#include "output/escape.h"
+#include "output/json.h"
+#include "record/row.h"
+#include "output/table.h"
 #include "support/guarded.h"
 #include "support/packets.h"
 
@@ -448,8 +448,8 @@ TEST_CASE("classic: python_seconds has the shortest digits that read back") {
 
 constexpr Nanos kMs = 1'000'000;
 
-http::Message message(Nanos first, Nanos last, bool complete = true) {
-  http::Message made;
+Message message(Nanos first, Nanos last, bool complete = true) {
+  Message made;
   made.first = first;
   made.last = last;
   made.begun = true;
@@ -468,12 +468,12 @@ Handshake handshake(Nanos syn, Nanos syn_ack, Nanos ack) {
 TEST_CASE("phases: each kind of exchange") {
   constexpr Nanos none = kUnknownTime;
   const Handshake usual = handshake(0, 10 * kMs, 20 * kMs);
-  const http::Message unseen;
+  const Message unseen;
   struct Case {
     std::string name;
     std::uint64_t number;
     Handshake handshake;
-    http::Message request, response;
+    Message request, response;
     Nanos ended;
     Nanos connect, send, wait, receive;  // of these in ms the total is the sum; none: not known
   };
@@ -503,7 +503,7 @@ TEST_CASE("phases: each kind of exchange") {
   };
   for (const Case& test : cases) {
     INFO(test.name);
-    http::Exchange exchange;
+    Exchange exchange;
     exchange.number = test.number;
     exchange.request = test.request;
     exchange.response = test.response;
@@ -533,7 +533,7 @@ TEST_CASE("phases: whatever the order of times, none is negative and they add up
       rest /= 3;
       return time;
     };
-    http::Exchange exchange;
+    Exchange exchange;
     exchange.number = 1;
     const Nanos first = next(), last = next(), answer = next(), end = next();
     exchange.request = message(first, last);
@@ -549,10 +549,10 @@ TEST_CASE("phases: whatever the order of times, none is negative and they add up
 TEST_CASE("causes: they add up to the total, and none is negative") {
   const Nanos parts[] = {0, 3 * kMs, 50 * kMs};
   for (unsigned pick = 0; pick < 729; ++pick) {  // 3^6
-    http::Exchange exchange;
-  exchange.judged = true;
+    Exchange exchange;
+  exchange.attributed = true;
     unsigned rest = pick;
-    for (Nanos& part : exchange.spent.by) {
+    for (Nanos& part : exchange.causes.by) {
       part = parts[rest % 3];
       rest /= 3;
     }
@@ -562,7 +562,7 @@ TEST_CASE("causes: they add up to the total, and none is negative") {
       exchange.response = message(50 * kMs, 90 * kMs);
       const Handshake usual = handshake(0, 10 * kMs, 20 * kMs);
       const Phases phases = measure_phases(exchange, usual);
-      const Spent spent = measure_causes(exchange, usual, phases);
+      const CauseTimes spent = measure_causes(exchange, usual, phases);
       bool negative = false;
       for (const Nanos part : spent.by) negative = negative || part < 0;
       if (negative || spent.total() != phases.total) FAIL(pick);
@@ -571,8 +571,8 @@ TEST_CASE("causes: they add up to the total, and none is negative") {
 }
 
 TEST_CASE("causes: a handshake whose SYN or SYN-ACK was sent again was waiting for loss") {
-  http::Exchange exchange;
-  exchange.judged = true;
+  Exchange exchange;
+  exchange.attributed = true;
   exchange.number = 1;
   exchange.request = exchange.response = message(1200 * kMs, 1200 * kMs);
   Handshake resent = handshake(0, 1010 * kMs, 1020 * kMs);
@@ -585,7 +585,7 @@ TEST_CASE("causes: a handshake whose SYN or SYN-ACK was sent again was waiting f
   resent.first_syn_ack = 10 * kMs;
   CHECK(causes().by[kLoss] == 1000 * kMs);
   CHECK(causes().by[kNetwork] == 20 * kMs);
-  exchange.judged = false;
+  exchange.attributed = false;
   for (const Nanos part : causes().by) CHECK(part == kUnknownTime);
 }
 
@@ -628,8 +628,8 @@ class Sample {
     return std::string(output.text());
   }
 
-  http::Exchange exchange;
-  http::Wanted wanted;
+  Exchange exchange;
+  Wanted wanted;
   Connection& connection() { return connection_; }
 
  private:
@@ -765,7 +765,7 @@ TEST_CASE("formats: values") {
 
   sample.exchange.request = {};
   sample.exchange.method.clear();
-  sample.exchange.status = http::Exchange::kNoStatus;
+  sample.exchange.status = Exchange::kNoStatus;
   sample.connection().set_client(Side::high);
   sample.connection().handshake = {};
   sample.connection().key.tag = 1u << 24 | 100;
@@ -819,10 +819,10 @@ TEST_CASE("formats: a record is the same wherever in the buffer it begins") {
 TEST_CASE("formats: a record of short texts that all are escaped has room wherever it begins") {
   constexpr std::uint64_t kMost = ~std::uint64_t{0};
   Sample sample(std::string(64, '\x01'));
-  http::Exchange& exchange = sample.exchange;
+  Exchange& exchange = sample.exchange;
   exchange.method = exchange.alpn = exchange.target;
   exchange.status = exchange.grpc_status = std::numeric_limits<int>::min();
-  for (http::Message* message : {&exchange.request, &exchange.response}) message->bytes = message->body_bytes = kMost;
+  for (Message* message : {&exchange.request, &exchange.response}) message->bytes = message->body_bytes = kMost;
   exchange.number = exchange.missing_bytes = exchange.tcp.packets = kMost;
   exchange.idle = exchange.max_gap = std::numeric_limits<Nanos>::min() + 1;
   sample.connection().number = kMost;
@@ -865,9 +865,9 @@ TEST_CASE("formats: an output without records is one of its format") {
 
 TEST_CASE("table: 100 columns at most, and no escape sequence but its own") {
   const std::string targets[] = {"/", "/" + std::string(200, 'x'), "/\x1b[2J" + std::string(50, '\x1b'), std::string(99, '\xff'), ""};
-  const http::Outcome outcomes[] = {http::Outcome::complete, http::Outcome::no_response, http::Outcome::capture_end};
+  const Outcome outcomes[] = {Outcome::complete, Outcome::no_response, Outcome::capture_end};
   for (const std::string& target : targets) {
-    for (const http::Outcome outcome : outcomes) {
+    for (const Outcome outcome : outcomes) {
       Sample sample(target);
       sample.exchange.outcome = outcome;
       sample.exchange.method = std::string(target.size() > 100 ? 60 : 3, 'M');
@@ -896,7 +896,7 @@ TEST_CASE("classic: a connection's pieces") {
   const auto take = [&](Nanos micros, const SegmentSpec& spec) {
     const Buffer frame = ethernet_frame(spec);
     Segment segment;
-    REQUIRE(decode(record_of(frame, micros * kNanosPerMicro, ++number), segment) == Stop::none);
+    REQUIRE(decode(number_in_file(frame, micros * kNanosPerMicro, ++number), segment) == DecodeError::none);
     classic.take(segment);
   };
   SegmentSpec client, server;

@@ -15,8 +15,8 @@
 #include <string>
 #include <vector>
 
-#include "report/progress.h"
-#include "report/summary.h"
+#include "output/progress.h"
+#include "output/summary.h"
 #include "support/folder.h"
 #include "support/packets.h"
 #include "support/run.h"

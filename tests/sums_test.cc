@@ -16,7 +16,7 @@ class Adder : public Sink {
  public:
   void write(const Row& row) override {
     ++rows;
-    const http::Exchange& exchange = row.exchange;
+    const Exchange& exchange = row.exchange;
     const Phases phases = measure_phases(exchange, row.connection.handshake);
     Nanos sum = 0;
     for (const Nanos phase : {phases.connect, phases.tls, phases.send, phases.wait, phases.receive}) {
@@ -28,8 +28,8 @@ class Adder : public Sink {
     CHECK((exchange.idle >= 0 || exchange.idle == kUnknownTime));
     CHECK(exchange.max_gap >= 0);
     CHECK(exchange.tcp.truly_lost() <= exchange.tcp.packets + exchange.tcp.lost);
-    if (!exchange.judged) return;
-    const Spent spent = measure_causes(exchange, row.connection.handshake, phases);
+    if (!exchange.attributed) return;
+    const CauseTimes spent = measure_causes(exchange, row.connection.handshake, phases);
     for (const Nanos part : spent.by) CHECK(part >= 0);
     CHECK(spent.total() == phases.total);
   }

@@ -1,6 +1,6 @@
 // What the judge of time leans on, apart from the scenarios of fixtures/causes
 // (`make lab-score`): its history, packet identity, and how causes are made to add up.
-#include "flow/timing.h"
+#include "timing/timing.h"
 
 #include <doctest/doctest.h>
 
@@ -8,7 +8,7 @@
 #include <random>
 #include <vector>
 
-#include "report/row.h"
+#include "record/row.h"
 
 namespace wirelap {
 namespace {
@@ -93,7 +93,7 @@ class Told {
     }
     timing.take_acknowledgment(side, now, counts);
   }
-  void send(Side sender, std::uint64_t begin, std::uint64_t next, const PacketMark& mark, bool pushed) {
+  void send(Side sender, std::uint64_t begin, std::uint64_t next, const PacketIdentity& mark, bool pushed) {
     timing.note_packet(sender, mark);
     if (straight_ && begin == next && timing.take_next(sender, Side::low, next, mark, pushed)) {
       straights += 1;
@@ -146,7 +146,7 @@ TEST_CASE("the straight path judges as the general one does") {
                                                   : 1 + static_cast<std::uint32_t>(random() % 1000);
         const std::uint64_t begin = again ? next[at] - 1000 : next[at];
         ids[at] = static_cast<std::uint16_t>(ids[at] + (chance(97) ? 1 : 3));
-        const PacketMark mark{.id = ids[at],
+        const PacketIdentity mark{.id = ids[at],
                               .timestamp = static_cast<std::uint32_t>(time / kMs),
                               .sequence = static_cast<std::uint32_t>(begin),
                               .length = length,
@@ -163,16 +163,16 @@ TEST_CASE("the straight path judges as the general one does") {
         for (Told* const told : both) told->timing.wait_for(awaited);
       }
       for (int cause = 0; cause < kCauseCount; ++cause) {
-        REQUIRE(straight.timing.spent().by[cause] == general.timing.spent().by[cause]);
-        REQUIRE(straight.timing.spent_until(time + 9 * kMs, Side::low).by[cause] ==
-                general.timing.spent_until(time + 9 * kMs, Side::low).by[cause]);
+        REQUIRE(straight.timing.causes().by[cause] == general.timing.causes().by[cause]);
+        REQUIRE(straight.timing.causes_until(time + 9 * kMs, Side::low).by[cause] ==
+                general.timing.causes_until(time + 9 * kMs, Side::low).by[cause]);
       }
       for (const Side side : {Side::low, Side::high})
         REQUIRE(straight.timing.path_to(side) == general.timing.path_to(side));
     }
     REQUIRE(straight.counts.retransmitted == general.counts.retransmitted);
     REQUIRE(straight.counts.lost == general.counts.lost);
-    REQUIRE(straight.counts.unneeded == general.counts.unneeded);
+    REQUIRE(straight.counts.spurious == general.counts.spurious);
     straights += straight.straights;
     straight_acknowledgments += straight.straight_acknowledgments;
   }
@@ -183,7 +183,7 @@ TEST_CASE("the straight path judges as the general one does") {
 }
 
 TEST_CASE("a copy of a packet, and what only looks like one") {
-  const PacketMark first{.id = 7,
+  const PacketIdentity first{.id = 7,
                          .timestamp = 1,
                          .sequence = 10,
                          .acknowledgment = 5,
@@ -191,31 +191,31 @@ TEST_CASE("a copy of a packet, and what only looks like one") {
                          .flags = kAck,
                          .has_id = true,
                          .time = kMs};
-  PacketMark second = first;
+  PacketIdentity second = first;
   second.time += 40 * kMs;
-  CHECK(is_copy(second, first));
+  CHECK(is_duplicate(second, first));
   second.time += 160 * kMs;  // after a timeout, by a sender who counts no IDs
-  CHECK_FALSE(is_copy(second, first));
+  CHECK_FALSE(is_duplicate(second, first));
   second.time -= 160 * kMs;
   second.id = 8;  // sent again
-  CHECK_FALSE(is_copy(second, first));
-  PacketMark v6 = first;
+  CHECK_FALSE(is_duplicate(second, first));
+  PacketIdentity v6 = first;
   v6.has_id = false;
   v6.id = 0;
-  PacketMark v6_again = v6;
+  PacketIdentity v6_again = v6;
   v6_again.time += kMs / 10;
-  CHECK(is_copy(v6_again, v6));
+  CHECK(is_duplicate(v6_again, v6));
   v6_again.time += 40 * kMs;
-  CHECK_FALSE(is_copy(v6_again, v6));
+  CHECK_FALSE(is_duplicate(v6_again, v6));
   v6.length = v6_again.length = 0;  // duplicate acknowledgments are no copies
   v6_again.time = v6.time;
-  CHECK_FALSE(is_copy(v6_again, v6));
-  CHECK_FALSE(is_copy(first, PacketMark{}));
+  CHECK_FALSE(is_duplicate(v6_again, v6));
+  CHECK_FALSE(is_duplicate(first, PacketIdentity{}));
 }
 
 TEST_CASE("a late copy is told from a retransmission by its IP ID") {
   const auto take = [](Timing& timing, std::uint16_t id, std::int64_t begin, std::uint64_t next, TcpCounts& counts) {
-    const PacketMark mark{.id = id,
+    const PacketIdentity mark{.id = id,
                           .sequence = static_cast<std::uint32_t>(begin),
                           .length = 100,
                           .flags = kAck,
@@ -279,7 +279,7 @@ TEST_CASE("a packet that offload has merged has an IP ID for each segment in it;
     for (std::size_t i = 0; i < test.packets.size(); ++i) {
       const auto [id, length] = test.packets[i];
       const bool last = i + 1 == test.packets.size();
-      const PacketMark mark{
+      const PacketIdentity mark{
           .id = id, .length = length, .has_id = true, .time = (static_cast<Nanos>(i) + (last ? 50 : 1)) * kMs};
       timing.note_packet(Side::high, mark);
       timing.take_data({.sender = Side::high, .begin = static_cast<std::int64_t>(next), .next = next, .mark = mark},
@@ -287,7 +287,7 @@ TEST_CASE("a packet that offload has merged has an IP ID for each segment in it;
       next += length;
     }
     CHECK((counts.lost != 0) == test.lost);
-    CHECK((timing.spent().by[kLoss] != 0) == test.lost);
+    CHECK((timing.causes().by[kLoss] != 0) == test.lost);
   }
 }
 
@@ -313,7 +313,7 @@ struct Watched {
   }
   /// A segment at `begin`; its stream is there up to `next`, and acknowledged up to `acknowledged`.
   void send(Side sender, std::uint64_t begin, std::uint64_t next, std::uint64_t acknowledged, Nanos time) {
-    const PacketMark mark{.length = 1000, .time = time};
+    const PacketIdentity mark{.length = 1000, .time = time};
     timing.note_packet(sender, mark);
     timing.take_data({.sender = sender,
                       .begin = static_cast<std::int64_t>(begin),
@@ -325,7 +325,7 @@ struct Watched {
   void acknowledge(Side side, std::uint64_t offset, std::uint64_t edge, Nanos time) {
     timing.take_acknowledgment(side, {.offset = offset, .edge = edge, .time = time}, counts);
   }
-  Nanos spent(Cause cause) const { return timing.spent().by[cause]; }
+  Nanos spent(Cause cause) const { return timing.causes().by[cause]; }
 
   Timing timing;
   TcpCounts counts;
@@ -338,14 +338,14 @@ TEST_CASE("where no longest segment is known, no ID left out is a loss") {
   timing.note_path(Side::high, kMs);
   std::uint64_t next = 0;
   for (const std::uint16_t id : std::initializer_list<std::uint16_t>{10, 11, 12, 15}) {
-    const PacketMark mark{.id = id, .length = 4000, .has_id = true, .time = id * 10 * kMs};
+    const PacketIdentity mark{.id = id, .length = 4000, .has_id = true, .time = id * 10 * kMs};
     timing.note_packet(Side::high, mark);
     timing.take_data({.sender = Side::high, .begin = static_cast<std::int64_t>(next), .next = next, .mark = mark},
                      Side::low, counts);
     next += 4000;
   }
   CHECK(counts.lost == 0);
-  CHECK(timing.spent().by[kLoss] == 0);
+  CHECK(timing.causes().by[kLoss] == 0);
 }
 
 TEST_CASE("a late answer to bytes in flight is no queue any more for what is sent after it") {
@@ -397,7 +397,7 @@ TEST_CASE("what two losses waited for together is charged once, and a window tha
   CHECK(watched.spent(kLoss) == 65 * kMs);
   CHECK(watched.spent(kWindow) == 0);
   CHECK(watched.spent(kNetwork) == 0);
-  CHECK(watched.timing.spent().total() == 65 * kMs);
+  CHECK(watched.timing.causes().total() == 65 * kMs);
 }
 
 /// A packet of a `Scene`.
@@ -422,7 +422,7 @@ struct Scene {
   }
   Scene& send(Side sender, const Sent& sent) {
     std::uint64_t& next = next_[index(sender)];
-    const PacketMark mark{
+    const PacketIdentity mark{
         .id = sent.id, .timestamp = sent.timestamp, .length = sent.length, .has_id = sent.id != 0, .time = sent.time};
     timing.note_packet(sender, mark);
     Placed placed{.sender = sender, .pushed = sent.pushed, .mark = mark};
@@ -442,7 +442,7 @@ struct Scene {
     timing.take_acknowledgment(side, {.offset = acknowledged, .edge = 1'000'000, .time = time}, counts);
     return *this;
   }
-  Nanos spent(Cause cause) const { return timing.spent().by[cause]; }
+  Nanos spent(Cause cause) const { return timing.causes().by[cause]; }
 
   Timing timing;
   TcpCounts counts;
@@ -511,7 +511,7 @@ TEST_CASE("the server's time before a lost segment that others followed is its o
   }
 }
 
-TEST_CASE("a pause before a lost segment is judged by what was known before it") {
+TEST_CASE("a pause before a lost segment is attributed by what was known before it") {
   // The client's clock tells that it paused, however near to each other what it sent after that is.
   Scene scene(0, 0);
   scene.send(Side::low, {.time = 100 * kMs, .length = 400, .pushed = true, .id = 10, .timestamp = 1100});
@@ -655,14 +655,14 @@ TEST_CASE("Nagle's algorithm lets a segment go when the acknowledgment comes, no
 }
 
 TEST_CASE("causes add up to the total whatever the ledger says") {
-  http::Exchange exchange;
+  Exchange exchange;
   exchange.number = 2;
-  exchange.judged = true;
+  exchange.attributed = true;
   Phases phases;
   phases.total = 100;
   const auto causes = [&](std::initializer_list<Nanos> by) {
-    std::copy(by.begin(), by.end(), exchange.spent.by);
-    const Spent spent = measure_causes(exchange, {}, phases);
+    std::copy(by.begin(), by.end(), exchange.causes.by);
+    const CauseTimes spent = measure_causes(exchange, {}, phases);
     for (const Nanos part : spent.by) CHECK(part >= 0);
     CHECK(spent.total() == 100);
     return spent;
@@ -672,7 +672,7 @@ TEST_CASE("causes add up to the total whatever the ledger says") {
   CHECK(causes({30, 0, 90, 0, 0, 0}).by[kServer] == 90);  // too much: the network's goes first
   CHECK(causes({0, 0, 900, 50, 0, 0}).by[kServer] == 50);
   CHECK(causes({-20, 70, 50, 0, 0, 0}).by[kLoss] == 50);      // network that turned out to be loss
-  CHECK(causes({0, 0, -400, 500, 0, 0}).by[kClient] == 100);  // judged anew as another
+  CHECK(causes({0, 0, -400, 500, 0, 0}).by[kClient] == 100);  // attributed anew as another
   CHECK(causes({-5, 0, 0, 0, 0, 0}).by[kNetwork] == 100);
 }
 

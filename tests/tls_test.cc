@@ -6,12 +6,12 @@
 #include <string_view>
 #include <vector>
 
-#include "http/exchanges.h"
+#include "exchange/log.h"
 #include "support/guarded.h"
 #include "support/packets.h"
-#include "tls/conversation.h"
-#include "tls/hello.h"
-#include "tls/record.h"
+#include "app/tls/analyzer.h"
+#include "app/tls/hello.h"
+#include "app/tls/record.h"
 
 namespace wirelap::tls {
 namespace {
@@ -75,18 +75,18 @@ const Buffer kServerHello12 = record(22, handshake(2, server_hello_body({})));
 
 /// Tells each record in a line.
 struct Log {
-  void on_begin(Role, std::uint64_t offset) { text += "@" + std::to_string(offset) + " "; }
-  void on_record(Role, ContentType type, std::uint16_t length) {
+  void on_begin(Direction, std::uint64_t offset) { text += "@" + std::to_string(offset) + " "; }
+  void on_record(Direction, ContentType type, std::uint16_t length) {
     text += std::to_string(static_cast<int>(type)) + ":" + std::to_string(length);
     seen = 0;
   }
-  void on_fragment(Role, Bytes bytes) { seen += bytes.size(); }
-  void on_skipped(Role, std::uint64_t count, bool missing) { (missing ? lost : seen) += count; }
-  void on_end(Role) {
+  void on_fragment(Direction, Bytes bytes) { seen += bytes.size(); }
+  void on_skipped(Direction, std::uint64_t count, bool missing) { (missing ? lost : seen) += count; }
+  void on_end(Direction) {
     text += " " + std::to_string(seen) + (lost != 0 ? "+" + std::to_string(lost) : "") + "\n";
     lost = 0;
   }
-  void on_stray(Role, std::uint64_t, std::uint64_t count, bool) { stray += count; }
+  void on_stray(Direction, std::uint64_t, std::uint64_t count, bool) { stray += count; }
   std::string text;
   std::uint64_t seen = 0, lost = 0, stray = 0;
 };
@@ -95,18 +95,18 @@ TEST_CASE("records are told alike however they are cut") {
   test::GuardedBuffer guarded;
   const Buffer all = joined({kClientHelloRecord, kCcs, data(0), data(53), record(21, Buffer{1, 0}), data(300)});
   Log whole;
-  RecordParser parser(Role::request, 0);
+  RecordParser parser(Direction::to_server, 0);
   parser.feed(guarded.hold(all), whole);
   CHECK(whole.text.find("23:0 0\n") != std::string::npos);
   CHECK(whole.text.ends_with("23:300 300\n"));
   CHECK_FALSE(parser.in_record());
   Log bytewise;
-  RecordParser slow(Role::request, 0);
+  RecordParser slow(Direction::to_server, 0);
   for (const std::uint8_t byte : all) slow.feed(guarded.hold(Buffer{byte}), bytewise);
   CHECK(bytewise.text == whole.text);
   for (std::size_t cut = 0; cut <= all.size(); ++cut) {
     Log log;
-    RecordParser halves(Role::request, 0);
+    RecordParser halves(Direction::to_server, 0);
     halves.feed(guarded.hold(Bytes(all).first(cut)), log);
     halves.feed(guarded.hold(Bytes(all).subspan(cut)), log);
     CHECK(log.text == whole.text);
@@ -115,7 +115,7 @@ TEST_CASE("records are told alike however they are cut") {
 
 TEST_CASE("a hole inside a record is skipped; one across its end is searched behind") {
   Log log;
-  RecordParser parser(Role::response, 0);
+  RecordParser parser(Direction::to_client, 0);
   const Buffer first = data(100);
   parser.feed(Bytes(first).first(20), log);
   parser.skip(85, true, log);
@@ -194,16 +194,16 @@ class Talk {
       connection_.stream(side).from_syn = true;
     }
     connection_.handshake.ack = 0;
-    conversation_ = std::make_unique<Conversation>(connection_, pool_);
+    conversation_ = std::make_unique<Analyzer>(connection_, pool_);
   }
 
   /// `seen`: how much of the other stream its sender has; all of it by default.
-  Talk& client(Bytes bytes, std::uint64_t seen = Stream::kNever) { return send(Role::request, bytes, seen); }
-  Talk& server(Bytes bytes, std::uint64_t seen = Stream::kNever) { return send(Role::response, bytes, seen); }
-  Talk& miss(Role role, std::uint64_t count) {
-    const Arrival arrival = next(role, Stream::kNever);
-    conversation_->skip(role, count, true, arrival);
-    stream(role).advance(count);
+  Talk& client(Bytes bytes, std::uint64_t seen = Stream::kNever) { return send(Direction::to_server, bytes, seen); }
+  Talk& server(Bytes bytes, std::uint64_t seen = Stream::kNever) { return send(Direction::to_client, bytes, seen); }
+  Talk& miss(Direction direction, std::uint64_t count) {
+    const Arrival arrival = next(direction, Stream::kNever);
+    conversation_->skip(direction, count, true, arrival);
+    stream(direction).advance(count);
     return collect();
   }
   Talk& full13() { return client(kClientHelloRecord).server(joined({kServerHello13, kCcs, data(500), data(53)})); }
@@ -214,32 +214,32 @@ class Talk {
   std::uint64_t client_bytes() { return connection_.streams[0].next; }
 
   /// Ends it; each exchange is "request/response bytes outcome".
-  std::string end(http::Outcome outcome = http::Outcome::closed) {
+  std::string end(Outcome outcome = Outcome::closed) {
     conversation_->end(outcome, time_ + kMillis);
     collect();
     return text_;
   }
   ~Talk() {
-    for (http::Exchange* const exchange : exchanges_) pool_.give_back(*exchange);
+    for (Exchange* const exchange : exchanges_) pool_.give_back(*exchange);
   }
 
-  Conversation& conversation() { return *conversation_; }
-  const http::Exchange& exchange(std::size_t i) { return *exchanges_.at(i); }
+  Analyzer& conversation() { return *conversation_; }
+  const Exchange& exchange(std::size_t i) { return *exchanges_.at(i); }
   static constexpr Nanos kMillis = 1'000'000;
 
  private:
-  Stream& stream(Role role) { return connection_.streams[static_cast<int>(role)]; }
-  Arrival next(Role role, std::uint64_t seen) {
+  Stream& stream(Direction direction) { return connection_.streams[static_cast<int>(direction)]; }
+  Arrival next(Direction direction, std::uint64_t seen) {
     time_ += kMillis;
-    const std::uint64_t other = connection_.streams[1 - static_cast<int>(role)].next;
+    const std::uint64_t other = connection_.streams[1 - static_cast<int>(direction)].next;
     return {time_, ++frame_, std::min(seen, other)};
   }
-  Talk& send(Role role, Bytes bytes, std::uint64_t seen) {
-    const Arrival arrival = next(role, seen);
+  Talk& send(Direction direction, Bytes bytes, std::uint64_t seen) {
+    const Arrival arrival = next(direction, seen);
     while (!bytes.empty()) {
       const std::size_t count = std::min(piece_, bytes.size());
-      conversation_->feed(role, {guarded_.hold(bytes.first(count)), count}, arrival);
-      stream(role).advance(count);
+      conversation_->feed(direction, {guarded_.hold(bytes.first(count)), count}, arrival);
+      stream(direction).advance(count);
       bytes = bytes.subspan(count);
     }
     connection_.last_time = time_;
@@ -247,7 +247,7 @@ class Talk {
   }
   Talk& collect() {
     conversation_->exchanges().confirm(Stream::kNever);
-    while (http::Exchange* const exchange = conversation_->exchanges().next_finished()) {
+    while (Exchange* const exchange = conversation_->exchanges().next_finished()) {
       exchanges_.push_back(exchange);
       text_ += std::to_string(exchange->request.bytes) + "/" + std::to_string(exchange->response.bytes) + " " +
                names_[static_cast<int>(exchange->outcome)];
@@ -262,10 +262,10 @@ class Talk {
   std::size_t piece_;
   test::GuardedBuffer guarded_;
   Connection connection_;
-  http::Wanted wanted_;
-  http::ExchangePool pool_{wanted_};
-  std::unique_ptr<Conversation> conversation_;
-  std::vector<http::Exchange*> exchanges_;
+  Wanted wanted_;
+  ExchangePool pool_{wanted_};
+  std::unique_ptr<Analyzer> conversation_;
+  std::vector<Exchange*> exchanges_;
   std::string text_;
   Nanos time_ = 0;
   std::uint64_t frame_ = 0;
@@ -375,7 +375,7 @@ TEST_CASE("turns, however the bytes are cut") {
       CHECK(talk.end() == std::string(one.exchanges));
       if (talk.end().empty()) continue;
       CHECK(talk.exchange(0).host == "a.example");
-      CHECK(talk.exchange(0).protocol == http::Protocol::tls);
+      CHECK(talk.exchange(0).protocol == Protocol::tls);
     }
   }
 }
@@ -395,17 +395,17 @@ TEST_CASE("the handshake's time is the first exchange's, idle time is neither's"
 TEST_CASE("holes: what is missing is counted, and the turn goes on") {
   SUBCASE("inside a response, over ends of records") {
     Talk talk;
-    talk.full12().client(data(100)).server(data(300)).miss(Role::response, 1000).server(data(300));
+    talk.full12().client(data(100)).server(data(300)).miss(Direction::to_client, 1000).server(data(300));
     CHECK(talk.client(data(50)).server(data(60)).end() == "105/1610 complete -1000\n55/65 complete\n");
   }
   SUBCASE("a request") {
     Talk talk;
-    talk.full12().client(data(100)).server(data(300)).miss(Role::request, 200).server(data(300));
+    talk.full12().client(data(100)).server(data(300)).miss(Direction::to_server, 200).server(data(300));
     CHECK(talk.end() == "105/305 complete\n200/305 gap -200\n");
   }
   SUBCASE("the client's end of the handshake") {
     Talk talk;
-    talk.full13().miss(Role::request, 58).client(data(100)).server(data(700));
+    talk.full13().miss(Direction::to_server, 58).client(data(100)).server(data(700));
     CHECK(talk.end() == "105/705 gap\n");
     CHECK(talk.exchange(0).tls == kUnknownTime);
     CHECK(talk.exchange(0).idle == kUnknownTime);
@@ -428,12 +428,12 @@ TEST_CASE("what is not TLS") {
   Talk talk;
   talk.client(kClientHelloRecord).server(bytes_of("HTTP/1.1 400 Bad Request\r\n\r\n"));
   CHECK(talk.conversation().is_something_else());
-  using Beginning = Conversation::Beginning;
+  using Beginning = Analyzer::Beginning;
   const auto begins = [](Side sender, Bytes bytes) {
     Connection connection;
     connection.set_client(Side::low);
     for (Stream& stream : connection.streams) stream.from_syn = true;
-    return Conversation::may_begin(connection, sender, bytes, Side::low);
+    return Analyzer::may_begin(connection, sender, bytes, Side::low);
   };
   CHECK(begins(Side::low, bytes_of("GET / HTTP/1.1\r\n")) == Beginning::none);
   CHECK(begins(Side::low, data(100)) == Beginning::none);

@@ -38,11 +38,11 @@ std::vector<Real> real_packets(const std::string& fixture) {
   Reader reader(input, fixture);
   REQUIRE(reader.start());
   std::vector<Real> all;
-  Record record;
+  PacketRecord record;
   Segment segment;
   Address client;
   while (reader.next(record)) {
-    if (decode(record, segment) != Stop::none) continue;
+    if (decode(record, segment) != DecodeError::none) continue;
     if (all.empty()) client = segment.ip.source();
     const Bytes packet = record.bytes.subspan(14);
     all.push_back({record.time, {packet.begin(), packet.end()}, segment.ip.source() == client});
@@ -65,7 +65,7 @@ Run report(std::uint32_t link_type, const std::vector<std::pair<Nanos, Buffer>>&
   REQUIRE(::write(fd, writer.bytes().data(), writer.bytes().size()) == static_cast<ssize_t>(writer.bytes().size()));
   ::lseek(fd, 0, SEEK_SET);
   Output output(-1);
-  const http::Wanted wanted;
+  const Wanted wanted;
   const auto sink = make_sink(Format::ndjson, output, wanted);
   Input input({});
   input.attach(fd);
@@ -222,11 +222,11 @@ std::vector<Dress> link_dresses() {
       typed("Cisco HDLC, multicast", kLinkCiscoHdlc, "8f00"),
       typed("Cisco HDLC with direction", kLinkCiscoHdlcWithDirection, "01 0f00"),
       // RFC 2427
-      fixed("Frame Relay", kLinkFrameRelay, "1841 03 cc"),
-      fixed("Frame Relay, SNAP", kLinkFrameRelay, "1841 03 00 80 000000 0800"),
-      fixed("Frame Relay, address of 4 bytes", kLinkFrameRelay, "18400201 03 cc"),
-      typed("Frame Relay, Cisco's", kLinkFrameRelay, "1841"),
-      {"Frame Relay, bridged", kLinkFrameRelay,
+      fixed("PacketNumber Relay", kLinkFrameRelay, "1841 03 cc"),
+      fixed("PacketNumber Relay, SNAP", kLinkFrameRelay, "1841 03 00 80 000000 0800"),
+      fixed("PacketNumber Relay, address of 4 bytes", kLinkFrameRelay, "18400201 03 cc"),
+      typed("PacketNumber Relay, Cisco's", kLinkFrameRelay, "1841"),
+      {"PacketNumber Relay, bridged", kLinkFrameRelay,
        [](Bytes packet, bool there) { return behind("1841 03 00 80 0080c2 0007", framed(packet, there)); }},
       typed("ATM, LLC", kLinkAtmLlc, "aaaa03 000000"),
       // IEEE 802.11, 9.3.2
@@ -427,7 +427,7 @@ TEST_CASE("tunnel: a real capture in every dress gives the same exchanges") {
 
     Decoder decoder;
     Segment segment;
-    REQUIRE(decoder.decode(record_of(frames[0].second, 0, 1, dress.link_type), segment));
+    REQUIRE(decoder.decode(number_in_file(frames[0].second, 0, 1, dress.link_type), segment));
     CHECK(static_cast<int>(tunnel_kind(segment.tunnel)) == static_cast<int>(dress.kind));
     if (dress.id != 0) CHECK(tunnel_id(segment.tunnel) == dress.id);
   }
@@ -438,7 +438,7 @@ TEST_CASE("tunnel: IPv6 in what carries IPv4 too") {
   const std::string plain = plain_report(packets);
   const std::vector<Dress> dresses = {
       fixed("PPP", kLinkPpp, "ff03 0057"),
-      fixed("Frame Relay", kLinkFrameRelay, "1841 03 8e"),
+      fixed("PacketNumber Relay", kLinkFrameRelay, "1841 03 8e"),
       fixed("raw IPv6", kLinkIpv6, ""),
       nflog("NFLOG", "0a 00 0000"),
       over_ethernet("6in4 (RFC 4213)", [](Bytes p, bool there) { return in_ipv4(41, p, there); }, TunnelKind::ip),
@@ -576,15 +576,15 @@ TEST_CASE("tunnel: every prefix of every dress, before a guard page") {
     for (std::size_t held = 0; held <= frame.size(); ++held) {
       CAPTURE(held);
       const Bytes bytes = guarded.hold(Bytes(frame).first(held));
-      Record record = record_of(bytes, 0, 1, dress.link_type);
+      PacketRecord record = number_in_file(bytes, 0, 1, dress.link_type);
       record.length = static_cast<std::uint32_t>(frame.size());
       Segment segment;
-      const Stop stop = decode(record, segment);
+      const DecodeError stop = decode(record, segment);
       if (held < headers_end) {
-        REQUIRE(stop != Stop::none);
+        REQUIRE(stop != DecodeError::none);
         continue;
       }
-      REQUIRE(stop == Stop::none);
+      REQUIRE(stop == DecodeError::none);
       REQUIRE(is_consistent(segment, bytes));
       REQUIRE(segment.data_length == 18);
       REQUIRE(segment.data.size() == held - headers_end);
@@ -606,8 +606,8 @@ TEST_CASE("tunnel: every byte of every dress through hostile values") {
         broken[at] = value;
         const Bytes bytes = guarded.hold(broken);
         Segment segment;
-        const Record record = record_of(bytes, 0, 1, dress.link_type);
-        if (decode(record, segment) == Stop::none) {
+        const PacketRecord record = number_in_file(bytes, 0, 1, dress.link_type);
+        if (decode(record, segment) == DecodeError::none) {
           ++segments;
           if (!is_consistent(segment, bytes)) FAIL("byte " << at << " set to " << int{value});
         }
@@ -629,15 +629,15 @@ TEST_CASE("tunnel: Teredo between peers is known by its prefix and its length") 
   const auto stop_of = [](const Buffer& packet) {
     Segment segment;
     const Buffer frame = framed(in_udp(50'000, packet, true), true);
-    return decode(record_of(frame), segment);
+    return decode(number_in_file(frame), segment);
   };
   const Buffer packet = ip_packet(spec);
-  CHECK(stop_of(packet) == Stop::none);
-  CHECK(stop_of(joined({packet, hex("00")})) == Stop::not_tcp);
+  CHECK(stop_of(packet) == DecodeError::none);
+  CHECK(stop_of(joined({packet, hex("00")})) == DecodeError::not_tcp);
   std::swap(spec.source, spec.destination);
-  CHECK(stop_of(ip_packet(spec)) == Stop::none);
+  CHECK(stop_of(ip_packet(spec)) == DecodeError::none);
   spec.destination = "2001:db8::2";
-  CHECK(stop_of(ip_packet(spec)) == Stop::not_tcp);
+  CHECK(stop_of(ip_packet(spec)) == DecodeError::not_tcp);
 }
 
 TEST_CASE("tunnel: as deep as it is bounded, and no deeper") {
@@ -646,17 +646,17 @@ TEST_CASE("tunnel: as deep as it is bounded, and no deeper") {
   for (int depth = 1; depth <= kMaxTunnels + 2; ++depth) {
     packet = in_ipv4(4, packet, true);
     CAPTURE(depth);
-    CHECK(decode(record_of(packet, 0, 1, kLinkRaw), segment) == (depth <= kMaxTunnels ? Stop::none : Stop::too_deep));
+    CHECK(decode(number_in_file(packet, 0, 1, kLinkRaw), segment) == (depth <= kMaxTunnels ? DecodeError::none : DecodeError::too_deep));
   }
   // Headers that are no tunnels: PPI in PPI.
   Buffer nested = small_packet();
   for (int i = 0; i < 500; ++i) nested = behind("0000 0800 c0000000", nested);
-  CHECK(decode(record_of(nested, 0, 1, kLinkPpi), segment) == Stop::too_deep);
+  CHECK(decode(number_in_file(nested, 0, 1, kLinkPpi), segment) == DecodeError::too_deep);
   // Labels and tags count as one header, and end with the frame.
   Buffer labels = in_ethernet(0x8847, {});
   for (int i = 0; i < 5000; ++i) put32(labels, 0x00010040);
   GuardedBuffer guarded;
-  CHECK(decode(record_of(guarded.hold(labels)), segment) == Stop::link_cut);
+  CHECK(decode(number_in_file(guarded.hold(labels)), segment) == DecodeError::link_cut);
 }
 
 TEST_CASE("tunnel: what is not opened says why") {
@@ -664,7 +664,7 @@ TEST_CASE("tunnel: what is not opened says why") {
     std::string name;
     std::uint32_t link_type;
     Buffer frame;
-    Stop stop;
+    DecodeError stop;
     std::uint32_t about = 0;
   };
   const Buffer& p = small_packet();
@@ -672,58 +672,58 @@ TEST_CASE("tunnel: what is not opened says why") {
   const auto gre = [&](std::string_view header) { return framed(in_gre(header, p, true), true); };
   const std::string wlan = " 0000 020000000001 020000000002 020000000003 1000 aaaa03 000000 0800";
   const Case cases[] = {
-      {"ARP", kLinkEthernet, in_ethernet(0x0806, p), Stop::not_ip, 0x0806},
-      {"a link type", 147, p, Stop::link_unknown, 147},
-      {"a link type in PPI", kLinkPpi, behind("0000 0800 93000000", p), Stop::link_unknown, 147},
-      {"PPI in a wrong length", kLinkPpi, behind("0000 0700 01000000", p), Stop::link_malformed},
-      {"UDP", kLinkEthernet, udp(53, ""), Stop::not_tcp, 17},
-      {"ESP", kLinkEthernet, framed(in_ipv4(50, p, true), true), Stop::not_tcp, 50},
-      {"ICMPv6", kLinkEthernet, framed(in_ipv6(58, p, true), true), Stop::not_tcp, 58},
-      {"VXLAN's port, but no VXLAN", kLinkEthernet, udp(4789, "00000000 00000100"), Stop::not_tcp, 17},
-      {"VXLAN-GPE, operation and maintenance", kLinkEthernet, udp(4790, "0d000001 00000100"), Stop::tunnel_control},
-      {"VXLAN-GPE, an unknown protocol", kLinkEthernet, udp(4790, "0c000009 00000100"), Stop::tunnel_unknown},
-      {"GENEVE, control", kLinkEthernet, udp(6081, "00 80 6558 00000100"), Stop::tunnel_control},
-      {"GENEVE, a later version", kLinkEthernet, udp(6081, "40 00 6558 00000100"), Stop::not_tcp, 17},
-      {"GENEVE, options past the end", kLinkEthernet, udp(6081, "3f 00 6558 00000100"), Stop::tunnel_malformed},
-      {"GENEVE, LLDP inside", kLinkEthernet, udp(6081, "00 00 88cc 00000100"), Stop::not_ip, 0x88cc},
-      {"GTP-U, echo", kLinkEthernet, udp(2152, "32 01 0004 00000000 0000 0000"), Stop::tunnel_control},
-      {"GTP', not GTP", kLinkEthernet, udp(2152, "0e ff 0004 00000000"), Stop::not_tcp, 17},
-      {"GTP-U, an extension of length 0", kLinkEthernet, udp(2152, "34 ff 0004 00000001 0000 00 85 00"), Stop::tunnel_malformed},
-      {"GTP-U, no packet", kLinkEthernet, udp(2152, "30 ff 0004 00000001 99"), Stop::tunnel_unknown},
-      {"Teredo's port, IPv4", kLinkEthernet, udp(3544, ""), Stop::not_tcp, 17},
-      {"AYIYA, heartbeat", kLinkEthernet, udp(5072, "00 00 00 3b 4b000001 00"), Stop::tunnel_control},
-      {"AYIYA, neither IPv4 nor IPv6", kLinkEthernet, udp(5072, "00 00 01 3b 4b000001 00"), Stop::tunnel_unknown},
-      {"AYIYA's port, SIP", kLinkEthernet, udp(5072, "494e56495445 20"), Stop::not_tcp, 17},
-      {"AYIYA's port, an identity past the end", kLinkEthernet, udp(5072, "f0 00 01 29 4b000001 00"), Stop::not_tcp, 17},
-      {"L2TP, control", kLinkEthernet, udp(1701, "c802 0014 0001 0000 0000 0000"), Stop::tunnel_control},
-      {"L2TP, version 1", kLinkEthernet, udp(1701, "0001 0014"), Stop::not_tcp, 17},
-      {"L2TPv3, control", kLinkEthernet, framed(in_ipv4(115, behind("00000000", p), true), true), Stop::tunnel_control},
-      {"L2TPv3, nothing known", kLinkEthernet, framed(in_ipv4(115, behind("00000001", Buffer(60)), true), true), Stop::tunnel_unknown},
-      {"GRE, version 2", kLinkEthernet, gre("0002 0800"), Stop::tunnel_malformed},
-      {"GRE, keepalive", kLinkEthernet, gre("0000 0000"), Stop::tunnel_control},
-      {"GRE, NHRP", kLinkEthernet, gre("0000 2001"), Stop::tunnel_control},
-      {"GRE, IS-IS", kLinkEthernet, gre("0000 00fe"), Stop::not_ip, 0xfe},
-      {"PPTP, acknowledgment alone", kLinkEthernet, gre("2081 880b 0000 0007 00000001"), Stop::tunnel_control},
-      {"PPTP, compressed PPP", kLinkEthernet, gre("3001 880b 0500 0007 00000001 00fd"), Stop::not_ip_ppp, 0xfd},
-      {"ERSPAN III, an unknown frame type", kLinkEthernet, gre("1000 22eb 00000001 2000 0065 00000000 0000 1c00"), Stop::tunnel_unknown},
-      {"MPLS, a control channel (RFC 5586)", kLinkEthernet, in_ethernet(0x8847, hex("00010140 10000007 0001")), Stop::tunnel_unknown},
-      {"802.11, beacon", kLinkWlan, hex("8000" + wlan), Stop::wlan_no_data},
-      {"802.11, null", kLinkWlan, hex("4801" + wlan), Stop::wlan_no_data},
-      {"802.11, protected", kLinkWlan, hex("0841" + wlan), Stop::wlan_encrypted},
-      {"802.11, more fragments", kLinkWlan, hex("0805" + wlan), Stop::wlan_fragment},
-      {"802.11, version 1", kLinkWlan, hex("0901" + wlan), Stop::link_malformed},
-      {"radiotap, length 7", kLinkRadiotap, behind("0000 0700 00000000", p), Stop::link_malformed},
-      {"radiotap, fields without end", kLinkRadiotap, behind("0000 0c00 00000080 00000080", p), Stop::link_malformed},
-      {"NFLOG, an attribute of 3 bytes", kLinkNflog, behind("02 00 0000 0300 0900", p), Stop::link_malformed},
-      {"NFLOG, no packet", kLinkNflog, hex("02 00 0000 0800 0500 00000002"), Stop::link_cut},
-      {"Frame Relay, an address of 5 bytes", kLinkFrameRelay, behind("18404040 03 cc", p), Stop::link_malformed},
-      {"MACsec", kLinkEthernet, in_ethernet(0x88e5, p), Stop::not_ip, 0x88e5},
+      {"ARP", kLinkEthernet, in_ethernet(0x0806, p), DecodeError::not_ip, 0x0806},
+      {"a link type", 147, p, DecodeError::link_unknown, 147},
+      {"a link type in PPI", kLinkPpi, behind("0000 0800 93000000", p), DecodeError::link_unknown, 147},
+      {"PPI in a wrong length", kLinkPpi, behind("0000 0700 01000000", p), DecodeError::link_malformed},
+      {"UDP", kLinkEthernet, udp(53, ""), DecodeError::not_tcp, 17},
+      {"ESP", kLinkEthernet, framed(in_ipv4(50, p, true), true), DecodeError::not_tcp, 50},
+      {"ICMPv6", kLinkEthernet, framed(in_ipv6(58, p, true), true), DecodeError::not_tcp, 58},
+      {"VXLAN's port, but no VXLAN", kLinkEthernet, udp(4789, "00000000 00000100"), DecodeError::not_tcp, 17},
+      {"VXLAN-GPE, operation and maintenance", kLinkEthernet, udp(4790, "0d000001 00000100"), DecodeError::tunnel_control},
+      {"VXLAN-GPE, an unknown protocol", kLinkEthernet, udp(4790, "0c000009 00000100"), DecodeError::tunnel_unknown},
+      {"GENEVE, control", kLinkEthernet, udp(6081, "00 80 6558 00000100"), DecodeError::tunnel_control},
+      {"GENEVE, a later version", kLinkEthernet, udp(6081, "40 00 6558 00000100"), DecodeError::not_tcp, 17},
+      {"GENEVE, options past the end", kLinkEthernet, udp(6081, "3f 00 6558 00000100"), DecodeError::tunnel_malformed},
+      {"GENEVE, LLDP inside", kLinkEthernet, udp(6081, "00 00 88cc 00000100"), DecodeError::not_ip, 0x88cc},
+      {"GTP-U, echo", kLinkEthernet, udp(2152, "32 01 0004 00000000 0000 0000"), DecodeError::tunnel_control},
+      {"GTP', not GTP", kLinkEthernet, udp(2152, "0e ff 0004 00000000"), DecodeError::not_tcp, 17},
+      {"GTP-U, an extension of length 0", kLinkEthernet, udp(2152, "34 ff 0004 00000001 0000 00 85 00"), DecodeError::tunnel_malformed},
+      {"GTP-U, no packet", kLinkEthernet, udp(2152, "30 ff 0004 00000001 99"), DecodeError::tunnel_unknown},
+      {"Teredo's port, IPv4", kLinkEthernet, udp(3544, ""), DecodeError::not_tcp, 17},
+      {"AYIYA, heartbeat", kLinkEthernet, udp(5072, "00 00 00 3b 4b000001 00"), DecodeError::tunnel_control},
+      {"AYIYA, neither IPv4 nor IPv6", kLinkEthernet, udp(5072, "00 00 01 3b 4b000001 00"), DecodeError::tunnel_unknown},
+      {"AYIYA's port, SIP", kLinkEthernet, udp(5072, "494e56495445 20"), DecodeError::not_tcp, 17},
+      {"AYIYA's port, an identity past the end", kLinkEthernet, udp(5072, "f0 00 01 29 4b000001 00"), DecodeError::not_tcp, 17},
+      {"L2TP, control", kLinkEthernet, udp(1701, "c802 0014 0001 0000 0000 0000"), DecodeError::tunnel_control},
+      {"L2TP, version 1", kLinkEthernet, udp(1701, "0001 0014"), DecodeError::not_tcp, 17},
+      {"L2TPv3, control", kLinkEthernet, framed(in_ipv4(115, behind("00000000", p), true), true), DecodeError::tunnel_control},
+      {"L2TPv3, nothing known", kLinkEthernet, framed(in_ipv4(115, behind("00000001", Buffer(60)), true), true), DecodeError::tunnel_unknown},
+      {"GRE, version 2", kLinkEthernet, gre("0002 0800"), DecodeError::tunnel_malformed},
+      {"GRE, keepalive", kLinkEthernet, gre("0000 0000"), DecodeError::tunnel_control},
+      {"GRE, NHRP", kLinkEthernet, gre("0000 2001"), DecodeError::tunnel_control},
+      {"GRE, IS-IS", kLinkEthernet, gre("0000 00fe"), DecodeError::not_ip, 0xfe},
+      {"PPTP, acknowledgment alone", kLinkEthernet, gre("2081 880b 0000 0007 00000001"), DecodeError::tunnel_control},
+      {"PPTP, compressed PPP", kLinkEthernet, gre("3001 880b 0500 0007 00000001 00fd"), DecodeError::not_ip_ppp, 0xfd},
+      {"ERSPAN III, an unknown frame type", kLinkEthernet, gre("1000 22eb 00000001 2000 0065 00000000 0000 1c00"), DecodeError::tunnel_unknown},
+      {"MPLS, a control channel (RFC 5586)", kLinkEthernet, in_ethernet(0x8847, hex("00010140 10000007 0001")), DecodeError::tunnel_unknown},
+      {"802.11, beacon", kLinkWlan, hex("8000" + wlan), DecodeError::wlan_no_data},
+      {"802.11, null", kLinkWlan, hex("4801" + wlan), DecodeError::wlan_no_data},
+      {"802.11, protected", kLinkWlan, hex("0841" + wlan), DecodeError::wlan_encrypted},
+      {"802.11, more fragments", kLinkWlan, hex("0805" + wlan), DecodeError::wlan_fragment},
+      {"802.11, version 1", kLinkWlan, hex("0901" + wlan), DecodeError::link_malformed},
+      {"radiotap, length 7", kLinkRadiotap, behind("0000 0700 00000000", p), DecodeError::link_malformed},
+      {"radiotap, fields without end", kLinkRadiotap, behind("0000 0c00 00000080 00000080", p), DecodeError::link_malformed},
+      {"NFLOG, an attribute of 3 bytes", kLinkNflog, behind("02 00 0000 0300 0900", p), DecodeError::link_malformed},
+      {"NFLOG, no packet", kLinkNflog, hex("02 00 0000 0800 0500 00000002"), DecodeError::link_cut},
+      {"PacketNumber Relay, an address of 5 bytes", kLinkFrameRelay, behind("18404040 03 cc", p), DecodeError::link_malformed},
+      {"MACsec", kLinkEthernet, in_ethernet(0x88e5, p), DecodeError::not_ip, 0x88e5},
   };
   for (const Case& test : cases) {
     INFO(test.name);
     Decoder decoder;
     Segment segment;
-    CHECK_FALSE(decoder.decode(record_of(test.frame, 0, 1, test.link_type), segment));
+    CHECK_FALSE(decoder.decode(number_in_file(test.frame, 0, 1, test.link_type), segment));
     const auto stops = decoder.counts().stops.sorted();
     REQUIRE(stops.size() == 1);
     CHECK(static_cast<int>(stops[0].stop) == static_cast<int>(test.stop));
@@ -734,24 +734,24 @@ TEST_CASE("tunnel: what is not opened says why") {
 }
 
 TEST_CASE("stop: counts are sorted, bounded and lose nothing") {
-  CHECK(describe(Stop::not_ip, 0x0806) == "ARP (EtherType 0x0806, not IP)");
-  CHECK(describe(Stop::not_ip, 0x1234) == "EtherType 0x1234, not IP");
-  CHECK(describe(Stop::not_ip, 0) == "not IP");
-  CHECK(describe(Stop::not_tcp, 17) == "UDP");
-  CHECK(describe(Stop::not_tcp, 200) == "IP protocol 200");
-  CHECK(describe(Stop::link_unknown, 147) == "link type 147, not decoded");
-  for (int i = 0; i < kStopCount; ++i) {
-    CHECK_FALSE(describe(static_cast<Stop>(i), 0).empty());
-    CHECK_FALSE(describe(static_cast<Stop>(i), kVarious).empty());
+  CHECK(describe(DecodeError::not_ip, 0x0806) == "ARP (EtherType 0x0806, not IP)");
+  CHECK(describe(DecodeError::not_ip, 0x1234) == "EtherType 0x1234, not IP");
+  CHECK(describe(DecodeError::not_ip, 0) == "not IP");
+  CHECK(describe(DecodeError::not_tcp, 17) == "UDP");
+  CHECK(describe(DecodeError::not_tcp, 200) == "IP protocol 200");
+  CHECK(describe(DecodeError::link_unknown, 147) == "link type 147, not decoded");
+  for (int i = 0; i < kDecodeErrorCount; ++i) {
+    CHECK_FALSE(describe(static_cast<DecodeError>(i), 0).empty());
+    CHECK_FALSE(describe(static_cast<DecodeError>(i), kVarious).empty());
   }
-  StopCounts counts;
+  DecodeErrorCounts counts;
   CHECK(counts.sorted().empty());
-  counts.add(Stop::not_tcp, 17, 5);
-  for (std::uint32_t type = 0; type < 70'000; ++type) counts.add(Stop::not_ip, type * 65'537);
-  counts.add(Stop::ip_cut, 0, 7);
+  counts.add(DecodeError::not_tcp, 17, 5);
+  for (std::uint32_t type = 0; type < 70'000; ++type) counts.add(DecodeError::not_ip, type * 65'537);
+  counts.add(DecodeError::ip_cut, 0, 7);
   CHECK(counts.total() == 70'012);
-  CHECK(counts.total(Stop::not_ip) == 70'000);
-  CHECK(counts.total(Stop::ip_cut) == 7);
+  CHECK(counts.total(DecodeError::not_ip) == 70'000);
+  CHECK(counts.total(DecodeError::ip_cut) == 7);
   const auto sorted = counts.sorted();
   CHECK(sorted.size() < 200);
   CHECK(sorted[0].about == kVarious);

@@ -14,12 +14,11 @@
 
 #include "engine.h"
 #include "support/packets.h"
-#include "tcp/conversation.h"
+#include "app/generic/analyzer.h"
 
 namespace wirelap {
 namespace {
 
-using http::Role;
 using test::Buffer;
 using test::SegmentSpec;
 
@@ -40,7 +39,7 @@ struct Turn {
 class Keeper : public Sink {
  public:
   void write(const Row& row) override {
-    const http::Exchange& exchange = row.exchange;
+    const Exchange& exchange = row.exchange;
     const Phases phases = measure_phases(exchange, row.connection.handshake);
     turns.push_back({row.connection.number, exchange.number, row.connection.key.ports[index(row.connection.client)],
                      std::string(name_of_protocol(exchange)), exchange.host, std::string(name_of(exchange.outcome)),
@@ -364,29 +363,29 @@ std::string fed_in_pieces(std::size_t cut) {
     stream.start_at(0);
     stream.from_syn = true;
   }
-  const http::Wanted wanted;
-  http::ExchangePool pool(wanted);
-  tcp::Conversation conversation(connection, pool, true);
+  const Wanted wanted;
+  ExchangePool pool(wanted);
+  generic::Analyzer conversation(connection, pool, true);
   const std::size_t lengths[] = {9, 20, 7, 30, 5, 1};  // the server's first
   std::uint64_t frame = 0;
   for (const std::size_t length : lengths) {
-    const Role role = frame % 2 == 0 ? Role::response : Role::request;
-    Stream& from = connection.streams[static_cast<int>(role)];
-    const Stream& to = connection.streams[1 - static_cast<int>(role)];
+    const Direction direction = frame % 2 == 0 ? Direction::to_client : Direction::to_server;
+    Stream& from = connection.streams[static_cast<int>(direction)];
+    const Stream& to = connection.streams[1 - static_cast<int>(direction)];
     const Arrival arrival{static_cast<Nanos>(++frame) * kMilli, frame, to.next};
     const Buffer bytes(length, 'x');
     for (const Bytes piece : {Bytes(bytes).first(std::min(cut, length)), Bytes(bytes).subspan(std::min(cut, length))}) {
       if (piece.empty()) continue;
-      conversation.feed(role, {piece, piece.size()}, arrival);
+      conversation.feed(direction, {piece, piece.size()}, arrival);
       conversation.exchanges().confirm(Stream::kNever);
       from.advance(piece.size());
     }
   }
-  conversation.end(http::Outcome::closed, static_cast<Nanos>(++frame) * kMilli);
+  conversation.end(Outcome::closed, static_cast<Nanos>(++frame) * kMilli);
   std::string text;
-  while (http::Exchange* const turn = conversation.exchanges().next_finished()) {
+  while (Exchange* const turn = conversation.exchanges().next_finished()) {
     text += std::to_string(turn->request.bytes) + "/" + std::to_string(turn->response.bytes) + "@" +
-            std::to_string(turn->first_frame) + "-" + std::to_string(turn->last_frame) + " ";
+            std::to_string(turn->first_packet) + "-" + std::to_string(turn->last_packet) + " ";
     pool.give_back(*turn);
   }
   return text;

@@ -10,13 +10,13 @@ namespace wirelap::test {
 namespace {
 
 struct Decoded {
-  Stop stop = Stop::none;
+  DecodeError stop = DecodeError::none;
   Segment segment;
 };
 
 /// Decodes `frame`; `wire_length` 0: as long as it is.
 Decoded decode_frame(std::uint32_t link_type, Bytes frame, std::size_t wire_length = 0) {
-  Record record = record_of(frame, 0, 1, link_type);
+  PacketRecord record = number_in_file(frame, 0, 1, link_type);
   if (wire_length != 0) record.length = static_cast<std::uint32_t>(wire_length);
   Decoded decoded;
   decoded.stop = decode(record, decoded.segment);
@@ -69,7 +69,7 @@ IpSpec ip_of(const SegmentSpec& spec) {
 
 /// Checks that all that `spec` says came through.
 void check_whole(const Decoded& decoded, const SegmentSpec& spec) {
-  REQUIRE(decoded.stop == Stop::none);
+  REQUIRE(decoded.stop == DecodeError::none);
   const Segment& segment = decoded.segment;
   const bool v6 = is_ipv6(spec);
   const auto address = [&](const std::string& text) {
@@ -209,14 +209,14 @@ TEST_CASE("wire: every prefix of every frame, before a guard page") {
     for (std::size_t held = 0; held <= test.frame.size(); ++held) {
       CAPTURE(held);
       const Bytes bytes = guarded.hold(Bytes(test.frame).first(held));
-      const Stop expected = held < test.link_end      ? Stop::link_cut
-                            : held < test.ip_end      ? Stop::ip_cut
-                            : held < test.ip_end + 20 ? Stop::tcp_cut
-                                                      : Stop::none;
+      const DecodeError expected = held < test.link_end      ? DecodeError::link_cut
+                            : held < test.ip_end      ? DecodeError::ip_cut
+                            : held < test.ip_end + 20 ? DecodeError::tcp_cut
+                                                      : DecodeError::none;
       for (const std::size_t wire_length : {test.frame.size(), held}) {
         const Decoded decoded = decode_frame(test.link_type, bytes, wire_length);
         REQUIRE(decoded.stop == expected);
-        if (expected != Stop::none) continue;
+        if (expected != DecodeError::none) continue;
         REQUIRE(is_consistent(decoded.segment, bytes));
         REQUIRE(decoded.segment.data_length == payload_bytes);
         REQUIRE(decoded.segment.data.size() == held - test.ip_end - 20);
@@ -239,7 +239,7 @@ TEST_CASE("wire: every byte of some frames through all its values") {
                                ipv6_packet(ip, joined({chain, tcp_segment(spec)}))})}};
   GuardedBuffer guarded;
   for (const auto& [link_type, frame] : frames) {
-    REQUIRE(decode_frame(link_type, frame).stop == Stop::none);
+    REQUIRE(decode_frame(link_type, frame).stop == DecodeError::none);
     int segments = 0;
     for (std::size_t at = 0; at < frame.size(); ++at) {
       Buffer broken = frame;
@@ -247,7 +247,7 @@ TEST_CASE("wire: every byte of some frames through all its values") {
         broken[at] = static_cast<std::uint8_t>(value);
         const Bytes bytes = guarded.hold(broken);
         const Decoded decoded = decode_frame(link_type, bytes);
-        if (decoded.stop != Stop::none) continue;
+        if (decoded.stop != DecodeError::none) continue;
         ++segments;
         const TcpOptions options = parse_tcp_options(decoded.segment.tcp.options);
         const bool sane = is_consistent(decoded.segment, bytes) && options.sack_blocks <= 4 && options.window_shift <= 14;
@@ -263,22 +263,22 @@ TEST_CASE("wire: frames without IP") {
     std::string name;
     std::uint32_t link_type;
     std::string header;
-    Stop stop;
+    DecodeError stop;
   };
   const Case cases[] = {
-      {"ARP", kLinkEthernet, ether("0806"), Stop::not_ip},
-      {"ARP in a VLAN", kLinkEthernet, ether("8100 0064 0806"), Stop::not_ip},
-      {"802.3 length, spanning tree", kLinkEthernet, ether("0026 4242 03"), Stop::not_ip_llc},
-      {"PPPoE discovery", kLinkEthernet, ether("8863 1109 0000 0004 01010000"), Stop::not_ip},
-      {"PPPoE, no data", kLinkEthernet, ether("8864 11a7 0001 0000"), Stop::link_malformed},
-      {"PPPoE, LCP", kLinkEthernet, ether("8864 1100 0001 0006 c021 0901 0004"), Stop::not_ip_ppp},
-      {"Linux cooked, ARP", kLinkLinuxSll, "0000 0001 0006 020000000001 0000 0806", Stop::not_ip},
-      {"Linux cooked v2, ARP", kLinkLinuxSll2, "0806 0000 00000003 0001 00 06 0200000000010000", Stop::not_ip},
-      {"loopback, AppleTalk", kLinkNull, "10000000", Stop::not_ip},
-      {"loopback, family in neither byte order", kLinkNull, "02000002", Stop::not_ip},
-      {"loopback, zero", kLinkLoop, "00000000", Stop::not_ip},
-      {"USB", 220, "", Stop::link_unknown},
-      {"a number without meaning", 0xffffffff, "", Stop::link_unknown},
+      {"ARP", kLinkEthernet, ether("0806"), DecodeError::not_ip},
+      {"ARP in a VLAN", kLinkEthernet, ether("8100 0064 0806"), DecodeError::not_ip},
+      {"802.3 length, spanning tree", kLinkEthernet, ether("0026 4242 03"), DecodeError::not_ip_llc},
+      {"PPPoE discovery", kLinkEthernet, ether("8863 1109 0000 0004 01010000"), DecodeError::not_ip},
+      {"PPPoE, no data", kLinkEthernet, ether("8864 11a7 0001 0000"), DecodeError::link_malformed},
+      {"PPPoE, LCP", kLinkEthernet, ether("8864 1100 0001 0006 c021 0901 0004"), DecodeError::not_ip_ppp},
+      {"Linux cooked, ARP", kLinkLinuxSll, "0000 0001 0006 020000000001 0000 0806", DecodeError::not_ip},
+      {"Linux cooked v2, ARP", kLinkLinuxSll2, "0806 0000 00000003 0001 00 06 0200000000010000", DecodeError::not_ip},
+      {"loopback, AppleTalk", kLinkNull, "10000000", DecodeError::not_ip},
+      {"loopback, family in neither byte order", kLinkNull, "02000002", DecodeError::not_ip},
+      {"loopback, zero", kLinkLoop, "00000000", DecodeError::not_ip},
+      {"USB", 220, "", DecodeError::link_unknown},
+      {"a number without meaning", 0xffffffff, "", DecodeError::link_unknown},
   };
   for (const Case& test : cases) {
     INFO(test.name);
@@ -288,7 +288,7 @@ TEST_CASE("wire: frames without IP") {
   Buffer tags = hex(kEthernetAddresses);
   for (int i = 0; i < 500; ++i) put32(tags, 0x81000001);
   GuardedBuffer guarded;
-  CHECK(decode_frame(kLinkEthernet, guarded.hold(tags)).stop == Stop::link_cut);
+  CHECK(decode_frame(kLinkEthernet, guarded.hold(tags)).stop == DecodeError::link_cut);
 }
 
 TEST_CASE("wire: IP headers that carry no TCP segment or contradict themselves") {
@@ -305,7 +305,7 @@ TEST_CASE("wire: IP headers that carry no TCP segment or contradict themselves")
   struct Case {
     std::string name;
     Buffer packet;
-    Stop stop;
+    DecodeError stop;
   };
   const auto set16 = [](std::size_t at, unsigned value) {
     return [=](Buffer& packet) {
@@ -324,38 +324,38 @@ TEST_CASE("wire: IP headers that carry no TCP segment or contradict themselves")
   };
   const Case cases[] = {
       // RFC 791, section 3.1
-      {"version 0", v4(set8(0, 0x05)), Stop::ip_malformed},
-      {"version 5", v4(set8(0, 0x55)), Stop::ip_malformed},
-      {"version 15", v4(set8(0, 0xf5)), Stop::ip_malformed},
-      {"IHL 0", v4(set8(0, 0x40)), Stop::ip_malformed},
-      {"IHL 4", v4(set8(0, 0x44)), Stop::ip_malformed},
-      {"IHL past the total length", v4(set16(2, 20)), Stop::tcp_malformed},
-      {"total length below the header's", v4(set16(2, 19)), Stop::ip_malformed},
-      {"total length 1", v4(set16(2, 1)), Stop::ip_malformed},
-      {"UDP", v4(set8(9, 17)), Stop::not_tcp},
-      {"ICMP", v4(set8(9, 1)), Stop::not_tcp},
-      {"a later fragment", v4(set16(6, 0x2001)), Stop::fragment},
-      {"the last fragment", v4(set16(6, 0x0001)), Stop::fragment},
-      {"the last possible fragment", v4(set16(6, 0x1fff)), Stop::fragment},
-      {"a fragment by its highest offset bit", v4(set16(6, 0x1000)), Stop::fragment},
-      {"first fragment", v4(set16(6, 0x2000)), Stop::none},
-      {"don't fragment", v4(set16(6, 0x4000)), Stop::none},
-      {"don't fragment and the reserved bit (RFC 3514)", v4(set16(6, 0xc000)), Stop::none},
-      {"a later fragment of UDP", v4([&](Buffer& packet) { set8(9, 17)(packet); set16(6, 0x2001)(packet); }), Stop::fragment},
-      {"a later fragment of ICMP", v4([&](Buffer& packet) { set8(9, 1)(packet); set16(6, 0x2001)(packet); }), Stop::not_tcp},
+      {"version 0", v4(set8(0, 0x05)), DecodeError::ip_malformed},
+      {"version 5", v4(set8(0, 0x55)), DecodeError::ip_malformed},
+      {"version 15", v4(set8(0, 0xf5)), DecodeError::ip_malformed},
+      {"IHL 0", v4(set8(0, 0x40)), DecodeError::ip_malformed},
+      {"IHL 4", v4(set8(0, 0x44)), DecodeError::ip_malformed},
+      {"IHL past the total length", v4(set16(2, 20)), DecodeError::tcp_malformed},
+      {"total length below the header's", v4(set16(2, 19)), DecodeError::ip_malformed},
+      {"total length 1", v4(set16(2, 1)), DecodeError::ip_malformed},
+      {"UDP", v4(set8(9, 17)), DecodeError::not_tcp},
+      {"ICMP", v4(set8(9, 1)), DecodeError::not_tcp},
+      {"a later fragment", v4(set16(6, 0x2001)), DecodeError::fragment},
+      {"the last fragment", v4(set16(6, 0x0001)), DecodeError::fragment},
+      {"the last possible fragment", v4(set16(6, 0x1fff)), DecodeError::fragment},
+      {"a fragment by its highest offset bit", v4(set16(6, 0x1000)), DecodeError::fragment},
+      {"first fragment", v4(set16(6, 0x2000)), DecodeError::none},
+      {"don't fragment", v4(set16(6, 0x4000)), DecodeError::none},
+      {"don't fragment and the reserved bit (RFC 3514)", v4(set16(6, 0xc000)), DecodeError::none},
+      {"a later fragment of UDP", v4([&](Buffer& packet) { set8(9, 17)(packet); set16(6, 0x2001)(packet); }), DecodeError::fragment},
+      {"a later fragment of ICMP", v4([&](Buffer& packet) { set8(9, 1)(packet); set16(6, 0x2001)(packet); }), DecodeError::not_tcp},
       // RFC 8200, sections 3 and 4
-      {"UDP in IPv6", v6(set8(6, 17)), Stop::not_tcp},
-      {"no next header (59)", v6(set8(6, 59)), Stop::not_tcp},
-      {"ESP (50)", v6(set8(6, 50)), Stop::not_tcp},
-      {"payload length below TCP's", v6(set16(4, 19)), Stop::tcp_malformed},
-      {"ICMPv6 after an extension header", extension(0, "3a 00 010400000000"), Stop::not_tcp},
-      {"a later fragment", extension(44, "06 00 0008 01020304"), Stop::fragment},
-      {"the last possible fragment", extension(44, "06 00 fff8 01020304"), Stop::fragment},
-      {"a later fragment after hop-by-hop", extension(0, "2c 00 010400000000 06 00 0009 01020304"), Stop::fragment},
-      {"an extension header past the payload length", extension(0, "06 01 010400000000 0000000000000000", 8), Stop::ip_malformed},
-      {"an extension header of 2048 bytes that are not there", extension(60, "06 ff 010400000000"), Stop::ip_malformed},
-      {"authentication past the payload length", extension(51, "06 ff 0000 00000001 00000002"), Stop::ip_malformed},
-      {"no bytes", {}, Stop::ip_cut},
+      {"UDP in IPv6", v6(set8(6, 17)), DecodeError::not_tcp},
+      {"no next header (59)", v6(set8(6, 59)), DecodeError::not_tcp},
+      {"ESP (50)", v6(set8(6, 50)), DecodeError::not_tcp},
+      {"payload length below TCP's", v6(set16(4, 19)), DecodeError::tcp_malformed},
+      {"ICMPv6 after an extension header", extension(0, "3a 00 010400000000"), DecodeError::not_tcp},
+      {"a later fragment", extension(44, "06 00 0008 01020304"), DecodeError::fragment},
+      {"the last possible fragment", extension(44, "06 00 fff8 01020304"), DecodeError::fragment},
+      {"a later fragment after hop-by-hop", extension(0, "2c 00 010400000000 06 00 0009 01020304"), DecodeError::fragment},
+      {"an extension header past the payload length", extension(0, "06 01 010400000000 0000000000000000", 8), DecodeError::ip_malformed},
+      {"an extension header of 2048 bytes that are not there", extension(60, "06 ff 010400000000"), DecodeError::ip_malformed},
+      {"authentication past the payload length", extension(51, "06 ff 0000 00000001 00000002"), DecodeError::ip_malformed},
+      {"no bytes", {}, DecodeError::ip_cut},
   };
   GuardedBuffer guarded;
   for (const Case& test : cases) {
@@ -367,7 +367,7 @@ TEST_CASE("wire: IP headers that carry no TCP segment or contradict themselves")
   for (int i = 0; i < 8000; ++i) append(chain, hex("3c 00 010400000000"));
   IpSpec ip = ip_of(kSpec6);
   ip.protocol = 60;
-  CHECK(decode_frame(kLinkRaw, guarded.hold(ipv6_packet(ip, chain))).stop != Stop::none);
+  CHECK(decode_frame(kLinkRaw, guarded.hold(ipv6_packet(ip, chain))).stop != DecodeError::none);
 }
 
 TEST_CASE("wire: the IP header tells the payload's length, not the frame") {
@@ -415,7 +415,7 @@ TEST_CASE("wire: IP length 0 takes the length that the capture tells") {
     check_whole(decode_frame(kLinkEthernet, frame), spec);
 
     const Decoded cut = decode_frame(kLinkEthernet, Bytes(frame).first(200), frame.size());
-    REQUIRE(cut.stop == Stop::none);
+    REQUIRE(cut.stop == DecodeError::none);
     CHECK(cut.segment.data_length == test.payload_bytes);
     CHECK(cut.segment.data.size() == 200 - (frame.size() - test.payload_bytes));
   }
@@ -426,15 +426,15 @@ TEST_CASE("wire: IP length 0 takes the length that the capture tells") {
   // A capture that says less than a header was on the wire.
   for (const std::size_t wire_length : {1, 14, 33}) {
     CAPTURE(wire_length);
-    CHECK(decode_frame(kLinkEthernet, frame, wire_length).stop == Stop::ip_malformed);
+    CHECK(decode_frame(kLinkEthernet, frame, wire_length).stop == DecodeError::ip_malformed);
   }
-  CHECK(decode_frame(kLinkEthernet, frame, 53).stop == Stop::tcp_malformed);
+  CHECK(decode_frame(kLinkEthernet, frame, 53).stop == DecodeError::tcp_malformed);
   ip = ip_of(kSpec6);
   ip.length = 0;
   const Buffer frame6 = ethernet(0x86dd, ipv6_packet(ip, tcp_segment(kSpec6)));
   for (const std::size_t wire_length : {1, 14, 53, 54, 73}) {
     CAPTURE(wire_length);
-    CHECK(decode_frame(kLinkEthernet, frame6, wire_length).stop == Stop::tcp_malformed);
+    CHECK(decode_frame(kLinkEthernet, frame6, wire_length).stop == DecodeError::tcp_malformed);
   }
 }
 
@@ -450,7 +450,7 @@ TEST_CASE("wire: a snaplen cuts the data, not their length") {
   for (const Case& test : cases) {
     CAPTURE(test.snap);
     const Decoded decoded = decode_frame(kLinkEthernet, Bytes(frame).first(test.snap), frame.size());
-    REQUIRE(decoded.stop == Stop::none);
+    REQUIRE(decoded.stop == DecodeError::none);
     CHECK(decoded.segment.data_length == 1448);
     CHECK(decoded.segment.data.size() == test.held);
     CHECK(decoded.segment.tcp.options.size() == std::min<std::size_t>(12, test.snap - 54));
@@ -471,17 +471,17 @@ TEST_CASE("wire: nothing of the segment before is left in one decoded into the s
   tagged.options = hex("020405b4");
   const Buffer first = ethernet_frame(tagged), second = ethernet_frame(kSpec6);
   Segment segment;
-  REQUIRE(decode(record_of(first, 5, 7), segment) == Stop::none);
+  REQUIRE(decode(number_in_file(first, 5, 7), segment) == DecodeError::none);
   CHECK(segment.time == 5);
-  CHECK(segment.frame == 7);
+  CHECK(segment.packet == 7);
   Decoded decoded;
-  decoded.stop = decode(record_of(second, 6, 8), segment);
+  decoded.stop = decode(number_in_file(second, 6, 8), segment);
   decoded.segment = segment;
   check_whole(decoded, kSpec6);
   CHECK(segment.vlan.count == 0);
   CHECK(segment.tcp.options.empty());
   CHECK(segment.time == 6);
-  CHECK(segment.frame == 8);
+  CHECK(segment.packet == 8);
 }
 
 // RFC 9293, section 3.1
@@ -491,19 +491,19 @@ TEST_CASE("tcp: header length") {
     unsigned words;
     std::size_t held;
     std::uint32_t wire_length;
-    Stop stop;
+    DecodeError stop;
   };
-  const Case cases[] = {{"no options", 5, 20, 20, Stop::none},
-                        {"data offset 0", 0, 60, 60, Stop::tcp_malformed},
-                        {"data offset 4", 4, 60, 60, Stop::tcp_malformed},
-                        {"all options", 15, 60, 60, Stop::none},
-                        {"past the segment", 6, 23, 23, Stop::tcp_malformed},
-                        {"past the segment by its length on the wire", 15, 60, 59, Stop::tcp_malformed},
-                        {"options cut off", 15, 20, 60, Stop::none},
-                        {"header cut off", 5, 19, 20, Stop::tcp_cut},
-                        {"nothing captured", 5, 0, 20, Stop::tcp_cut},
-                        {"too short on the wire", 5, 19, 19, Stop::tcp_malformed},
-                        {"nothing on the wire", 5, 0, 0, Stop::tcp_malformed}};
+  const Case cases[] = {{"no options", 5, 20, 20, DecodeError::none},
+                        {"data offset 0", 0, 60, 60, DecodeError::tcp_malformed},
+                        {"data offset 4", 4, 60, 60, DecodeError::tcp_malformed},
+                        {"all options", 15, 60, 60, DecodeError::none},
+                        {"past the segment", 6, 23, 23, DecodeError::tcp_malformed},
+                        {"past the segment by its length on the wire", 15, 60, 59, DecodeError::tcp_malformed},
+                        {"options cut off", 15, 20, 60, DecodeError::none},
+                        {"header cut off", 5, 19, 20, DecodeError::tcp_cut},
+                        {"nothing captured", 5, 0, 20, DecodeError::tcp_cut},
+                        {"too short on the wire", 5, 19, 19, DecodeError::tcp_malformed},
+                        {"nothing on the wire", 5, 0, 0, DecodeError::tcp_malformed}};
   GuardedBuffer guarded;
   for (const Case& test : cases) {
     INFO(test.name);
@@ -511,9 +511,9 @@ TEST_CASE("tcp: header length") {
     bytes[12] = static_cast<std::uint8_t>(test.words << 4 | 0x0f);  // reserved bits are no part of it
     TcpHeader tcp;
     std::uint32_t header_bytes = 0;
-    const Stop stop = decode_tcp(guarded.hold(Bytes(bytes).first(test.held)), test.wire_length, tcp, header_bytes);
+    const DecodeError stop = decode_tcp(guarded.hold(Bytes(bytes).first(test.held)), test.wire_length, tcp, header_bytes);
     CHECK(stop == test.stop);
-    if (stop != Stop::none) continue;
+    if (stop != DecodeError::none) continue;
     CHECK(header_bytes == test.words * 4);
     CHECK(tcp.options.size() == std::min<std::size_t>(test.held, header_bytes) - 20);
   }

@@ -16,13 +16,13 @@ std::string printable(const std::string& text) {
   return shown;
 }
 
-std::string describe(const Fault& fault) {
-  std::string line = printable(fault.capture) + ": ";
-  const bool placed = fault.block != 0 || fault.record != 0 || fault.offset != 0;
-  if (fault.block != 0) line += "block " + std::to_string(fault.block) + " ";
-  if (fault.block == 0 && fault.record != 0) line += "record " + std::to_string(fault.record) + " ";
-  if (placed) line += "at byte " + std::to_string(fault.offset) + (fault.decompressed ? " decompressed: " : ": ");
-  return line + fault.what;
+std::string describe(const Error& error) {
+  std::string line = printable(error.capture) + ": ";
+  const bool placed = error.block != 0 || error.record != 0 || error.offset != 0;
+  if (error.block != 0) line += "block " + std::to_string(error.block) + " ";
+  if (error.block == 0 && error.record != 0) line += "record " + std::to_string(error.record) + " ";
+  if (placed) line += "at byte " + std::to_string(error.offset) + (error.decompressed ? " decompressed: " : ": ");
+  return line + error.what;
 }
 
 }  // namespace wirelap

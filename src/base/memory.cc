@@ -54,24 +54,24 @@ void* map(std::size_t bytes) {
 }  // namespace
 
 /// Stands at its own beginning.
-struct alignas(kLineBytes) Memory::Chunk {
+struct alignas(kLineBytes) Memory::StreamData {
   struct Block {
     Block* next;
   };
 
-  Chunk* next;    // of the same size with room, or spare
-  Chunk* before;  // the same; spare ones have none
-  Block* free;    // blocks that came back
-  char* fresh;    // the first of those that were never out
+  StreamData* next;    // of the same size with room, or spare
+  StreamData* before;  // the same; spare ones have none
+  Block* free;         // blocks that came back
+  char* fresh;         // the first of those that were never out
   std::uint16_t out;
   std::uint16_t never_out;  // blocks at the end
   std::uint8_t size;
 
-  static Chunk* of(void* block) {
-    return reinterpret_cast<Chunk*>(reinterpret_cast<std::uintptr_t>(block) & ~(std::uintptr_t{kChunkBytes} - 1));
+  static StreamData* of(void* block) {
+    return reinterpret_cast<StreamData*>(reinterpret_cast<std::uintptr_t>(block) & ~(std::uintptr_t{kChunkBytes} - 1));
   }
   /// Its first block; they are whole lines of the cache, or at multiples of 16.
-  char* first() { return reinterpret_cast<char*>(this) + sizeof(Chunk); }
+  char* first() { return reinterpret_cast<char*>(this) + sizeof(StreamData); }
   bool has_room() const { return free != nullptr || never_out != 0; }
 };
 
@@ -87,7 +87,7 @@ bool Memory::is_well_under() const { return used_ <= limit_ - limit_ / 16 * 3 &&
 
 /// A block of the first chunk that has one left.
 inline void* Memory::cut(int size) {
-  Chunk* const chunk = with_room_[size];
+  StreamData* const chunk = with_room_[size];
   ++chunk->out;
   void* block = chunk->free;
   if (block != nullptr) {
@@ -163,9 +163,9 @@ void Memory::count_held(std::size_t bytes) {
 }
 
 void Memory::put_back(void* block, int size) {
-  Chunk* const chunk = Chunk::of(block);
+  StreamData* const chunk = StreamData::of(block);
   const bool had_room = chunk->has_room();
-  chunk->free = ::new (block) Chunk::Block{chunk->free};
+  chunk->free = ::new (block) StreamData::Block{chunk->free};
   --chunk->out;
   if (!had_room) {
     chunk->before = nullptr;
@@ -178,7 +178,7 @@ void Memory::put_back(void* block, int size) {
 }
 
 /// All its blocks are back.
-[[gnu::noinline]] void Memory::empty(Chunk* chunk, int size) {
+[[gnu::noinline]] void Memory::empty(StreamData* chunk, int size) {
   (chunk->before == nullptr ? with_room_[size] : chunk->before->next) = chunk->next;
   if (chunk->next != nullptr) chunk->next->before = chunk->before;
   give_back_chunk(chunk);
@@ -186,11 +186,11 @@ void Memory::put_back(void* block, int size) {
 
 void Memory::take_chunk(int size) {
   if (spare_chunks_ == nullptr && !map_chunks()) fail();
-  Chunk* const chunk = spare_chunks_;
+  StreamData* const chunk = spare_chunks_;
   spare_chunks_ = chunk->next;
   spare_ -= kChunkBytes;
   count_held(kChunkBytes);
-  const std::size_t blocks = (kChunkBytes - sizeof(Chunk)) / bytes_of(size);
+  const std::size_t blocks = (kChunkBytes - sizeof(StreamData)) / bytes_of(size);
   *chunk = {nullptr,
             nullptr,
             nullptr,
@@ -201,7 +201,7 @@ void Memory::take_chunk(int size) {
   with_room_[size] = chunk;
 }
 
-void Memory::give_back_chunk(Chunk* chunk) {
+void Memory::give_back_chunk(StreamData* chunk) {
   held_ -= kChunkBytes;
   // What is out of use for long goes back: as much as is held may wait.
   constexpr std::size_t kMostSpare = std::size_t{4} << 20;
@@ -216,14 +216,14 @@ bool Memory::map_chunks() {
   constexpr std::size_t kMapped = 16 * kChunkBytes;
   char* const mapped = static_cast<char*>(map(kMapped + kChunkBytes));
   if (mapped == nullptr) return false;
-  char* const first = reinterpret_cast<char*>(Chunk::of(mapped + kChunkBytes - 1));
+  char* const first = reinterpret_cast<char*>(StreamData::of(mapped + kChunkBytes - 1));
   // What stands over is given back; that can only fail for want of a mapping more, and costs no memory then.
   if (first != mapped) ::munmap(mapped, static_cast<std::size_t>(first - mapped));
   ::munmap(first + kMapped, kChunkBytes - static_cast<std::size_t>(first - mapped));
   // The first to be used is the first in memory.
   for (char* at = first + kMapped; at != first;) {
     at -= kChunkBytes;
-    Chunk* const chunk = reinterpret_cast<Chunk*>(at);
+    StreamData* const chunk = reinterpret_cast<StreamData*>(at);
     chunk->next = spare_chunks_;
     spare_chunks_ = chunk;
   }
@@ -234,8 +234,8 @@ bool Memory::map_chunks() {
 /// Gives spare chunks back until no more than `until` bytes of them are left.
 void Memory::unmap_spare(std::size_t until) {
   while (spare_ > until && spare_chunks_ != nullptr) {
-    Chunk* const chunk = spare_chunks_;
-    Chunk* const next = chunk->next;
+    StreamData* const chunk = spare_chunks_;
+    StreamData* const next = chunk->next;
     if (::munmap(chunk, kChunkBytes) != 0) return;
     spare_chunks_ = next;
     spare_ -= kChunkBytes;

@@ -70,7 +70,7 @@ class Memory final : public std::pmr::memory_resource {
   void on_over(std::function<void()> wake) { wake_ = std::move(wake); }
 
  private:
-  struct Chunk;
+  struct StreamData;
   static constexpr int kSizes = 44;
 
   void* do_allocate(std::size_t bytes, std::size_t alignment) override;
@@ -83,8 +83,8 @@ class Memory final : public std::pmr::memory_resource {
   void* cut(int size);
   void put_back(void* block, int size);
   void take_chunk(int size);
-  void empty(Chunk* chunk, int size);
-  void give_back_chunk(Chunk* chunk);
+  void empty(StreamData* chunk, int size);
+  void give_back_chunk(StreamData* chunk);
   bool map_chunks();
   void* take_pages(std::size_t bytes);
   void give_back_pages(void* block, std::size_t bytes);
@@ -98,8 +98,8 @@ class Memory final : public std::pmr::memory_resource {
   std::size_t most_held_ = 0;
   std::size_t spare_ = 0;
   std::uint64_t blocks_ = 0;
-  Chunk* with_room_[kSizes] = {};  // by size: chunks that have blocks left
-  Chunk* spare_chunks_ = nullptr;
+  StreamData* with_room_[kSizes] = {};  // by size: chunks that have blocks left
+  StreamData* spare_chunks_ = nullptr;
   std::function<void()> wake_ = [] {};
 };
 

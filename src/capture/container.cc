@@ -32,7 +32,7 @@ constexpr CompressionMagic kCompressions[] = {
     {literal("\xfd"
              "7zXZ\0"),
      kXz},                                // The .xz File Format, section 2.1.1.1
-    {literal("\x04\x22\x4d\x18"), kLz4},  // LZ4 Frame Format
+    {literal("\x04\x22\x4d\x18"), kLz4},  // LZ4 PacketNumber Format
     {literal("\x02\x21\x4c\x18"), kLz4},  // its legacy frames
     {literal("BZh"), kBzip2},
 };

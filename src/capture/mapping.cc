@@ -56,7 +56,7 @@ void Mapping::on_bus_error(int signal, siginfo_t* info, void*) {
                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED;
     guarded->torn_ = 1;
   }
-  // Nobody's fault that is known here: it comes again, and ends the process.
+  // Nobody's error that is known here: it comes again, and ends the process.
   if (!mended) ::signal(signal, SIG_DFL);
   errno = saved;
 }

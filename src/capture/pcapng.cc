@@ -142,7 +142,7 @@ bool Decoder::fail_length(std::uint32_t length) {
   return fail(says + "no multiple of 4");
 }
 
-Decoder::Found Decoder::take(const BlockHead& head, Bytes block, Record& record) {
+Decoder::Found Decoder::take(const BlockHead& head, Bytes block, PacketRecord& record) {
   const std::uint32_t again = load32(&block[block.size() - 4]);
   if (again != head.length) {
     fail("the block says at its start that it holds " + text_of(head.length) + " bytes, at its end " + text_of(again));
@@ -246,20 +246,20 @@ bool Decoder::take_interface(Bytes body) {
 }
 
 // Section 4.3.
-bool Decoder::take_enhanced_packet(Bytes body, Record& record) {
+bool Decoder::take_enhanced_packet(Bytes body, PacketRecord& record) {
   if (!has_room(body, 20, "an enhanced packet block")) return false;
   const std::uint64_t units = std::uint64_t{load32(&body[4])} << 32 | load32(&body[8]);
   return take_packet({load32(body.data()), units, load32(&body[12]), load32(&body[16])}, body.subspan(20), record);
 }
 
 // Appendix A: the interface is of 16 bits, followed by a count of drops.
-bool Decoder::take_obsolete_packet(Bytes body, Record& record) {
+bool Decoder::take_obsolete_packet(Bytes body, PacketRecord& record) {
   if (!has_room(body, 20, "a packet block")) return false;
   const std::uint64_t units = std::uint64_t{load32(&body[4])} << 32 | load32(&body[8]);
   return take_packet({load16(body.data()), units, load32(&body[12]), load32(&body[16])}, body.subspan(20), record);
 }
 
-bool Decoder::take_packet(const PacketHead& head, Bytes rest, Record& record) {
+bool Decoder::take_packet(const PacketHead& head, Bytes rest, PacketRecord& record) {
   if (!is_known(head.interface) || !fits(head.captured, rest.size())) return false;
   const Interface& interface = interfaces_[head.interface];
   record.time = last_time_ = interface.clock.time_of(head.units);
@@ -285,7 +285,7 @@ bool Decoder::take_packet_options(Bytes options, std::uint32_t& fcs_bytes) {
 }
 
 // Section 4.4: of the first interface, without a time and without the captured length.
-bool Decoder::take_simple_packet(Bytes body, Record& record) {
+bool Decoder::take_simple_packet(Bytes body, PacketRecord& record) {
   if (!has_room(body, 4, "a simple packet block") || !is_known(0)) return false;
   const Interface& interface = interfaces_[0];
   record.length = load32(body.data());

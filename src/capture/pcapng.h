@@ -12,7 +12,7 @@
 
 #include "base/bytes.h"
 #include "base/time.h"
-#include "capture/record.h"
+#include "capture/packet_record.h"
 
 namespace wirelap::pcapng {
 
@@ -90,7 +90,7 @@ class Decoder {
 
   /// Takes a block, `head.length` bytes that `begin` was called on. Of a packet,
   /// fills all of `record` but its number; its bytes are within `block`.
-  Found take(const BlockHead& head, Bytes block, Record& record);
+  Found take(const BlockHead& head, Bytes block, PacketRecord& record);
 
   /// What was needed and what was there, one line.
   const std::string& problem() const { return problem_; }
@@ -116,10 +116,10 @@ class Decoder {
   bool fits(std::uint32_t captured, std::size_t room) { return captured <= room || fail_captured(captured, room); }
   [[gnu::cold]] bool take_section(Bytes body);
   [[gnu::cold]] bool take_interface(Bytes body);
-  bool take_enhanced_packet(Bytes body, Record& record);
-  bool take_obsolete_packet(Bytes body, Record& record);
-  bool take_simple_packet(Bytes body, Record& record);
-  bool take_packet(const PacketHead& head, Bytes rest, Record& record);
+  bool take_enhanced_packet(Bytes body, PacketRecord& record);
+  bool take_obsolete_packet(Bytes body, PacketRecord& record);
+  bool take_simple_packet(Bytes body, PacketRecord& record);
+  bool take_packet(const PacketHead& head, Bytes rest, PacketRecord& record);
   bool take_packet_options(Bytes options, std::uint32_t& fcs_bytes);
   template <class Take>
   bool each_option(Bytes options, Take take);

@@ -1,6 +1,6 @@
 // capture: from the bytes of a capture to its records.
 //
-// In: an Input. Out: one Record at a time, whole. It stops for good at the
+// In: an Input. Out: one PacketRecord at a time, whole. It stops for good at the
 // first thing that leaves the start of the next record unknown, and says what.
 #pragma once
 
@@ -10,9 +10,9 @@
 #include "base/error.h"
 #include "capture/container.h"
 #include "capture/input.h"
+#include "capture/packet_record.h"
 #include "capture/pcap.h"
 #include "capture/pcapng.h"
-#include "capture/record.h"
 
 namespace wirelap {
 
@@ -23,22 +23,22 @@ class Reader {
   /// `input` is borrowed; `name` is for faults.
   Reader(Input& input, std::string name) : input_(input), name_(std::move(name)) {}
 
-  /// Reads the file header. False where it is none; `fault()` then says why; or
+  /// Reads the file header. False where it is none; `error()` then says why; or
   /// where not all of it is there yet: to be called again.
   /// A compressed capture's decompressor is started here.
   bool start();
 
-  /// Moves to the next record; false at the end, whether good (no `fault()`) or bad,
+  /// Moves to the next record; false at the end, whether good (no `error()`) or bad,
   /// and where the input has more to come.
   /// The record's bytes are valid until the next call.
-  bool next(Record& record) {
+  bool next(PacketRecord& record) {
     if (container_ == Container::pcap && next_in_window(record)) [[likely]]
       return true;
     return next_any(record);
   }
 
   /// What ended the reading; nothing after a good end.
-  const std::optional<Fault>& fault() const { return fault_; }
+  const std::optional<Error>& error() const { return error_; }
 
   /// Decimals that the capture's timestamps have: 6 to 9. In pcapng it is the
   /// finest interface so far that tells, so that it may grow while reading.
@@ -54,7 +54,7 @@ class Reader {
 
   /// Takes a plain record that is whole in the input's window; false for any other.
   template <bool kSwapped = false>
-  bool next_in_window(Record& record) {
+  bool next_in_window(PacketRecord& record) {
     constexpr std::size_t kHeaderBytes = pcap::kRecordHeaderBytes;
     const std::size_t held = input_.size();
     if (held < kHeaderBytes) return false;
@@ -65,7 +65,7 @@ class Reader {
     return true;
   }
 
-  void take(Record& record, const pcap::RecordHeader& header, std::size_t header_bytes) {
+  void take(PacketRecord& record, const pcap::RecordHeader& header, std::size_t header_bytes) {
     record.time = header.time;
     record.number = ++count_;
     record.bytes = {input_.data() + header_bytes, header.captured};
@@ -74,10 +74,10 @@ class Reader {
     input_.consume(header_bytes + header.captured);
   }
 
-  bool next_any(Record& record);
-  bool next_pcap(Record& record);
-  bool next_pcapng(Record& record);
-  bool next_block(Record& record, pcapng::Decoder::Found& found);
+  bool next_any(PacketRecord& record);
+  bool next_pcap(PacketRecord& record);
+  bool next_pcapng(PacketRecord& record);
+  bool next_block(PacketRecord& record, pcapng::Decoder::Found& found);
 
   bool open_container();
   bool decompress(const Compression& compression);
@@ -89,7 +89,7 @@ class Reader {
   bool end_damaged(const pcap::RecordHeader& header);
   bool end_in_block(std::size_t needed, const char* what);
   bool is_plain_end();
-  bool fail(Fault::Kind kind, std::string what);
+  bool fail(Error::Kind kind, std::string what);
   bool fail_read();
 
   Input& input_;
@@ -99,7 +99,7 @@ class Reader {
   pcapng::Decoder blocks_;
   std::uint64_t count_ = 0;
   std::uint64_t block_count_ = 0;
-  std::optional<Fault> fault_;
+  std::optional<Error> error_;
 };
 
 }  // namespace wirelap

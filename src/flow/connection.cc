@@ -34,7 +34,7 @@ void begin_timing(Connection& connection, Side sender, std::pmr::memory_resource
   const bool agreed = connection.agreed();
   note_agreed(connection);
   for (const Side side : {Side::low, Side::high}) {
-    timing.begin_stream(side, connection.last_packets[index(side)], agreed && connection.offers[index(side)].own_ids);
+    timing.begin_stream(side, connection.latest_packets[index(side)], agreed && connection.offers[index(side)].own_ids);
     const std::uint64_t allowed = connection.stream(side).allowed;
     if (allowed != 0) timing.set_allowed(side, allowed, connection.last_time);
   }

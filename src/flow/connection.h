@@ -10,7 +10,7 @@
 #include "flow/handshake.h"
 #include "flow/key.h"
 #include "flow/stream.h"
-#include "flow/timing.h"
+#include "timing/timing.h"
 
 namespace wirelap {
 
@@ -39,10 +39,10 @@ struct alignas(64) Connection {
   FlowKey key;
   Owned<Timing> timing;  ///< from the first payload on, until it is closed
   Attachment* attachment = nullptr;
-  Stream streams[2];           ///< by the Side that sends
-  PacketMark last_packets[2];  ///< by the Side that sent them
-  Nanos last_time = 0;         ///< of its latest packet
-  std::uint64_t last_frame = 0;
+  Stream streams[2];                 ///< by the Side that sends
+  PacketIdentity latest_packets[2];  ///< by the Side that sent them
+  Nanos last_time = 0;               ///< of its latest packet
+  std::uint64_t last_packet = 0;
   std::uint64_t packets[2] = {0, 0};    ///< by the Side that sent them; late ones after its end, too
   bool opening = false;                 ///< a SYN was seen, and the handshake's `ack` not yet
   std::int8_t scales[2] = {-1, -1};     ///< of windows, by the Side that says them; -1: not known
@@ -60,7 +60,7 @@ struct alignas(64) Connection {
   static constexpr std::size_t kHotBytes = 320;  ///< most of the above
   std::uint64_t number = 0;                      ///< in the run, from 1, in the order of first packets
   Nanos first_time = 0;                          ///< of its first packet
-  std::uint64_t first_frame = 0;
+  std::uint64_t first_packet = 0;
   Handshake handshake;
   Offer offers[2];              ///< by the Side that made them
   std::uint64_t exchanges = 0;  ///< that the consumer has reported; its own to set

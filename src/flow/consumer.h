@@ -16,15 +16,15 @@ struct IdleConsumer {
   /// Before the packet's bytes.
   void on_packet(Connection&, Side, const Segment&) {}
   /// Bytes in order. The stream's `next` is the offset of the first of them, here and in the next two.
-  void on_bytes(Connection&, Side, const Chunk&, const Arrival&) {}
+  void on_bytes(Connection&, Side, const StreamData&, const Arrival&) {}
   /// So many were captured, but not kept.
   void on_skipped(Connection&, Side, std::uint64_t /*count*/, const Arrival&) {}
   /// So many are in no packet of the capture.
-  void on_missing(Connection&, Side, std::uint64_t /*count*/, const Arrival&) {}
+  void on_not_captured(Connection&, Side, std::uint64_t /*count*/, const Arrival&) {}
   /// Bytes seen before, from this offset on, reach their receiver only now.
-  void on_sent_again(Connection&, Side, std::uint64_t /*begin*/, const Arrival&) {}
-  /// The latest on_sent_again was wrong: they had arrived at first.
-  void on_unneeded(Connection&, Side) {}
+  void on_retransmitted(Connection&, Side, std::uint64_t /*begin*/, const Arrival&) {}
+  /// The latest on_retransmitted was wrong: they had arrived at first.
+  void on_spurious(Connection&, Side) {}
   /// The stream's `acknowledged` may have grown.
   void on_acknowledged(Connection&, Side) {}
   /// After the stream's last byte.

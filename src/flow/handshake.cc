@@ -36,7 +36,7 @@ void agree_on_scales(Connection& connection) {
 /// By how much the SYN or SYN-ACK that a segment of `sender` echoes is older, on its own clock (RFC 7323, 4.1),
 /// than the one that the other end sent last; 0 where it answers that, or nothing tells.
 std::int32_t echo_lag(const Connection& connection, Side sender, const TcpOptions& options) {
-  const PacketMark& last = connection.last_packets[index(other(sender))];
+  const PacketIdentity& last = connection.latest_packets[index(other(sender))];
   const bool tells = options.has_timestamps && options.timestamp_echo != 0 && last.timestamp != 0;
   if (!tells || (last.flags & kSyn) == 0) return 0;
   return std::max(static_cast<std::int32_t>(last.timestamp - options.timestamp_echo), 0);

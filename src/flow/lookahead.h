@@ -24,7 +24,7 @@ class Lookahead {
   Segment& next() { return newest_->segment; }
 
   /// Takes the segment in next(), out of `record`, whose bytes stay until drain().
-  void take(const Record& record) {
+  void take(const PacketRecord& record) {
     if (tracker_.table().is_large() && is_inside(newest_->segment, record)) [[unlikely]]
       return wait();
     if (waiting_ != 0) [[unlikely]]
@@ -53,7 +53,7 @@ class Lookahead {
   };
 
   /// Whether the segment's bytes are the record's; else they were put together from several.
-  static bool is_inside(const Segment& segment, const Record& record) {
+  static bool is_inside(const Segment& segment, const PacketRecord& record) {
     const std::uint8_t* const at = segment.tcp.options.data();
     return !std::less<>()(at, record.bytes.data()) && !std::less<>()(record.bytes.data() + record.bytes.size(), at);
   }

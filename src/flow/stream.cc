@@ -4,32 +4,32 @@
 
 namespace wirelap {
 
-void AheadStore::add(std::uint64_t begin, Chunk chunk, bool skipped, const Arrival& arrival) {
-  while (chunk.length != 0) {
+void OutOfOrderQueue::add(std::uint64_t begin, StreamData data, bool skipped, const Arrival& arrival) {
+  while (data.length != 0) {
     // The items never overlap: what comes first keeps its place.
     const auto first = items_.begin() + static_cast<std::ptrdiff_t>(first_);
     const auto after = std::upper_bound(first, items_.end(), begin,
                                         [](std::uint64_t offset, const Item& item) { return offset < item.begin; });
     if (after != first && std::prev(after)->end() > begin) {
-      const std::uint64_t covered = std::min(std::prev(after)->end() - begin, chunk.length);
+      const std::uint64_t covered = std::min(std::prev(after)->end() - begin, data.length);
       begin += covered;
-      chunk.drop_front(covered);
+      data.drop_front(covered);
     }
-    const std::uint64_t room = after == items_.end() ? chunk.length : std::min(chunk.length, after->begin - begin);
+    const std::uint64_t room = after == items_.end() ? data.length : std::min(data.length, after->begin - begin);
     if (room != 0) {
       Item item{begin, room, std::pmr::string(memory()), skipped, arrival};
-      const auto held = static_cast<std::size_t>(std::min<std::uint64_t>(room, chunk.bytes.size()));
-      if (!skipped) item.bytes.assign(as_text(chunk.bytes.first(held)));
+      const auto held = static_cast<std::size_t>(std::min<std::uint64_t>(room, data.bytes.size()));
+      if (!skipped) item.bytes.assign(as_text(data.bytes.first(held)));
       bytes_ += item.bytes.size();
       items_.insert(after, std::move(item));
       waiting_ += 1;
     }
     begin += room;
-    chunk.drop_front(room);
+    data.drop_front(room);
   }
 }
 
-bool AheadStore::has_no_hole_after(std::uint64_t offset) const {
+bool OutOfOrderQueue::has_no_hole_after(std::uint64_t offset) const {
   for (std::size_t i = first_; i < items_.size() && items_[i].begin <= offset; ++i) {
     offset = std::max(offset, items_[i].end());
     if (i + 1 == items_.size()) return true;
@@ -37,7 +37,7 @@ bool AheadStore::has_no_hole_after(std::uint64_t offset) const {
   return empty();
 }
 
-void AheadStore::pop_front() {
+void OutOfOrderQueue::pop_front() {
   bytes_ -= items_[first_].bytes.size();
   release(items_[first_].bytes);
   waiting_ -= 1;
@@ -57,21 +57,21 @@ bool Stream::is_outside_window(std::uint32_t sequence) const {
 }
 
 void Stream::count_rest() {
-  if (ahead != nullptr) [[unlikely]]
-    count_ahead();
+  if (out_of_order != nullptr) [[unlikely]]
+    count_out_of_order();
   pass_missing(acknowledged);
 }
 
-void Stream::count_ahead() {
-  for (; has_ahead(); ahead->pop_front()) {
-    const AheadStore::Item& item = ahead->front();
+void Stream::count_out_of_order() {
+  for (; has_out_of_order(); out_of_order->pop_front()) {
+    const OutOfOrderQueue::Item& item = out_of_order->front();
     pass_missing(item.begin);
     if (item.end() <= next) continue;
     const std::uint64_t count = item.end() - next;
     if (!item.skipped) missing += std::min(count, item.length - item.bytes.size());
     advance(count);
   }
-  ahead.reset();
+  out_of_order.reset();
 }
 
 void Stream::pass_missing(std::uint64_t until) {

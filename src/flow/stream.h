@@ -20,13 +20,13 @@ namespace wirelap {
 /// When bytes were there in order, and what their sender had seen by then.
 struct Arrival {
   Nanos time = 0;
-  std::uint64_t frame = 0;
+  std::uint64_t packet = 0;
   std::uint64_t acknowledged = 0;  ///< offset in the other direction's stream that the segment acknowledges
 };
 
 /// A run of payload. Its last `length - bytes.size()` bytes were on the wire
 /// but not captured (snaplen).
-struct Chunk {
+struct StreamData {
   Bytes bytes;
   std::uint64_t length = 0;
 
@@ -43,7 +43,7 @@ struct Chunk {
 };
 
 /// Segments that arrived before bytes that precede them, in order of offset.
-class AheadStore {
+class OutOfOrderQueue {
  public:
   /// The most payload kept for one stream, and the most segments. Past either
   /// the hole before them is given up.
@@ -58,15 +58,15 @@ class AheadStore {
     Arrival arrival;
 
     std::uint64_t end() const { return begin + length; }
-    Chunk chunk() const { return {{reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}, length}; }
+    StreamData data() const { return {{reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}, length}; }
   };
 
-  explicit AheadStore(std::pmr::memory_resource* memory = std::pmr::get_default_resource()) : items_(memory) {}
+  explicit OutOfOrderQueue(std::pmr::memory_resource* memory = std::pmr::get_default_resource()) : items_(memory) {}
   std::pmr::memory_resource* memory() const { return items_.get_allocator().resource(); }
 
-  /// Keeps a copy of `chunk`, which starts at offset `begin`; of a `skipped`
+  /// Keeps a copy of `data`, which starts at offset `begin`; of a `skipped`
   /// one only its place. What is already covered is not kept twice.
-  void add(std::uint64_t begin, Chunk chunk, bool skipped, const Arrival& arrival);
+  void add(std::uint64_t begin, StreamData data, bool skipped, const Arrival& arrival);
 
   bool empty() const { return waiting_ == 0; }
   bool full() const { return bytes_ > kMaxBytes || waiting_ >= kMaxSegments; }
@@ -88,18 +88,18 @@ class AheadStore {
 struct Stream {
   static constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
 
-  std::uint64_t next = 0;           ///< offset of the first byte not yet delivered
-  std::uint64_t acknowledged = 0;   ///< highest offset that the other end has acknowledged
-  std::uint64_t allowed = 0;        ///< right edge of the other end's window, highest so far
-  std::uint64_t missing = 0;        ///< bytes before `next` that no packet of the capture holds
-  std::uint64_t fin = kNever;       ///< offset of the FIN, once seen
-  Nanos last_time = kUnknownTime;   ///< when the last byte delivered was there in order
-  std::uint32_t next_sequence = 0;  ///< sequence number of `next`
-  bool started = false;             ///< next_sequence is known
-  bool from_syn = false;            ///< offset 0 is the first byte after the SYN
-  bool finished = false;            ///< the FIN has been delivered in order
-  bool flows = false;               ///< what stands next in it needs the straight path alone (flow/follower.h)
-  Owned<AheadStore> ahead;          ///< null while nothing is past a hole
+  std::uint64_t next = 0;               ///< offset of the first byte not yet delivered
+  std::uint64_t acknowledged = 0;       ///< highest offset that the other end has acknowledged
+  std::uint64_t allowed = 0;            ///< right edge of the other end's window, highest so far
+  std::uint64_t missing = 0;            ///< bytes before `next` that no packet of the capture holds
+  std::uint64_t fin = kNever;           ///< offset of the FIN, once seen
+  Nanos last_time = kUnknownTime;       ///< when the last byte delivered was there in order
+  std::uint32_t next_sequence = 0;      ///< sequence number of `next`
+  bool started = false;                 ///< next_sequence is known
+  bool from_syn = false;                ///< offset 0 is the first byte after the SYN
+  bool finished = false;                ///< the FIN has been delivered in order
+  bool flows = false;                   ///< what stands next in it needs the straight path alone (flow/reassembler.h)
+  Owned<OutOfOrderQueue> out_of_order;  ///< null while nothing is past a hole
 
   /// Offset of a sequence number: within 2^31 of `next` to either side
   /// (RFC 9293, 3.4). Negative for what came before offset 0.
@@ -119,7 +119,9 @@ struct Stream {
   }
 
   /// Nothing is known of it but where it stands, from a segment without payload.
-  bool is_untouched() const { return next == 0 && !from_syn && fin == kNever && acknowledged == 0 && !has_ahead(); }
+  bool is_untouched() const {
+    return next == 0 && !from_syn && fin == kNever && acknowledged == 0 && !has_out_of_order();
+  }
 
   void advance(std::uint64_t count) {
     next += count;
@@ -160,10 +162,10 @@ struct Stream {
   /// filled, what was acknowledged, and what is missing before either.
   void count_rest();
 
-  bool has_ahead() const { return ahead != nullptr && !ahead->empty(); }
+  bool has_out_of_order() const { return out_of_order != nullptr && !out_of_order->empty(); }
 
  private:
-  [[gnu::noinline]] void count_ahead();  // rare
+  [[gnu::noinline]] void count_out_of_order();  // rare
   void pass_missing(std::uint64_t until);
 };
 

@@ -1,6 +1,6 @@
 // flow: all connections of a run: found by their packets, numbered, ended, forgotten.
 //
-// In: decoded segments. Out, through an inlined consumer: what follower.h makes of
+// In: decoded segments. Out, through an inlined consumer: what reassembler.h makes of
 // each connection's, and when a connection is gone. Copies of a packet, made on the
 // way or by the capture, are counted and go no further.
 #pragma once
@@ -15,8 +15,8 @@
 #include "flow/connection.h"
 #include "flow/ended.h"
 #include "flow/eviction.h"
-#include "flow/follower.h"
-#include "flow/mark.h"
+#include "flow/packet_identity.h"
+#include "flow/reassembler.h"
 #include "flow/table.h"
 #include "wire/decode.h"
 
@@ -28,7 +28,9 @@ class Tracker {
  public:
   /// Connections are numbered on from `connections`.
   Tracker(Consumer& consumer, std::uint64_t connections)
-      : consumer_(consumer), connections_(connections), follower_(consumer, std::pmr::get_default_resource(), ended_) {}
+      : consumer_(consumer),
+        connections_(connections),
+        reassembler_(consumer, std::pmr::get_default_resource(), ended_) {}
 
   /// The same; what connections hold is in `memory`, and some are given up where that is
   /// over its limit: those that hold much for themselves, then the longest idle.
@@ -38,7 +40,7 @@ class Tracker {
         memory_(&memory),
         connections_(connections),
         table_(&memory),
-        follower_(consumer, &memory, ended_) {
+        reassembler_(consumer, &memory, ended_) {
     memory.on_over([this] { due_ = kAtOnce; });
   }
   ~Tracker() {
@@ -100,43 +102,44 @@ class Tracker {
 
   /// A packet of a stream that flows: nearly always one for the straight path.
   void take_flowing(Connection& connection, Side sender, const Segment& segment) {
-    PacketMark& last = *hold(&connection.last_packets[index(sender)]);
-    if (!Follower<Consumer>::is_next(connection, sender, segment.tcp) || looks_the_same(segment, last)) [[unlikely]]
+    PacketIdentity& last = *hold(&connection.latest_packets[index(sender)]);
+    if (!Reassembler<Consumer>::is_next(connection, sender, segment.tcp) || looks_the_same(segment, last)) [[unlikely]]
       return take_other(connection, sender, segment);
     // In its place: one made elsewhere would be copied by larger pieces than it was just written in, which waits.
-    last = mark_of(segment);
+    last = identity_of(segment);
     count_packet(connection, sender);
     consumer_.on_packet(connection, sender, segment);
-    follower_.take_next(connection, sender, segment, last);
+    reassembler_.take_next(connection, sender, segment, last);
     note_last(connection, segment);
   }
 
   static void note_last(Connection& connection, const Segment& segment) {
     connection.last_time = segment.time;
-    connection.last_frame = segment.frame;
+    connection.last_packet = segment.packet;
   }
 
   void number(Connection& connection, const Segment& segment) {
     connection.number = ++connections_;
     connection.first_time = segment.time;
-    connection.first_frame = segment.frame;
+    connection.first_packet = segment.packet;
   }
 
-  /// Any packet. What is rare in it stands apart, here and in the follower: the rest of it is in the cache more often.
+  /// Any packet. What is rare in it stands apart, here and in the reassembler: the rest of it is in the cache more
+  /// often.
   [[gnu::noinline]] void take_other(Connection& connection, Side sender, const Segment& segment) {
-    PacketMark& last = *hold(&connection.last_packets[index(sender)]);
-    if (looks_the_same(segment, last) && is_copy(segment, last)) [[unlikely]]
+    PacketIdentity& last = *hold(&connection.latest_packets[index(sender)]);
+    if (looks_the_same(segment, last) && is_duplicate(segment, last)) [[unlikely]]
       return take_copy(connection, sender, segment);
-    last = mark_of(segment);
+    last = identity_of(segment);
     if ((segment.tcp.flags & kSyn) != 0) take_syn(connection, sender, segment);
     count_other(connection, sender, segment);
     consumer_.on_packet(connection, sender, segment);
-    if (follower_.take(connection, sender, segment)) note_ended();
+    if (reassembler_.take(connection, sender, segment)) note_ended();
     note_last(connection, segment);
   }
 
   [[gnu::noinline]] void take_copy(Connection& connection, Side sender, const Segment& segment) {
-    connection.last_packets[index(sender)] = mark_of(segment);
+    connection.latest_packets[index(sender)] = identity_of(segment);
     count_other(connection, sender, segment);
     connection.counts.duplicate += 1;
     consumer_.on_packet(connection, sender, segment);
@@ -168,22 +171,22 @@ class Tracker {
   /// The ports of an ended connection are used again.
   void replace(Connection& connection, const Segment& segment) {
     if (!connection.closed) {
-      follower_.close(connection, Ending::replaced, segment.time);
+      reassembler_.close(connection, Ending::replaced, segment.time);
       note_ended();
     }
     tell(connection);
     const FlowKey key = connection.key;
     const std::uint32_t hash = connection.hash;
-    const PacketMark last_packets[2] = {connection.last_packets[0], connection.last_packets[1]};
+    const PacketIdentity latest_packets[2] = {connection.latest_packets[0], connection.latest_packets[1]};
     connection = Connection();  // g++ 12 crashes on {} here, where exceptions are on
     connection.key = key;
     connection.hash = hash;
-    std::copy_n(last_packets, 2, connection.last_packets);
+    std::copy_n(latest_packets, 2, connection.latest_packets);
     number(connection, segment);
   }
 
   void end(Connection& connection, Ending ending, Nanos time) {
-    follower_.end(connection, ending, time);
+    reassembler_.end(connection, ending, time);
     note_ended();
     tell(connection);
   }
@@ -221,7 +224,8 @@ class Tracker {
   /// About what is kept with a connection, beside it and its timing.
   std::size_t held_bytes(const Connection& connection) const {
     std::size_t held = consumer_.held_bytes(connection);
-    for (const Stream& stream : connection.streams) held += stream.ahead != nullptr ? stream.ahead->held_bytes() : 0;
+    for (const Stream& stream : connection.streams)
+      held += stream.out_of_order != nullptr ? stream.out_of_order->held_bytes() : 0;
     return held;
   }
 
@@ -248,7 +252,7 @@ class Tracker {
   std::uint64_t evicted_ = 0;
   FlowTable table_;
   EndedConnections ended_;
-  Follower<Consumer> follower_;
+  Reassembler<Consumer> reassembler_;
   Nanos due_ = kEndOfTime;  // when something is to be done beside the packets
 };
 

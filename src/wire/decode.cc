@@ -14,7 +14,7 @@ bool is_between(const Walk& walk) {
   return walk.ip.version == 6 ? is_extension(walk.layer.type) : walk.layer.type == kAuthentication;
 }
 
-Stop open_header(Walk& walk) {
+DecodeError open_header(Walk& walk) {
   switch (walk.layer.kind) {
     case Kind::link: return open_link(walk);
     case Kind::ethernet: return open_ethernet(walk);
@@ -28,7 +28,7 @@ Stop open_header(Walk& walk) {
     case Kind::ip: return open_ip(walk);
     case Kind::protocol: return is_between(walk) ? open_extension(walk) : open_protocol(walk);
   }
-  return Stop::too_deep;
+  return DecodeError::too_deep;
 }
 
 /// Reads an IPv4 header of any length before a TCP segment that is in one piece; false for any other.
@@ -54,7 +54,7 @@ bool read_ipv6(const std::uint8_t* at, std::size_t captured, Packet& ip, Payload
 
 }  // namespace
 
-bool decode_common(const Record& record, Segment& segment) {
+bool decode_common(const PacketRecord& record, Segment& segment) {
   std::size_t type_at, header_bytes;
   switch (record.link_type) {
     case kLinkEthernet: type_at = 12, header_bytes = 14; break;
@@ -79,10 +79,10 @@ bool decode_common(const Record& record, Segment& segment) {
                       : type == kEtherIpv6 ? read_ipv6(at, captured, segment.ip, payload)
                                            : false;
   segment.tunnel = 0;
-  return is_tcp && finish_segment(record, payload, segment) == Stop::none;
+  return is_tcp && finish_segment(record, payload, segment) == DecodeError::none;
 }
 
-Walk begin_walk(const Record& record) {
+Walk begin_walk(const PacketRecord& record) {
   Walk walk;
   walk.layer.bytes = record.bytes;
   walk.layer.length = record.length;
@@ -90,7 +90,7 @@ Walk begin_walk(const Record& record) {
   return walk;
 }
 
-Stop open_layers(Walk& walk, const Record& record, Segment& segment) {
+DecodeError open_layers(Walk& walk, const PacketRecord& record, Segment& segment) {
   for (int headers = 0; headers < kMaxHeaders; ++headers) {
     const Layer& layer = walk.layer;
     if (layer.kind == Kind::protocol && layer.type == kProtocolTcp) {
@@ -100,9 +100,9 @@ Stop open_layers(Walk& walk, const Record& record, Segment& segment) {
       return finish_segment(record, {layer.bytes, layer.length}, segment);
     }
     walk.about = 0;
-    if (const Stop stop = open_header(walk); stop != Stop::none) return stop;
+    if (const DecodeError stop = open_header(walk); stop != DecodeError::none) return stop;
   }
-  return Stop::too_deep;
+  return DecodeError::too_deep;
 }
 
 }  // namespace wirelap

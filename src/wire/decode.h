@@ -1,6 +1,6 @@
 // wire: from a record to the TCP segment in it.
 //
-// In: a Record. Out: a Segment, filled in place and reused, so that decoding
+// In: a PacketRecord. Out: a Segment, filled in place and reused, so that decoding
 // allocates nothing; or the reason why there is none. Tunnels are opened, and
 // the innermost addresses count.
 #pragma once
@@ -9,11 +9,11 @@
 
 #include "base/bytes.h"
 #include "base/time.h"
-#include "capture/record.h"
+#include "capture/packet_record.h"
+#include "wire/decode_error.h"
 #include "wire/ip.h"
 #include "wire/layer.h"
 #include "wire/link.h"
-#include "wire/stop.h"
 #include "wire/tcp.h"
 
 namespace wirelap {
@@ -21,9 +21,9 @@ namespace wirelap {
 /// A TCP segment as captured. Its bytes live as long as the record's.
 struct Segment {
   Nanos time = 0;
-  std::uint64_t frame = 0;  ///< the record's number in its file
-  VlanTags vlan;            ///< of the innermost frame
-  TunnelTag tunnel = 0;     ///< that it came in; 0: none
+  std::uint64_t packet = 0;  ///< the record's number in its file
+  VlanTags vlan;             ///< of the innermost frame
+  TunnelTag tunnel = 0;      ///< that it came in; 0: none
   Packet ip;
   TcpHeader tcp;
   Bytes data;                     ///< payload, as far as captured
@@ -31,16 +31,16 @@ struct Segment {
 };
 
 /// Fills in what `segment` has from `record` and from its IP packet's `payload`.
-/// Returns Stop::none, or why there is no TCP header; the fields then mean nothing.
-inline Stop finish_segment(const Record& record, const Payload& payload, Segment& segment) {
+/// Returns DecodeError::none, or why there is no TCP header; the fields then mean nothing.
+inline DecodeError finish_segment(const PacketRecord& record, const Payload& payload, Segment& segment) {
   std::uint32_t header_bytes = 0;
-  const Stop stop = decode_tcp(payload.bytes, payload.length, segment.tcp, header_bytes);
-  if (stop != Stop::none) return stop;
+  const DecodeError stop = decode_tcp(payload.bytes, payload.length, segment.tcp, header_bytes);
+  if (stop != DecodeError::none) return stop;
   segment.time = record.time;
-  segment.frame = record.number;
+  segment.packet = record.number;
   segment.data = payload.bytes.subspan(kTcpHeaderBytes + segment.tcp.options.size());
   segment.data_length = payload.length - header_bytes;
-  return Stop::none;
+  return DecodeError::none;
 }
 
 /// Reads an IPv4 header of `header_bytes` before a TCP segment that is in one piece, with its header;
@@ -62,7 +62,7 @@ inline bool read_ipv4(const std::uint8_t* at, std::uint32_t header_bytes, std::s
 
 /// Decodes the usual record: a TCP segment in IPv4 in Ethernet, without tags and IP options and in
 /// one piece. False for all others, and where the TCP header is broken.
-inline bool decode_plain(const Record& record, Segment& segment) {
+inline bool decode_plain(const PacketRecord& record, Segment& segment) {
   constexpr std::size_t kLinkBytes = 14;
   constexpr std::uint16_t kEthernetIpv4 = 0x0800;
   constexpr std::uint8_t kVersionAndLength = 0x45;
@@ -74,27 +74,27 @@ inline bool decode_plain(const Record& record, Segment& segment) {
   if (!read_ipv4(at, kIpv4HeaderBytes, bytes.size() - kLinkBytes, segment.ip, payload)) return false;
   segment.vlan = {};
   segment.tunnel = 0;
-  return finish_segment(record, payload, segment) == Stop::none;
+  return finish_segment(record, payload, segment) == DecodeError::none;
 }
 
 /// Decodes what is nearly as usual: in Ethernet or a Linux cooked capture, with VLAN
 /// tags or without, IPv4 or IPv6 without extension headers. False for all
 /// others: open_layers reads them, too, and says what is wrong with them. So a link type
 /// has to be in link.cc, and need not be here.
-bool decode_common(const Record& record, Segment& segment);
+bool decode_common(const PacketRecord& record, Segment& segment);
 
 /// Begins a walk through the headers of `record`.
-Walk begin_walk(const Record& record);
+Walk begin_walk(const PacketRecord& record);
 
 /// Opens headers from where `walk` is, down to the TCP segment of `record`.
-/// Returns Stop::none, or what it found instead: then `walk.about` is the number
+/// Returns DecodeError::none, or what it found instead: then `walk.about` is the number
 /// that goes with it, and `segment` means nothing.
-Stop open_layers(Walk& walk, const Record& record, Segment& segment);
+DecodeError open_layers(Walk& walk, const PacketRecord& record, Segment& segment);
 
 /// Decodes `record` into `segment`, alone: of an IP datagram in fragments the first
 /// is read. Returns as open_layers.
-inline Stop decode(const Record& record, Segment& segment) {
-  if (decode_plain(record, segment) || decode_common(record, segment)) return Stop::none;
+inline DecodeError decode(const PacketRecord& record, Segment& segment) {
+  if (decode_plain(record, segment) || decode_common(record, segment)) return DecodeError::none;
   Walk walk = begin_walk(record);
   return open_layers(walk, record, segment);
 }

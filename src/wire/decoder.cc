@@ -2,20 +2,20 @@
 
 namespace wirelap {
 
-[[gnu::noinline]] bool Decoder::decode_rest(const Record& record, Segment& segment) {
+[[gnu::noinline]] bool Decoder::decode_rest(const PacketRecord& record, Segment& segment) {
   if (decode_common(record, segment)) return true;
   Walk walk = begin_walk(record);
   walk.joins_fragments = true;
   // A datagram put together may be a fragment of another, which came in a tunnel.
   for (int datagrams = 0; datagrams <= kMaxTunnels; ++datagrams) {
-    Stop stop = open_layers(walk, record, segment);
-    if (stop == Stop::none) return true;
-    if (stop == Stop::fragment) stop = fragments_.take(walk, record.time);
-    if (stop == Stop::none) continue;
-    if (stop != Stop::fragment) counts_.stops.add(stop, walk.about);
+    DecodeError stop = open_layers(walk, record, segment);
+    if (stop == DecodeError::none) return true;
+    if (stop == DecodeError::fragment) stop = fragments_.take(walk, record.time);
+    if (stop == DecodeError::none) continue;
+    if (stop != DecodeError::fragment) counts_.stops.add(stop, walk.about);
     return false;
   }
-  counts_.stops.add(Stop::too_deep, 0);
+  counts_.stops.add(DecodeError::too_deep, 0);
   return false;
 }
 

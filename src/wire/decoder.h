@@ -16,7 +16,7 @@ struct DecodeCounts {
   std::uint64_t records = 0;
   std::uint64_t cut = 0;    ///< those of which a snaplen cut off a part
   std::uint64_t large = 0;  ///< those larger than kLargestFrame: segmentation offload, or jumbo frames
-  StopCounts stops;         ///< those that gave no segment, by reason
+  DecodeErrorCounts stops;  ///< those that gave no segment, by reason
 
   /// An Ethernet frame of 1,500 bytes, with two VLAN tags and its check sequence.
   static constexpr std::uint32_t kLargestFrame = 1526;
@@ -31,7 +31,7 @@ class Decoder {
   /// Decodes the next record. True: `segment` is filled, its bytes valid until the
   /// next call or as long as the record's. False: it holds no segment, or a
   /// part of one, and is counted.
-  bool decode(const Record& record, Segment& segment) {
+  bool decode(const PacketRecord& record, Segment& segment) {
     ++counts_.records;
     if (record.bytes.size() < record.length) [[unlikely]]
       ++counts_.cut;
@@ -47,7 +47,7 @@ class Decoder {
   const DecodeCounts& counts() const { return counts_; }
 
  private:
-  bool decode_rest(const Record& record, Segment& segment);
+  bool decode_rest(const PacketRecord& record, Segment& segment);
 
   DecodeCounts counts_;
   Fragments fragments_{counts_.stops};

@@ -20,7 +20,7 @@ void Fragments::remove(std::size_t at) {
 }
 
 void Fragments::give_up(std::size_t at) {
-  counts_.add(Stop::fragment_lost, 0, waiting_[at].pieces);
+  counts_.add(DecodeError::fragment_lost, 0, waiting_[at].pieces);
   remove(at);
 }
 
@@ -95,13 +95,13 @@ bool Fragments::fill(Datagram& datagram, const FragmentHeader& header, Bytes byt
   return holes.size() <= kMaxHoles;
 }
 
-Stop Fragments::take(Walk& walk, Nanos time) {
+DecodeError Fragments::take(Walk& walk, Nanos time) {
   const FragmentHeader header = walk.fragment;
   const Layer layer = walk.layer;
   // All but the last are a multiple of 8 bytes long (RFC 791, 3.2; RFC 8200, 4.5).
   const bool malformed =
       layer.length == 0 || header.offset + layer.length > kMaxPayload || (header.more && layer.length % 8 != 0);
-  if (malformed) return Stop::fragment_malformed;
+  if (malformed) return DecodeError::fragment_malformed;
   std::size_t at = find_or_add(walk, time);
   const std::uint64_t number = waiting_[at].number;
   while (waiting_.size() > 1 && held_bytes_ + header.offset + layer.length > kMaxBytes) give_up_oldest(number);
@@ -117,11 +117,11 @@ Stop Fragments::take(Walk& walk, Nanos time) {
   held_bytes_ += datagram.bytes.size() - before;
   if (!fits) {
     give_up(at);
-    return Stop::fragment;
+    return DecodeError::fragment;
   }
-  if (!datagram.end_known || !datagram.holes.empty()) return Stop::fragment;
+  if (!datagram.end_known || !datagram.holes.empty()) return DecodeError::fragment;
 
-  counts_.add(Stop::fragment, 0, datagram.pieces - 1);
+  counts_.add(DecodeError::fragment, 0, datagram.pieces - 1);
   // The fragment itself may lie in the datagram handed out before: it is copied by now.
   const auto length = static_cast<std::uint32_t>(datagram.bytes.size());
   const std::uint32_t captured = std::min(datagram.captured, length);
@@ -132,7 +132,7 @@ Stop Fragments::take(Walk& walk, Nanos time) {
   datagram.bytes.clear();
   remove(at);
   walk.layer.bytes = Bytes(whole_).first(captured);
-  return Stop::none;
+  return DecodeError::none;
 }
 
 }  // namespace wirelap

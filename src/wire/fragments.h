@@ -29,13 +29,13 @@ class Fragments {
   static constexpr Nanos kMaxAge = 30 * kNanosPerSecond;
 
   /// Fragments are counted in `counts` when it is clear what became of them; it outlives this.
-  explicit Fragments(StopCounts& counts) : counts_(counts) {}
+  explicit Fragments(DecodeErrorCounts& counts) : counts_(counts) {}
 
-  /// Takes the fragment that `walk` stopped at, captured at `time`. Stop::none:
+  /// Takes the fragment that `walk` stopped at, captured at `time`. DecodeError::none:
   /// the datagram is whole, and `walk` goes on at its payload, whose bytes are
-  /// valid until the next call. Stop::fragment: it waits, and will be counted.
-  /// Stop::fragment_malformed: it was not kept.
-  Stop take(Walk& walk, Nanos time);
+  /// valid until the next call. DecodeError::fragment: it waits, and will be counted.
+  /// DecodeError::fragment_malformed: it was not kept.
+  DecodeError take(Walk& walk, Nanos time);
 
   /// Gives up what still waits.
   void finish();
@@ -72,7 +72,7 @@ class Fragments {
   void give_up(std::size_t at);
   void remove(std::size_t at);
 
-  StopCounts& counts_;
+  DecodeErrorCounts& counts_;
   std::vector<Datagram> waiting_;
   std::size_t held_bytes_ = 0;
   std::uint64_t datagrams_ = 0;

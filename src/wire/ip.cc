@@ -11,51 +11,51 @@ namespace {
 constexpr std::uint8_t kFragmentHeader = 44, kAuthentication = 51;
 
 /// Goes on with the `length` bytes that an IP header says are behind its `header_bytes`.
-Stop enter_payload(Walk& walk, std::uint32_t header_bytes, std::uint32_t length, std::uint32_t protocol) {
+DecodeError enter_payload(Walk& walk, std::uint32_t header_bytes, std::uint32_t length, std::uint32_t protocol) {
   Layer& layer = walk.layer;
-  if (layer.bytes.size() < header_bytes) return Stop::ip_cut;
+  if (layer.bytes.size() < header_bytes) return DecodeError::ip_cut;
   layer.bytes = layer.bytes.subspan(header_bytes);
   if (layer.bytes.size() > length) layer.bytes = layer.bytes.first(length);
   layer.length = length;
   layer.kind = Kind::protocol;
   layer.type = protocol;
-  return Stop::none;
+  return DecodeError::none;
 }
 
 /// Whether decoding stops at a fragment, whose header is in `walk.fragment`.
-Stop judge_fragment(Walk& walk) {
+DecodeError judge_fragment(Walk& walk) {
   const std::uint32_t protocol = walk.layer.type;
   const bool wanted = protocol == kProtocolTcp || is_extension(protocol) || is_tunnel_protocol(protocol);
-  if (!wanted) return stop_at(walk, Stop::not_tcp, protocol);
+  if (!wanted) return stop_at(walk, DecodeError::not_tcp, protocol);
   const FragmentHeader& header = walk.fragment;
-  if (header.offset != 0) return Stop::fragment;
-  return header.more && walk.joins_fragments ? Stop::fragment : Stop::none;
+  if (header.offset != 0) return DecodeError::fragment;
+  return header.more && walk.joins_fragments ? DecodeError::fragment : DecodeError::none;
 }
 
-Stop open_ipv4(Walk& walk) {
+DecodeError open_ipv4(Walk& walk) {
   constexpr std::uint16_t kMoreFragments = 0x2000, kOffset = 0x1fff;
   const Bytes bytes = walk.layer.bytes;
-  if (bytes.size() < kIpv4HeaderBytes) return Stop::ip_cut;
+  if (bytes.size() < kIpv4HeaderBytes) return DecodeError::ip_cut;
   const std::uint8_t* const at = bytes.data();
   const std::uint32_t header_bytes = (at[0] & 0x0fu) * 4;
   std::uint32_t total_length = load_be16(at + 2);
   if (total_length == 0) total_length = walk.layer.length;
-  if (header_bytes < kIpv4HeaderBytes || total_length < header_bytes) return Stop::ip_malformed;
+  if (header_bytes < kIpv4HeaderBytes || total_length < header_bytes) return DecodeError::ip_malformed;
   std::copy_n(at + 12, 8, walk.ip.addresses);
   walk.ip.id = load_be16(at + 4);
   walk.ip.version = 4;
-  const Stop stop = enter_payload(walk, header_bytes, total_length - header_bytes, at[9]);
-  if (stop != Stop::none) return stop;
+  const DecodeError stop = enter_payload(walk, header_bytes, total_length - header_bytes, at[9]);
+  if (stop != DecodeError::none) return stop;
   const std::uint16_t fragment = load_be16(at + 6);
-  if ((fragment & (kMoreFragments | kOffset)) == 0) return Stop::none;
+  if ((fragment & (kMoreFragments | kOffset)) == 0) return DecodeError::none;
   walk.fragment = {walk.ip.id, (fragment & kOffset) * 8u, (fragment & kMoreFragments) != 0};
   return judge_fragment(walk);
 }
 
-Stop open_ipv6(Walk& walk) {
+DecodeError open_ipv6(Walk& walk) {
   constexpr std::uint32_t kHeaderBytes = 40;
   const Bytes bytes = walk.layer.bytes;
-  if (bytes.size() < kHeaderBytes) return Stop::ip_cut;
+  if (bytes.size() < kHeaderBytes) return DecodeError::ip_cut;
   const std::uint8_t* const at = bytes.data();
   const std::uint32_t said = load_be16(at + 4);
   const std::uint32_t on_wire = walk.layer.length > kHeaderBytes ? walk.layer.length - kHeaderBytes : 0;
@@ -67,12 +67,12 @@ Stop open_ipv6(Walk& walk) {
 
 }  // namespace
 
-Stop open_ip(Walk& walk) {
-  if (walk.layer.bytes.empty()) return Stop::ip_cut;
+DecodeError open_ip(Walk& walk) {
+  if (walk.layer.bytes.empty()) return DecodeError::ip_cut;
   switch (walk.layer.bytes[0] >> 4) {
     case 4: return open_ipv4(walk);
     case 6: return open_ipv6(walk);
-    default: return Stop::ip_malformed;
+    default: return DecodeError::ip_malformed;
   }
 }
 
@@ -90,21 +90,21 @@ bool is_extension(std::uint32_t protocol) {
   }
 }
 
-Stop open_extension(Walk& walk) {
+DecodeError open_extension(Walk& walk) {
   const Bytes bytes = walk.layer.bytes;
   const std::uint32_t kind = walk.layer.type;
-  if (bytes.size() < 8) return walk.layer.length < 8 ? Stop::ip_malformed : Stop::ip_cut;
+  if (bytes.size() < 8) return walk.layer.length < 8 ? DecodeError::ip_malformed : DecodeError::ip_cut;
   const std::uint8_t next = bytes[0];
   // RFC 4302 counts the authentication header in units of 4 bytes, less 2.
   const std::uint32_t header_bytes = kind == kFragmentHeader   ? 8
                                      : kind == kAuthentication ? (bytes[1] + 2u) * 4
                                                                : (bytes[1] + 1u) * 8;
-  if (header_bytes > walk.layer.length) return Stop::ip_malformed;
+  if (header_bytes > walk.layer.length) return DecodeError::ip_malformed;
   const std::uint16_t offset = load_be16(&bytes[2]);
   const std::uint32_t id = load_be32(&bytes[4]);
-  const Stop stop = enter_payload(walk, header_bytes, walk.layer.length - header_bytes, next);
+  const DecodeError stop = enter_payload(walk, header_bytes, walk.layer.length - header_bytes, next);
   // A header with neither offset nor more to come is a whole packet's (RFC 6946).
-  if (stop != Stop::none || kind != kFragmentHeader || (offset & 0xfff9) == 0) return stop;
+  if (stop != DecodeError::none || kind != kFragmentHeader || (offset & 0xfff9) == 0) return stop;
   walk.fragment = {id, offset & 0xfff8u, (offset & 1) != 0};
   return judge_fragment(walk);
 }

@@ -9,7 +9,7 @@
 #include <cstdint>
 
 #include "base/bytes.h"
-#include "wire/stop.h"
+#include "wire/decode_error.h"
 
 namespace wirelap {
 
@@ -54,14 +54,14 @@ inline constexpr std::uint32_t kIpv4HeaderBytes = 20;
 /// Takes off an IP header, into `walk.ip`, but for its payload. The length that
 /// the packet had on the wire by the capture's word serves where the header's own
 /// is 0, as segmentation offload and jumbograms leave it.
-/// Stop::fragment: `walk.layer` is a fragment's payload, `walk.fragment` its header.
-Stop open_ip(Walk& walk);
+/// DecodeError::fragment: `walk.layer` is a fragment's payload, `walk.fragment` its header.
+DecodeError open_ip(Walk& walk);
 
 /// True for IP protocols that are extension headers (RFC 8200, section 4; RFC 4302).
 bool is_extension(std::uint32_t protocol);
 
 /// Takes off one extension header, of which `walk.layer.type` says the kind.
-/// Stop::fragment: as open_ip.
-Stop open_extension(Walk& walk);
+/// DecodeError::fragment: as open_ip.
+DecodeError open_extension(Walk& walk);
 
 }  // namespace wirelap

@@ -10,8 +10,8 @@
 #include <cstdint>
 
 #include "base/bytes.h"
+#include "wire/decode_error.h"
 #include "wire/ip.h"
-#include "wire/stop.h"
 
 namespace wirelap {
 
@@ -81,25 +81,26 @@ struct Walk {
   VlanTags vlan;                 ///< of the innermost frame
   TunnelTag tunnel = 0;          ///< all tunnels so far
   int tunnels = 0;               ///< how many
-  std::uint32_t about = 0;       ///< where it stopped: the number that Stop is about
+  std::uint32_t about = 0;       ///< where it stopped: the number that DecodeError is about
   FragmentHeader fragment{};     ///< of the latest fragment
   bool joins_fragments = false;  ///< first fragments are stopped at too
 };
 
 /// Stops a walk at something with a number.
-inline Stop stop_at(Walk& walk, Stop stop, std::uint32_t about) {
+inline DecodeError stop_at(Walk& walk, DecodeError stop, std::uint32_t about) {
   walk.about = about;
   return stop;
 }
 
 /// Goes on behind a header of `count` bytes, with a header of kind `kind`.
-/// Returns Stop::none, or `cut` where the header is not all there.
-inline Stop go_on(Walk& walk, std::size_t count, Kind kind, std::uint32_t type = 0, Stop cut = Stop::link_cut) {
+/// Returns DecodeError::none, or `cut` where the header is not all there.
+inline DecodeError go_on(Walk& walk, std::size_t count, Kind kind, std::uint32_t type = 0,
+                         DecodeError cut = DecodeError::link_cut) {
   if (walk.layer.bytes.size() < count) return cut;
   walk.layer.skip(count);
   walk.layer.kind = kind;
   walk.layer.type = type;
-  return Stop::none;
+  return DecodeError::none;
 }
 
 }  // namespace wirelap

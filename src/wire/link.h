@@ -45,6 +45,6 @@ enum LinkType : std::uint32_t {
 };
 
 /// Takes off the header of link type `walk.layer.type`.
-Stop open_link(Walk& walk);
+DecodeError open_link(Walk& walk);
 
 }  // namespace wirelap

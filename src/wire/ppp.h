@@ -1,5 +1,5 @@
 // wire: point-to-point links: PPP (RFC 1661) bare and in HDLC-like framing
-// (RFC 1662), PPPoE (RFC 2516), Cisco HDLC, Frame Relay (RFC 2427).
+// (RFC 1662), PPPoE (RFC 2516), Cisco HDLC, PacketNumber Relay (RFC 2427).
 //
 // What PPP compresses or encrypts stays closed, but for the compression of its
 // own header's fields.
@@ -10,15 +10,15 @@
 namespace wirelap {
 
 /// Takes off PPP's address and control fields, where they are there, and its protocol field.
-Stop open_ppp(Walk& walk);
+DecodeError open_ppp(Walk& walk);
 
 /// Takes off a PPPoE session header; its session is part of the flow's key.
-Stop open_pppoe(Walk& walk);
+DecodeError open_pppoe(Walk& walk);
 
 /// Takes off Cisco HDLC's address, control and EtherType.
-Stop open_cisco_hdlc(Walk& walk);
+DecodeError open_cisco_hdlc(Walk& walk);
 
-/// Takes off Frame Relay's address, control and network layer identifiers.
-Stop open_frame_relay(Walk& walk);
+/// Takes off PacketNumber Relay's address, control and network layer identifiers.
+DecodeError open_frame_relay(Walk& walk);
 
 }  // namespace wirelap

@@ -7,7 +7,7 @@
 #include <cstdint>
 
 #include "base/bytes.h"
-#include "wire/stop.h"
+#include "wire/decode_error.h"
 
 namespace wirelap {
 
@@ -44,16 +44,16 @@ struct TcpOptions {
 inline constexpr std::uint32_t kTcpHeaderBytes = 20;
 
 /// Decodes the header at the start of `bytes`, of which `wire_length` bytes
-/// were on the wire. Returns Stop::none with `header_bytes`, the header's length
+/// were on the wire. Returns DecodeError::none with `header_bytes`, the header's length
 /// with options, set; or why there is no header.
-inline Stop decode_tcp(Bytes bytes, std::uint32_t wire_length, TcpHeader& tcp, std::uint32_t& header_bytes) {
+inline DecodeError decode_tcp(Bytes bytes, std::uint32_t wire_length, TcpHeader& tcp, std::uint32_t& header_bytes) {
   if (bytes.size() < kTcpHeaderBytes) {
-    return wire_length < kTcpHeaderBytes ? Stop::tcp_malformed : Stop::tcp_cut;
+    return wire_length < kTcpHeaderBytes ? DecodeError::tcp_malformed : DecodeError::tcp_cut;
   }
   const std::uint8_t* const at = bytes.data();
   const std::uint64_t first = load_be64(at), second = load_be64(at + 8);
   header_bytes = static_cast<std::uint32_t>(second >> 26) & 0x3c;
-  if (header_bytes < kTcpHeaderBytes || header_bytes > wire_length) return Stop::tcp_malformed;
+  if (header_bytes < kTcpHeaderBytes || header_bytes > wire_length) return DecodeError::tcp_malformed;
   const std::size_t held = bytes.size() < header_bytes ? bytes.size() : header_bytes;
   tcp.options = {at + kTcpHeaderBytes, held - kTcpHeaderBytes};
   tcp.window = static_cast<std::uint16_t>(second);
@@ -63,7 +63,7 @@ inline Stop decode_tcp(Bytes bytes, std::uint32_t wire_length, TcpHeader& tcp, s
   tcp.sequence = static_cast<std::uint32_t>(first);
   tcp.destination_port = static_cast<std::uint16_t>(first >> 32);
   tcp.source_port = static_cast<std::uint16_t>(first >> 48);
-  return Stop::none;
+  return DecodeError::none;
 }
 
 /// Parses options up to the end, the End of Option List, or the first one that

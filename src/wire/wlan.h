@@ -10,15 +10,15 @@
 namespace wirelap {
 
 /// Takes off an 802.11 data frame's header, up to LLC's.
-Stop open_wlan(Walk& walk);
+DecodeError open_wlan(Walk& walk);
 
 /// Takes off a radiotap header (radiotap.org) and the filler that it tells of.
-Stop open_radiotap(Walk& walk);
+DecodeError open_radiotap(Walk& walk);
 
 /// Takes off a Prism header, or an AVS one: either may stand under Prism's link type.
-Stop open_prism(Walk& walk);
+DecodeError open_prism(Walk& walk);
 
 /// Takes off an AVS header.
-Stop open_avs(Walk& walk);
+DecodeError open_avs(Walk& walk);
 
 }  // namespace wirelap

@@ -15,7 +15,7 @@ constexpr std::size_t kMostBytes = 64 * 1024;
 
 bool is_same(const Segment& a, const Segment& b) {
   const auto is_same_place = [](Bytes x, Bytes y) { return x.data() == y.data() && x.size() == y.size(); };
-  return a.time == b.time && a.frame == b.frame && a.vlan.count == b.vlan.count && a.vlan.ids[0] == b.vlan.ids[0] &&
+  return a.time == b.time && a.packet == b.packet && a.vlan.count == b.vlan.count && a.vlan.ids[0] == b.vlan.ids[0] &&
          a.vlan.ids[1] == b.vlan.ids[1] && a.tunnel == b.tunnel && a.ip.source() == b.ip.source() &&
          a.ip.destination() == b.ip.destination() && a.ip.version == b.ip.version && a.ip.id == b.ip.id &&
          a.tcp.source_port == b.tcp.source_port && a.tcp.destination_port == b.tcp.destination_port &&
@@ -29,7 +29,7 @@ void check_within(Bytes part, Bytes whole) {
   require(part.data() >= whole.data() && part.data() + part.size() <= whole.data() + whole.size());
 }
 
-void check_segment(const Record& record, const Segment& segment) {
+void check_segment(const PacketRecord& record, const Segment& segment) {
   require(segment.data.size() <= segment.data_length);
   require(segment.ip.version == 4 || segment.ip.version == 6);
   check_within(segment.data, record.bytes);
@@ -37,16 +37,16 @@ void check_segment(const Record& record, const Segment& segment) {
 }
 
 /// The way that skips nothing.
-Stop decode_thoroughly(const Record& record, Segment& segment) {
+DecodeError decode_thoroughly(const PacketRecord& record, Segment& segment) {
   Walk walk = begin_walk(record);
   return open_layers(walk, record, segment);
 }
 
-void check_snapped(const Record& record, const Segment& whole, std::size_t snap, test::GuardedBuffer& guarded) {
-  Record cut = record;
+void check_snapped(const PacketRecord& record, const Segment& whole, std::size_t snap, test::GuardedBuffer& guarded) {
+  PacketRecord cut = record;
   cut.bytes = guarded.hold(record.bytes.first(std::min(snap, record.bytes.size())));
   Segment segment;
-  if (decode(cut, segment) != Stop::none) return;
+  if (decode(cut, segment) != DecodeError::none) return;
   check_segment(cut, segment);
   require(segment.tcp.sequence == whole.tcp.sequence && segment.data_length == whole.data_length);
   require(segment.ip.source() == whole.ip.source() && segment.ip.destination() == whole.ip.destination());
@@ -54,11 +54,11 @@ void check_snapped(const Record& record, const Segment& whole, std::size_t snap,
           segment.data.size() < whole.data.size());
 }
 
-void check_record(const Record& record, std::size_t snap, test::GuardedBuffer& spare) {
+void check_record(const PacketRecord& record, std::size_t snap, test::GuardedBuffer& spare) {
   Segment quick, thorough;
-  const Stop stop = decode(record, quick);
+  const DecodeError stop = decode(record, quick);
   require(decode_thoroughly(record, thorough) == stop);
-  if (stop != Stop::none) return;
+  if (stop != DecodeError::none) return;
   check_segment(record, quick);
   require(is_same(quick, thorough));
   check_snapped(record, quick, snap, spare);
@@ -72,7 +72,7 @@ void run_decode(Bytes input) {
   if (pieces.head.empty()) return;
   const std::uint32_t link_type = load_le32(&pieces.head[20]) & 0xffff;
   Decoder decoder;
-  Record record;
+  PacketRecord record;
   for (const Piece& piece : pieces.all) {
     record.number += 1;
     record.time = piece.load(0) * kNanosPerSecond + piece.load(4);
@@ -87,7 +87,7 @@ void run_decode(Bytes input) {
   const DecodeCounts& counts = decoder.counts();
   require(counts.records == pieces.all.size());
   std::uint64_t stopped = 0;
-  for (const StopCounts::Count& count : counts.stops.sorted()) {
+  for (const DecodeErrorCounts::Count& count : counts.stops.sorted()) {
     require(!describe(count.stop, count.about).empty());
     stopped += count.frames;
   }

@@ -26,7 +26,7 @@ EngineOptions options_of(Bytes input) {
 }
 
 struct Ran {
-  std::string text, placeless, fault;
+  std::string text, placeless, error;
   std::vector<std::string> summary;
   bool operator==(const Ran&) const = default;
 };
@@ -41,7 +41,7 @@ struct Way {
 Ran run(const EngineOptions& options, const std::vector<Bytes>& files, Format also, Way way = {}) {
   Rows rows(options.wanted, also);
   Engine engine(options, rows);
-  std::optional<Fault> fault;
+  std::optional<Error> error;
   for (const Bytes bytes : files) {
     const MemoryFile file(bytes);
     Input::Options reading;
@@ -49,11 +49,11 @@ Ran run(const EngineOptions& options, const std::vector<Bytes>& files, Format al
     reading.mapped_from_bytes = way.by_name ? 1 : file.whole();
     Input input(reading);
     way.by_name ? file.map(input) : file.read(input);
-    fault = engine.run(input, "capture");
+    error = engine.run(input, "capture");
   }
   engine.finish();
   rows.finish();
-  return {std::string(rows.text()), options.join ? rows.placeless() : "", fault ? describe(*fault) : "",
+  return {std::string(rows.text()), options.join ? rows.placeless() : "", error ? describe(*error) : "",
           describe(engine.summary())};
 }
 

@@ -3,10 +3,10 @@
 #include <string>
 #include <vector>
 
+#include "app/h2/frame.h"
+#include "app/h2/hpack.h"
 #include "fuzz/script.h"
 #include "fuzz/target.h"
-#include "h2/frame.h"
-#include "h2/hpack.h"
 
 namespace wirelap::fuzz {
 namespace {
@@ -29,43 +29,44 @@ void check_cut(const h2::FieldSection& cut, const h2::FieldSection& whole) {
 
 class H2Log {
  public:
-  explicit H2Log(Role role)
-      : parser_(role, 0, role == Role::request ? h2::Start::preface : h2::Start::boundary), decoder_(kWanted) {}
+  explicit H2Log(Direction direction)
+      : parser_(direction, 0, direction == Direction::to_server ? h2::Start::preface : h2::Start::boundary),
+        decoder_(kWanted) {}
 
   void feed(Bytes bytes) { parser_.feed(bytes, *this); }
   void skip(std::uint64_t count) { parser_.skip(count, true, *this); }
   bool is_over() const { return over_; }
   bool operator==(const H2Log& log) const { return text_ == log.text_; }
 
-  void on_preface(Role) { say("preface"); }
-  void on_begin(Role, std::uint64_t offset) { begin_ = offset; }
-  void on_frame(Role, const h2::FrameHeader& header) {
+  void on_preface(Direction) { say("preface"); }
+  void on_begin(Direction, std::uint64_t offset) { begin_ = offset; }
+  void on_frame(Direction, const h2::FrameHeader& header) {
     say("frame", {begin_, header.length, header.type, header.flags, header.stream});
     if (header.is(h2::FrameType::headers) || header.is(h2::FrameType::push_promise)) block_.clear();
     ends_block_ = header.carries_fields() && header.has(h2::kEndHeaders);
   }
-  void on_setting(Role, std::uint16_t identifier, std::uint32_t value) {
+  void on_setting(Direction, std::uint16_t identifier, std::uint32_t value) {
     say("setting", {identifier, value});
     if (identifier == 1) decoder_.allow_table(value);
     if (identifier == 5) parser_.allow_frame_size(value);
   }
-  void on_promise(Role, std::uint32_t stream) { say("promise", {stream}); }
-  void on_goaway(Role, std::uint32_t last_stream) { say("goaway", {last_stream}); }
-  void on_fragment(Role, Bytes bytes) { test::append(block_, bytes); }
-  void on_bytes(Role, std::uint64_t count, std::uint64_t content, bool missing) {
+  void on_promise(Direction, std::uint32_t stream) { say("promise", {stream}); }
+  void on_goaway(Direction, std::uint32_t last_stream) { say("goaway", {last_stream}); }
+  void on_fragment(Direction, Bytes bytes) { test::append(block_, bytes); }
+  void on_bytes(Direction, std::uint64_t count, std::uint64_t content, bool missing) {
     require(content <= count);
     bytes_ += count;
     content_ += content;
     missing_ += missing ? count : 0;
   }
-  void on_damage(Role) { say("damage"); }
-  void on_end(Role) {
+  void on_damage(Direction) { say("damage"); }
+  void on_end(Direction) {
     if (ends_block_) decode();
     ends_block_ = false;
     say("end", {bytes_, content_, missing_});
     bytes_ = content_ = missing_ = 0;
   }
-  void on_lost(Role, bool missing) {
+  void on_lost(Direction, bool missing) {
     if (missing) say("lost");
     over_ = true;  // a boundary that is found again depends on pieces
   }

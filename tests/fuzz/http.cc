@@ -1,58 +1,59 @@
 // HTTP/1: messages do not depend on how their bytes were cut.
 #include <string>
 
+#include "app/http1/parser.h"
 #include "fuzz/script.h"
 #include "fuzz/target.h"
-#include "http/parser.h"
 
 namespace wirelap::fuzz {
 namespace {
 
-using http::Framing;
-using http::Head;
+using http1::Framing;
+using http1::Head;
 
 /// What the parser tells, up to where it is lost.
 class HttpLog {
  public:
-  explicit HttpLog(Role role) : parser_(role, 0, true) {}
+  explicit HttpLog(Direction direction) : parser_(direction, 0, true) {}
 
   void feed(Bytes bytes) { parser_.feed(bytes, *this); }
   void skip(std::uint64_t count) { parser_.skip(count, true, *this); }
   bool is_over() const { return over_; }
   bool operator==(const HttpLog& log) const { return text_ == log.text_; }
 
-  void on_begin(Role, std::uint64_t offset, bool) { say("begin " + std::to_string(offset)); }
-  void on_held(Role) {}
-  Framing on_head(Role role, const Head& head) {
-    on_start_line(role, head);
+  void on_begin(Direction, std::uint64_t offset, bool) { say("begin " + std::to_string(offset)); }
+  void on_held(Direction) {}
+  Framing on_head(Direction direction, const Head& head) {
+    on_start_line(direction, head);
     say(std::string(head.host) + " " + std::string(head.fields));
-    Framing framing = role == Role::request ? http::request_framing(head) : http::response_framing(head, "GET");
-    if (role == Role::response && head.is_interim()) framing = {};
+    Framing framing =
+        direction == Direction::to_server ? http1::request_framing(head) : http1::response_framing(head, "GET");
+    if (direction == Direction::to_client && head.is_interim()) framing = {};
     framing.doubtful = false;
     return framing;
   }
-  void on_start_line(Role, const Head& head) {
+  void on_start_line(Direction, const Head& head) {
     say(std::string(head.method) + " " + std::string(head.target) + " " + std::to_string(head.status));
   }
-  void on_bytes(Role, std::uint64_t count, std::uint64_t body) {
+  void on_bytes(Direction, std::uint64_t count, std::uint64_t body) {
     require(body <= count);
     bytes_ += count;
     body_ += body;
   }
-  void on_missing(Role, std::uint64_t count) { missing_ += count; }
-  void on_end(Role) { close("end"); }
-  void on_lost(Role) {
+  void on_not_captured(Direction, std::uint64_t count) { missing_ += count; }
+  void on_end(Direction) { close("end"); }
+  void on_lost(Direction) {
     close("lost");
     over_ = true;
   }
-  void on_stray(Role, std::uint64_t, bool) {}
-  void on_tunnel(Role, std::uint64_t count, bool) { tunnel_ += count; }
-  void on_garbage(Role) {
+  void on_stray(Direction, std::uint64_t, bool) {}
+  void on_tunnel(Direction, std::uint64_t count, bool) { tunnel_ += count; }
+  void on_garbage(Direction) {
     say("garbage");
     over_ = true;
   }
-  bool is_headless(Role) const { return false; }
-  bool may_begin_inside(Role) const { return true; }
+  bool is_headless(Direction) const { return false; }
+  bool may_begin_inside(Direction) const { return true; }
 
  private:
   void say(const std::string& what) {
@@ -63,7 +64,7 @@ class HttpLog {
     bytes_ = body_ = missing_ = 0;
   }
 
-  http::Parser parser_;
+  http1::Parser parser_;
   std::string text_;
   std::uint64_t bytes_ = 0, body_ = 0, missing_ = 0, tunnel_ = 0;
   bool over_ = false;

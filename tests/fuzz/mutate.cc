@@ -18,12 +18,12 @@ struct Places {
 };
 
 Places find_tcp(const Pieces& capture, const Piece& piece) {
-  Record record;
+  PacketRecord record;
   record.bytes = piece.bytes;
   record.length = static_cast<std::uint32_t>(piece.bytes.size());
   record.link_type = load_le32(&capture.head[20]) & 0xffff;
   Segment segment;
-  if (decode(record, segment) != Stop::none) return {};
+  if (decode(record, segment) != DecodeError::none) return {};
   const auto options = static_cast<std::size_t>(segment.tcp.options.data() - piece.bytes.data());
   return {options - kTcpHeaderBytes, options + segment.tcp.options.size()};
 }

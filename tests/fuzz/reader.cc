@@ -1,5 +1,5 @@
 // The containers: a file that is mapped and the same bytes read in small
-// pieces give the same records and the same fault.
+// pieces give the same records and the same error.
 #include "capture/reader.h"
 
 #include <string>
@@ -22,7 +22,7 @@ std::uint64_t digest(Bytes bytes) {
 std::string read_all(Input& input, std::size_t file_bytes) {
   std::string log;
   Reader reader(input, "capture");
-  Record record;
+  PacketRecord record;
   if (reader.start()) {
     std::uint64_t number = 0;
     while (reader.next(record)) {
@@ -38,9 +38,9 @@ std::string read_all(Input& input, std::size_t file_bytes) {
     require(!reader.next(record));  // the end is the end
     require(reader.decimals() >= 0 && reader.decimals() <= 9);
   }
-  if (reader.fault()) {
-    require(reader.fault()->offset <= file_bytes);
-    log += describe(*reader.fault());
+  if (reader.error()) {
+    require(reader.error()->offset <= file_bytes);
+    log += describe(*reader.error());
   }
   return log;
 }

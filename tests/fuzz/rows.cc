@@ -4,7 +4,7 @@ namespace wirelap::fuzz {
 namespace {
 
 void check_times(const Row& row) {
-  const http::Exchange& exchange = row.exchange;
+  const Exchange& exchange = row.exchange;
   const Phases phases = measure_phases(exchange, row.connection.handshake);
   Nanos sum = 0;
   for (const Nanos phase : {phases.connect, phases.tls, phases.send, phases.wait, phases.receive}) {
@@ -18,27 +18,27 @@ void check_times(const Row& row) {
   for (const Nanos rtt : {row.connection.handshake.server_rtt(), row.connection.handshake.client_rtt()}) {
     require(rtt >= 0 || rtt == kUnknownTime);
   }
-  if (!exchange.judged) return;
-  const Spent spent = measure_causes(exchange, row.connection.handshake, phases);
+  if (!exchange.attributed) return;
+  const CauseTimes spent = measure_causes(exchange, row.connection.handshake, phases);
   for (const Nanos part : spent.by) require(part >= 0);
   require(spent.total() == phases.total);
 }
 
 void check_counts(const Row& row) {
-  const http::Exchange& exchange = row.exchange;
+  const Exchange& exchange = row.exchange;
   require(exchange.number != 0 && row.connection.number != 0);
-  require(exchange.first_frame != 0 && exchange.first_frame <= exchange.last_frame);
+  require(exchange.first_packet != 0 && exchange.first_packet <= exchange.last_packet);
   require(exchange.request.body_bytes <= exchange.request.bytes);
   require(exchange.response.body_bytes <= exchange.response.bytes);
-  require(exchange.status == http::Exchange::kNoStatus || (exchange.status >= 0 && exchange.status <= 999));
+  require(exchange.status == Exchange::kNoStatus || (exchange.status >= 0 && exchange.status <= 999));
   std::uint64_t reached = 0;
-  for (const http::Step& step : exchange.steps) {
+  for (const Step& step : exchange.steps) {
     require(step.reached >= reached);
     reached = step.reached;
   }
 }
 
-/// `line` without its columns `capture`, `first_frame` and `last_frame`.
+/// `line` without its columns `capture`, `first_packet` and `last_packet`.
 std::string without_places(std::string_view line) {
   const std::size_t capture = line.find("\"capture\":"), connection = line.find("\"connection\":", capture);
   const std::size_t frame = line.find("\"first_frame\":", connection), start = line.find("\"start\":", frame);
@@ -63,7 +63,7 @@ Output& spare_buffer() {
 
 }  // namespace
 
-Rows::Rows(const http::Wanted& wanted, Format also)
+Rows::Rows(const Wanted& wanted, Format also)
     : output_(text_buffer()),
       spare_(spare_buffer()),
       ndjson_(make_sink(Format::ndjson, output_, wanted)),
@@ -80,7 +80,7 @@ void Rows::write(const Row& row) {
 
 void Rows::write_connection(const ConnectionRow& row) {
   require(duration_of(row.connection) >= 0);
-  require(row.connection.first_frame <= row.connection.last_frame);
+  require(row.connection.first_packet <= row.connection.last_packet);
   const std::size_t begin = output_.text().size();
   ndjson_->write_connection(row);
   check_line(begin);

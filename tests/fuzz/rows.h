@@ -7,7 +7,7 @@
 
 #include "base/output.h"
 #include "fuzz/target.h"
-#include "report/sink.h"
+#include "output/writer.h"
 #include "support/json.h"
 
 namespace wirelap::fuzz {
@@ -16,7 +16,7 @@ namespace wirelap::fuzz {
 /// for none. There is one at a time: the text's memory is the next one's, too.
 class Rows : public Sink {
  public:
-  Rows(const http::Wanted& wanted, Format also);
+  Rows(const Wanted& wanted, Format also);
 
   void write(const Row& row) override;
   void write_connection(const ConnectionRow& row) override;

@@ -83,7 +83,7 @@ Buffer pcap_of(const Pieces& script, bool in_two) {
   bool begun[2] = {false, false};
   for (const Piece& step : script.all) {
     const std::uint8_t bits = step.header[0];
-    const int side = role_of(step) == Role::request ? 0 : 1;
+    const int side = direction_of(step) == Direction::to_server ? 0 : 1;
     const Bytes bytes = Bytes(step.bytes).first(std::min(step.bytes.size(), kMostBytes));
     const Bytes held = bytes.first((bits & kSnapped) != 0 ? bytes.size() / 2 : bytes.size());
     const unsigned flags =
@@ -103,24 +103,24 @@ Buffer pcap_of(const Pieces& script, bool in_two) {
 struct Messages {
   bool certain = true;
   bool bodyless = false;   // a request has no body
-  unsigned protocols = 0;  // bits, by http::Protocol
+  unsigned protocols = 0;  // bits, by Protocol
   std::uint64_t counted[2] = {0, 0};
   std::string text;
 };
 
 class MessageSink : public Sink {
  public:
-  MessageSink(const http::Wanted& wanted, Format also, Messages& messages) : rows_(wanted, also), all_(messages) {}
+  MessageSink(const Wanted& wanted, Format also, Messages& messages) : rows_(wanted, also), all_(messages) {}
 
   void write(const Row& row) override {
     rows_.write(row);
-    const http::Exchange& exchange = row.exchange;
+    const Exchange& exchange = row.exchange;
     all_.protocols |= 1u << static_cast<unsigned>(exchange.protocol);
-    all_.certain = all_.certain && exchange.outcome == http::Outcome::complete && exchange.missing_bytes == 0;
+    all_.certain = all_.certain && exchange.outcome == Outcome::complete && exchange.missing_bytes == 0;
     // Of an answer to what was not yet whole it may not be known whether it has a body.
     all_.certain = all_.certain && exchange.response.first >= exchange.request.last;
     all_.bodyless |= exchange.request.body_bytes == 0;
-    for (const http::Message* message : {&exchange.request, &exchange.response}) {
+    for (const Message* message : {&exchange.request, &exchange.response}) {
       for (const std::uint64_t part :
            {message->bytes, message->body_bytes, message->begin, static_cast<std::uint64_t>(message->first),
             static_cast<std::uint64_t>(message->last)}) {
@@ -155,7 +155,7 @@ bool is_all_counted(const Pieces& script, const Messages& messages) {
   std::uint64_t sent[2] = {0, 0};
   for (const Piece& step : script.all) {
     if ((step.header[0] & ~(kFromServer | kEnds)) != 0) return false;
-    sent[role_of(step) == Role::request ? 0 : 1] += step.bytes.size();
+    sent[direction_of(step) == Direction::to_server ? 0 : 1] += step.bytes.size();
   }
   return sent[0] == messages.counted[0] && sent[1] == messages.counted[1];
 }
@@ -165,7 +165,7 @@ bool is_all_counted(const Pieces& script, const Messages& messages) {
 bool may_announce_body(const Pieces& script) {
   std::string sent;
   for (const Piece& step : script.all) {
-    if (role_of(step) == Role::request) sent += as_text(step.bytes);
+    if (direction_of(step) == Direction::to_server) sent += as_text(step.bytes);
   }
   for (char& c : sent) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return sent.find("content-length") != sent.npos || sent.find("transfer-encoding") != sent.npos;
@@ -176,7 +176,7 @@ bool may_announce_body(const Pieces& script) {
 bool looks_known(const Pieces& script) {
   bool seen[2] = {false, false};
   for (const Piece& step : script.all) {
-    bool& begun = seen[role_of(step) == Role::request ? 0 : 1];
+    bool& begun = seen[direction_of(step) == Direction::to_server ? 0 : 1];
     if (begun || step.bytes.empty()) continue;
     begun = true;
     const unsigned first = step.bytes[0];
@@ -199,7 +199,7 @@ void play(const Pieces& script, const EngineOptions& options) {
   // In mid-connection a protocol is told by a whole segment.
   if (whole.protocols != in_two.protocols) return;
   // A last word before FIN is no turn where it is known to be alone.
-  const bool is_tcp = whole.protocols == 1u << static_cast<unsigned>(http::Protocol::tcp);
+  const bool is_tcp = whole.protocols == 1u << static_cast<unsigned>(Protocol::tcp);
   if (is_tcp && (looks_known(script) || !is_all_counted(script, in_two))) return;
   require(whole.text == in_two.text);
 }

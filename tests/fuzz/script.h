@@ -4,14 +4,12 @@
 // before, and the content's length, little-endian.
 #pragma once
 
+#include "app/http1/head.h"
 #include "engine.h"
 #include "fuzz/pieces.h"
-#include "http/head.h"
 #include "support/guarded.h"
 
 namespace wirelap::fuzz {
-
-using http::Role;
 
 /// What the bits of a step say.
 enum Step : std::uint8_t {
@@ -24,22 +22,24 @@ enum Step : std::uint8_t {
 };
 
 inline Pieces take_script(Bytes input) { return take_apart(input, kScriptLayout); }
-inline Role role_of(const Piece& step) { return (step.header[0] & kFromServer) != 0 ? Role::response : Role::request; }
+inline Direction direction_of(const Piece& step) {
+  return (step.header[0] & kFromServer) != 0 ? Direction::to_client : Direction::to_server;
+}
 
 /// Plays the script to the engine as a TCP connection, and holds its records
 /// against what must be true of them. Where no byte was in doubt, segments in
 /// two give the same messages as in one.
 void play(const Pieces& script, const EngineOptions& options);
 
-/// Feeds the steps' bytes, those of `role`, to a parser: whole, and in two. Each
+/// Feeds the steps' bytes, those of `direction`, to a parser: whole, and in two. Each
 /// ends at a page that cannot be read. `Log` has feed(Bytes), skip(count) and
 /// is_over(), true from where on splits may make a difference; it compares.
 template <class Log>
-Log parse(const Pieces& script, Role role, bool in_two) {
+Log parse(const Pieces& script, Direction direction, bool in_two) {
   static test::GuardedBuffer guarded;
-  Log log(role);
+  Log log(direction);
   for (const Piece& step : script.all) {
-    if (role_of(step) != role || step.bytes.empty() || log.is_over()) continue;
+    if (direction_of(step) != direction || step.bytes.empty() || log.is_over()) continue;
     const Bytes bytes = step.bytes;
     const bool snapped = (step.header[0] & kSnapped) != 0;
     const std::size_t held = (step.header[0] & kLost) != 0 ? 0 : snapped ? bytes.size() / 2 : bytes.size();
@@ -55,8 +55,8 @@ Log parse(const Pieces& script, Role role, bool in_two) {
 /// The same for both roles; the logs of both ways have to be the same.
 template <class Log>
 void check_parser(const Pieces& script) {
-  for (const Role role : {Role::request, Role::response}) {
-    require(parse<Log>(script, role, false) == parse<Log>(script, role, true));
+  for (const Direction direction : {Direction::to_server, Direction::to_client}) {
+    require(parse<Log>(script, direction, false) == parse<Log>(script, direction, true));
   }
 }
 

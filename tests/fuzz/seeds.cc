@@ -8,11 +8,11 @@
 #include <map>
 #include <string>
 
+#include "app/h2/resync.h"
+#include "app/http1/parser.h"
 #include "flow/key.h"
 #include "fuzz/pieces.h"
 #include "fuzz/script.h"
-#include "h2/search.h"
-#include "http/parser.h"
 #include "wire/decode.h"
 
 namespace wirelap::fuzz {
@@ -29,10 +29,10 @@ struct Connection {
   bool begun[2] = {false, false};
 };
 
-std::string name_protocol(Bytes bytes, Role role) {
-  if (h2::begins_with_preface(bytes, role)) return "h2";
+std::string name_protocol(Bytes bytes, Direction direction) {
+  if (h2::begins_with_preface(bytes, direction)) return "h2";
   if (bytes.size() > 2 && bytes[0] >= 20 && bytes[0] <= 23 && bytes[1] == 3) return "tls";
-  return http::looks_like_start(as_text(bytes), role) == http::Likeness::yes ? "http" : "tcp";
+  return http1::looks_like_start(as_text(bytes), direction) == http1::Likeness::yes ? "http" : "tcp";
 }
 
 void add_step(Connection& connection, Side sender, const Segment& segment, Nanos pause) {
@@ -51,7 +51,7 @@ void add_step(Connection& connection, Side sender, const Segment& segment, Nanos
   for (Nanos micros = pause / 1000; micros > 1 && step.header[1] < 23; micros /= 2) ++step.header[1];
   test::append(step.bytes, segment.data);
   if (connection.protocol.empty() && !segment.data.empty()) {
-    connection.protocol = name_protocol(segment.data, from_server ? Role::response : Role::request);
+    connection.protocol = name_protocol(segment.data, from_server ? Direction::to_client : Direction::to_server);
   }
 }
 
@@ -79,13 +79,13 @@ void make_seeds(Bytes file, const std::filesystem::path& folder) {
   write(folder, "decode", start);
   write(folder, "engine", start);
   std::vector<std::pair<FlowKey, Connection>> all;
-  Record record;
+  PacketRecord record;
   Nanos before = 0;
   for (const Piece& piece : pieces.all) {
     record = {piece.load(0) * kNanosPerSecond + piece.load(4) * kNanosPerMicro, record.number + 1, piece.bytes,
               piece.load(12), load_le32(&pieces.head[20]) & 0xffff};
     Segment segment;
-    if (decode(record, segment) != Stop::none) continue;
+    if (decode(record, segment) != DecodeError::none) continue;
     Side sender;
     const FlowKey key = make_flow_key(segment, sender);
     auto found = std::find_if(all.begin(), all.end(), [&](const auto& one) { return one.first == key; });

@@ -75,27 +75,27 @@ struct Connections : IdleConsumer {
   void on_packet(Connection& connection, Side, const Segment&) {
     require(!all[connection.number].gone || connection.closed);
   }
-  void on_bytes(Connection& connection, Side sender, const Chunk& chunk, const Arrival&) {
+  void on_bytes(Connection& connection, Side sender, const StreamData& data, const Arrival&) {
     const Stream& stream = connection.stream(sender);
-    require(chunk.length != 0 && chunk.bytes.size() <= chunk.length);
-    require(chunk.bytes.size() <= kMostData);
-    const Bytes sent = content(stream.next_sequence, chunk.bytes.size());
-    require(sent.empty() || std::memcmp(chunk.bytes.data(), sent.data(), sent.size()) == 0);
+    require(data.length != 0 && data.bytes.size() <= data.length);
+    require(data.bytes.size() <= kMostData);
+    const Bytes sent = content(stream.next_sequence, data.bytes.size());
+    require(sent.empty() || std::memcmp(data.bytes.data(), sent.data(), sent.size()) == 0);
     Told& side = told(connection, sender);
-    side.add(true, chunk.bytes.size());
-    side.add(false, chunk.length - chunk.bytes.size());
+    side.add(true, data.bytes.size());
+    side.add(false, data.length - data.bytes.size());
   }
   void on_skipped(Connection& connection, Side sender, std::uint64_t count, const Arrival&) {
     require(count != 0);
     told(connection, sender).add(true, count);
   }
-  void on_missing(Connection& connection, Side sender, std::uint64_t count, const Arrival&) {
+  void on_not_captured(Connection& connection, Side sender, std::uint64_t count, const Arrival&) {
     require(count != 0);
     gave_up = true;
     told(connection, sender).add(false, count);
   }
-  void on_sent_again(Connection& connection, Side, std::uint64_t, const Arrival&) { require(!connection.closed); }
-  void on_unneeded(Connection& connection, Side) { require(!connection.closed); }
+  void on_retransmitted(Connection& connection, Side, std::uint64_t, const Arrival&) { require(!connection.closed); }
+  void on_spurious(Connection& connection, Side) { require(!connection.closed); }
   void on_acknowledged(Connection& connection, Side) { require(!connection.closed); }
   void on_fin(Connection& connection, Side sender, const Arrival&) {
     require(connection.stream(sender).next >= connection.stream(sender).fin);
@@ -112,7 +112,7 @@ struct Connections : IdleConsumer {
     require(one.ended && !one.gone);
     one.gone = true;
     if (connection.timing == nullptr) return;
-    for (const Nanos part : connection.timing->spent().by) require(part >= 0);
+    for (const Nanos part : connection.timing->causes().by) require(part >= 0);
   }
   /// Some bytes need not be seen.
   std::uint64_t skippable(Connection& connection, Side sender) const {
@@ -150,7 +150,7 @@ class Sender {
     std::uint32_t length = op[2] * ((bits & kLong) != 0 ? 64u : 1u);
     Segment segment;
     segment.time = time_;
-    segment.frame = ++frame_;
+    segment.packet = ++frame_;
     segment.ip.version = 4;
     test::put_addresses(segment.ip, {0, side == 0 ? 1u : 2u}, {0, side == 0 ? 2u : 1u});
     const std::uint16_t port = (bits & kSecond) != 0 ? 40001 : 40000;

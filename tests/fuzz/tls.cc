@@ -2,38 +2,38 @@
 // further than they go.
 #include <string>
 
+#include "app/tls/hello.h"
+#include "app/tls/record.h"
 #include "base/bytes.h"
 #include "fuzz/script.h"
 #include "fuzz/target.h"
-#include "tls/hello.h"
-#include "tls/record.h"
 
 namespace wirelap::fuzz {
 namespace {
 
 class TlsLog {
  public:
-  explicit TlsLog(Role role) : parser_(role, 0) {}
+  explicit TlsLog(Direction direction) : parser_(direction, 0) {}
 
   void feed(Bytes bytes) { parser_.feed(bytes, *this); }
   void skip(std::uint64_t count) { parser_.skip(count, true, *this); }
   bool is_over() const { return parser_.lost(); }
   bool operator==(const TlsLog& log) const { return text_ == log.text_; }
 
-  void on_begin(Role, std::uint64_t offset) { begin_ = offset; }
-  void on_record(Role, tls::ContentType type, std::uint16_t length) {
+  void on_begin(Direction, std::uint64_t offset) { begin_ = offset; }
+  void on_record(Direction, tls::ContentType type, std::uint16_t length) {
     text_ += std::to_string(begin_) + " " + std::to_string(static_cast<int>(type)) + " " + std::to_string(length);
   }
-  void on_fragment(Role, Bytes bytes) {
+  void on_fragment(Direction, Bytes bytes) {
     content_ += bytes.size();
     for (const bool is_client : {true, false}) decode_hello(bytes, is_client);
   }
-  void on_skipped(Role, std::uint64_t count, bool) { skipped_ += count; }
-  void on_end(Role) {
+  void on_skipped(Direction, std::uint64_t count, bool) { skipped_ += count; }
+  void on_end(Direction) {
     text_ += " " + std::to_string(content_) + " " + std::to_string(skipped_) + "\n";
     content_ = skipped_ = 0;
   }
-  void on_stray(Role, std::uint64_t, std::uint64_t, bool) {}
+  void on_stray(Direction, std::uint64_t, std::uint64_t, bool) {}
 
  private:
   static void decode_hello(Bytes bytes, bool is_client) {

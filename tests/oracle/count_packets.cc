@@ -20,14 +20,14 @@ int main(int count, char** arguments) {
       continue;
     }
     Decoder decoder;
-    Record record;
+    PacketRecord record;
     Segment segment;
     while (reader.next(record)) decoder.decode(record, segment);
     decoder.finish();
     const DecodeCounts& counts = decoder.counts();
     std::printf("%s\t%llu\t%llu", arguments[i], static_cast<unsigned long long>(counts.records),
                 static_cast<unsigned long long>(counts.segments()));
-    for (const StopCounts::Count& stop : counts.stops.sorted()) {
+    for (const DecodeErrorCounts::Count& stop : counts.stops.sorted()) {
       std::printf("\t%llu %s", static_cast<unsigned long long>(stop.frames), describe(stop.stop, stop.about).c_str());
     }
     std::printf("\n");

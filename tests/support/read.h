@@ -29,7 +29,7 @@ struct Copy {
 
 struct ReadResult {
   std::vector<Copy> records;
-  std::optional<Fault> fault;
+  std::optional<Error> error;
   bool started = false;
   bool stopped = false;
   int decimals = 0;
@@ -39,12 +39,12 @@ inline ReadResult read_all(Input& input) {
   ReadResult result;
   Reader reader(input, "x.pcap");
   result.started = reader.start();
-  Record record;
+  PacketRecord record;
   while (result.started && reader.next(record)) {
     result.records.push_back({record.time, record.number, {record.bytes.begin(), record.bytes.end()}, record.length,
                               record.link_type});
   }
-  result.fault = reader.fault();
+  result.error = reader.error();
   result.stopped = input.stopped();
   result.decimals = reader.decimals();
   return result;
@@ -115,8 +115,8 @@ inline ReadResult read_pipe_by(Bytes content, std::size_t piece_bytes, std::opti
 inline std::string complaint(Bytes content) {
   const ReadResult by_file = read_file(content);
   const ReadResult by_pipe = read_pipe_by(content, 5);
-  const std::string said = by_file.fault ? describe(*by_file.fault) : "";
-  CHECK((by_pipe.fault ? describe(*by_pipe.fault) : "") == said);
+  const std::string said = by_file.error ? describe(*by_file.error) : "";
+  CHECK((by_pipe.error ? describe(*by_pipe.error) : "") == said);
   return said;
 }
 

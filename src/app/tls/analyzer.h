@@ -1,0 +1,121 @@
+// tls: the turns of one TLS connection as exchanges.
+//
+// In: both streams' bytes in order, with their arrivals, and holes. Out:
+// exchanges: each is a turn, application data of the client and what the server
+// sent then. Nothing is decrypted.
+//
+// TLS 1.3 gives most of the handshake the type of application data, too: it is
+// told by where it stands and, where that leaves a choice, by its length. What
+// is application data makes turns (tls/data.h).
+//
+// TLS may begin after words in clear (STARTTLS), and the capture after the
+// handshake: then turns are told all the same, without a name or a version.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "app/analyzer.h"
+#include "app/tls/application_data.h"
+#include "app/tls/record.h"
+#include "app/tls/session.h"
+#include "flow/connection.h"
+#include "flow/stream.h"
+
+namespace wirelap::tls {
+
+class Analyzer : public Talk {
+ public:
+  /// A longer hello is given up: its connection has no name.
+  static constexpr std::size_t kMaxHelloBytes = 16 * 1024;
+
+  /// Where the capture lets a conversation begin.
+  enum class Beginning : std::uint8_t {
+    none,          // it does not
+    client_hello,  // with the handshake
+    server_hello,  // the client's may be missing
+    middle,        // after it
+  };
+
+  /// Whether TLS may begin with `bytes`, which are the next of the stream that
+  /// `sender` sends on a connection without a conversation. Settles who is the
+  /// client where a hello says so; the middle is told by bytes of `client`,
+  /// who is taken for it where that is not known.
+  static Beginning may_begin(Connection& connection, Side sender, Bytes bytes, Side client);
+
+  /// `connection` and `pool` outlive the conversation.
+  Analyzer(const Connection& connection, ExchangePool& pool, Beginning beginning = Beginning::client_hello);
+
+  void feed(Direction direction, const StreamData& data, const Arrival& arrival);
+  void skip(Direction direction, std::uint64_t count, bool missing, const Arrival& arrival);
+  void finish(Direction direction, const Arrival& arrival);
+  void end(Outcome outcome, Nanos time);
+  std::uint64_t skippable(Direction direction) const;
+  std::size_t held_bytes() const { return sizeof *this + exchanges_.held_bytes(); }
+  bool is_something_else() const { return not_tls_; }
+
+  /// The version, as far as it is known; 0: not at all.
+  std::uint16_t version() const { return session_.version; }
+  /// The application's protocol (RFC 7301): selected, or in TLS 1.3 the one
+  /// offered first, since the selection is encrypted. Empty: none.
+  const Text& protocol() const { return session_.protocol; }
+  /// The handshake from its first to its last byte; kUnknownTime where it was not seen whole.
+  Nanos handshake_duration() const { return Handshake::between(session_.first, session_.last); }
+
+ private:
+  friend class RecordParser;  // calls the events below
+  void on_begin(Direction direction, std::uint64_t offset);
+  void on_record(Direction direction, ContentType type, std::uint16_t length);
+  void on_fragment(Direction direction, Bytes bytes);
+  void on_skipped(Direction direction, std::uint64_t count, bool missing);
+  void on_end(Direction direction);
+  void on_stray(Direction direction, std::uint64_t offset, std::uint64_t count, bool missing);
+
+  /// One stream.
+  struct DirectionState {
+    DirectionState(Direction direction, std::uint64_t offset, bool in_sync, std::pmr::memory_resource* memory)
+        : parser(direction, offset, in_sync), hello(memory) {}
+
+    RecordParser parser;
+    Place place = Place::nothing;
+    bool hello_over = false;  // it was seen, or given up
+    bool ciphered = false;    // TLS 1.2: ChangeCipherSpec was seen
+    bool closing = false;     // an alert or FIN was seen
+    Start start;              // of the present record
+    std::pmr::string hello;   // its bytes so far
+  };
+
+  DirectionState& state(Direction direction) { return states_[static_cast<int>(direction)]; }
+  const DirectionState& state(Direction direction) const { return states_[static_cast<int>(direction)]; }
+  DirectionState& client() { return state(Direction::to_server); }
+  DirectionState& server() { return state(Direction::to_client); }
+  bool has_lost(Direction direction) const { return session_.lost[static_cast<int>(direction)]; }
+  bool& finished(Direction direction) { return session_.finished[static_cast<int>(direction)]; }
+
+  Place place_of(Direction direction, ContentType type, std::uint16_t length);
+  Place place_of_client_data(std::uint16_t length);
+  Place place_of_server_data(std::uint16_t length);
+  bool is_finished_length(std::uint16_t length) const;
+
+  void take_hello(Direction direction, Bytes bytes);
+  void decode_hello(Direction direction, Bytes body);
+  static void give_up_hello(DirectionState& state);
+  void lose_handshake(Direction direction);
+
+  void count(Direction direction, std::uint64_t bytes, std::uint64_t body, bool missing) {
+    data_.count(direction, state(direction).place, arrival_, bytes, body, missing);
+  }
+  void end_turns(Outcome outcome, Nanos time);
+  CauseTimes causes_now() const { return connection_.timing->causes_until(arrival_.time, connection_.client); }
+
+  const Connection& connection_;
+  Session session_;
+  ApplicationData data_;
+  DirectionState states_[2];  // by Direction
+  Arrival arrival_;           // of the bytes being fed
+  bool not_tls_ = false;
+  bool over_ = false;
+  std::uint64_t flight_begin_ = Stream::kNever;  // offset of the client's first encrypted record of the handshake
+};
+
+}  // namespace wirelap::tls

@@ -1,0 +1,379 @@
+// flow: what the segments of one open connection do to it.
+//
+// In: its segments, in the order of the capture. Out, through an inlined consumer:
+// each stream's bytes in order, what is missing of them, and how streams end; what
+// the segments say of time goes to the connection's Timing. Bytes in order pass
+// straight through; only those past a hole are copied, and only where the consumer
+// needs to see them.
+//
+// A hole ends when its bytes come (again), or is given up as missing once its
+// receiver has acknowledged it and its connection has gone on without it.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <memory_resource>
+
+#include "base/memory.h"
+#include "flow/connection.h"
+#include "flow/ended.h"
+#include "wire/decode.h"
+
+namespace wirelap {
+
+/// Follows the connections of a run while they are open. What `Consumer` has is said in flow/consumer.h.
+template <class Consumer>
+class Reassembler {
+ public:
+  /// What it keeps with connections is in `memory`; those that end are added to `ended`. All outlive it.
+  Reassembler(Consumer& consumer, std::pmr::memory_resource* memory, EndedConnections& ended)
+      : consumer_(consumer), memory_(memory), ended_(ended) {}
+
+  /// Whether a segment of `sender`, whose stream flows, is what most are: it has no SYN, FIN or RST, stands next in its
+  /// stream, acknowledges what was seen, and leaves its sender's window open.
+  static bool is_next(const Connection& connection, Side sender, const TcpHeader& tcp) {
+    const Stream& stream = connection.stream(sender);
+    const Stream& reverse = connection.stream(other(sender));
+    return (tcp.flags & (kSyn | kFin | kRst | kAck)) == kAck && tcp.sequence == stream.next_sequence &&
+           tcp.window != 0 && static_cast<std::uint64_t>(reverse.offset_of(tcp.acknowledgment)) <= reverse.next;
+  }
+
+  /// The straight path for these: the same as take, without all that cannot be. `mark` is of `segment`.
+  void take_next(Connection& connection, Side sender, const Segment& segment, const PacketIdentity& mark) {
+    Timing& timing = *connection.timing;
+    Stream& stream = connection.stream(sender);
+    Stream& reverse = connection.stream(other(sender));
+    timing.note_packet(sender, mark);
+    const auto acknowledged = static_cast<std::uint64_t>(reverse.offset_of(mark.acknowledgment));
+    const std::uint64_t edge = window_edge(connection, sender, acknowledged, segment.tcp);
+    const Arrival arrival{segment.time, segment.packet, acknowledged};
+    if (edge > reverse.allowed) reverse.allowed = edge;
+    if (acknowledged > reverse.acknowledged) reverse.acknowledged = acknowledged;
+    if (!timing.take_next_acknowledgment(sender, acknowledged, edge, segment.time)) [[unlikely]]
+      time_acknowledgment(connection, sender, arrival, edge, segment.tcp);
+    consumer_.on_acknowledged(connection, other(sender));
+    if (segment.data_length == 0) return timing.note_position(sender, stream.next);
+    if (!timing.take_next(sender, connection.client, stream.next, mark, (segment.tcp.flags & kPsh) != 0))
+      time_data(connection, sender, segment, static_cast<std::int64_t>(stream.next), arrival);
+    deliver(connection, sender, {segment.data, segment.data_length}, arrival);
+  }
+
+  /// Takes any segment of `sender` that is no copy, and whose mark is among the connection's
+  /// last packets. True where that has ended the connection.
+  bool take(Connection& connection, Side sender, const Segment& segment) {
+    if (connection.closed) {
+      count_late(connection, sender, segment);
+      return false;
+    }
+    take_open(connection, sender, segment);
+    if (connection.timing != nullptr) note_flowing(connection);
+    return connection.closed;
+  }
+
+  /// Ends a connection of which nothing more is known.
+  void end(Connection& connection, Ending ending, Nanos time) {
+    for (const Side side : {Side::low, Side::high}) {
+      const Stream& stream = connection.stream(side);
+      const Arrival last = last_arrival(connection);
+      give_up_holes(connection, side, Stream::kNever, last);
+      give_up_holes(connection, side, stream.fin == Stream::kNever ? stream.acknowledged : stream.fin, last);
+    }
+    if (!connection.closed) close(connection, ending, time);
+  }
+
+  /// The same at once: its holes stay as they are.
+  void close(Connection& connection, Ending ending, Nanos time) {
+    connection.closed = true;
+    for (Stream& stream : connection.streams) stream.flows = false;
+    connection.ending = ending;
+    consumer_.on_ending(connection, ending, time);
+    for (Stream& stream : connection.streams) stream.count_rest();
+    connection.timing.reset();
+    ended_.add(connection, time);
+  }
+
+ private:
+  static Arrival last_arrival(const Connection& connection) {
+    return {connection.last_time, connection.last_packet, 0};
+  }
+
+  void take_open(Connection& connection, Side sender, const Segment& segment) {
+    const TcpHeader& tcp = segment.tcp;
+    if (connection.timing != nullptr) connection.timing->note_packet(sender, connection.latest_packets[index(sender)]);
+    if (connection.opening) {
+      note_opening(connection, sender, segment);
+      if (connection.timing != nullptr) [[unlikely]]
+        note_agreed(connection);
+    }
+    Stream& stream = connection.stream(sender);
+    const std::uint32_t sequence = tcp.sequence + ((tcp.flags & kSyn) != 0 ? 1 : 0);
+    if (!stream.started) stream.start_at(sequence);
+    const bool carries = segment.data_length != 0 || (tcp.flags & kFin) != 0;
+    // The other end's bytes were acknowledged before, and the connection goes on without them.
+    if (carries && connection.stream(other(sender)).lacks_acknowledged()) [[unlikely]] {
+      give_up_holes(connection, other(sender), connection.stream(other(sender)).acknowledged, last_arrival(connection));
+      if (connection.closed) return;
+    }
+    Arrival arrival{segment.time, segment.packet, 0};
+    if ((tcp.flags & kAck) != 0) take_acknowledgment(connection, sender, tcp, arrival);
+    const std::int64_t begin = stream.offset_of(sequence);
+    if (carries)
+      take_payload(connection, sender, segment, begin, arrival);
+    else
+      note_position(connection, sender, begin, segment);
+    if ((tcp.flags & kRst) != 0) [[unlikely]]
+      take_reset(connection, sender, segment);
+  }
+
+  [[gnu::noinline]] void take_reset(Connection& connection, Side sender, const Segment& segment) {
+    if (connection.stream(sender).is_outside_window(segment.tcp.sequence)) return;
+    for (const Side side : {Side::low, Side::high}) {
+      give_up_holes(connection, side, connection.stream(side).acknowledged, last_arrival(connection));
+    }
+    if (connection.closed) return;
+    connection.set_ender(sender);
+    close(connection, is_refusal(connection, sender) ? Ending::refused : Ending::reset, segment.time);
+  }
+
+  /// A stream flows while both have begun and none ends, data went before (so that there is
+  /// timing), and no byte that its sender sent or acknowledged is missing.
+  static void note_flowing(Connection& connection) {
+    Stream& low = connection.streams[0];
+    Stream& high = connection.streams[1];
+    const bool may =
+        !connection.opening && low.started && high.started && low.fin == Stream::kNever && high.fin == Stream::kNever;
+    low.flows = may && !low.has_out_of_order() && high.acknowledged <= high.next;
+    high.flows = may && !high.has_out_of_order() && low.acknowledged <= low.next;
+  }
+
+  /// Whether a RST of `sender` answers the other's SYN.
+  static bool is_refusal(const Connection& connection, Side sender) {
+    const bool asked = (connection.latest_packets[index(other(sender))].flags & (kSyn | kAck)) == kSyn;
+    return asked && connection.offers[index(other(sender))].seen && !connection.offers[index(sender)].seen;
+  }
+
+  /// Takes what a segment acknowledges, and notes it in `arrival`, as an offset of the other's stream.
+  void take_acknowledgment(Connection& connection, Side sender, const TcpHeader& tcp, Arrival& arrival) {
+    Stream& reverse = connection.stream(other(sender));
+    arrival.acknowledged = reverse.take_acknowledgment(tcp.acknowledgment, (tcp.flags & kSyn) != 0);
+    const std::uint64_t edge = window_edge(connection, sender, arrival.acknowledged, tcp);
+    reverse.allowed = std::max(reverse.allowed, edge);
+    if (connection.timing != nullptr && (tcp.flags & (kSyn | kRst)) == 0) {
+      time_acknowledgment(connection, sender, arrival, edge, tcp);
+    }
+    consumer_.on_acknowledged(connection, other(sender));
+  }
+
+  /// Takes a segment's payload, or its FIN, at offset `begin` of its stream.
+  void take_payload(Connection& connection, Side sender, const Segment& segment, std::int64_t begin,
+                    const Arrival& arrival) {
+    Stream& stream = connection.stream(sender);
+    if ((segment.tcp.flags & kFin) != 0) note_fin(connection, sender, begin + segment.data_length, segment);
+    // Nothing follows a FIN (RFC 9293, 3.10.7.4): what says so is ignored. What was before it may be sent again.
+    const bool follows = stream.finished && begin + segment.data_length > static_cast<std::int64_t>(stream.next);
+    if (segment.data_length != 0 && !follows) {
+      time_data(connection, sender, segment, begin, arrival);
+      take_data(connection, sender, begin, {segment.data, segment.data_length}, arrival);
+    }
+    // The receiver has the bytes in the hole, and this segment was not they.
+    if (begin > static_cast<std::int64_t>(stream.next) && stream.acknowledged > stream.next) [[unlikely]] {
+      give_up_holes(connection, sender, stream.acknowledged, arrival);
+    }
+    settle(connection, sender, arrival);
+  }
+
+  Timing& timing_of(Connection& connection, Side sender) {
+    if (connection.timing == nullptr) begin_timing(connection, sender, memory_);
+    return *connection.timing;
+  }
+
+  /// How far `side` lets the other send: `offset` and its window, as scaled by
+  /// what both said in their SYNs. Where those were not seen only 0 is known.
+  static std::uint64_t window_edge(const Connection& connection, Side side, std::uint64_t offset,
+                                   const TcpHeader& tcp) {
+    constexpr std::uint64_t kLargestWindow = std::uint64_t{1} << 30;  // RFC 7323, 2.3
+    if ((tcp.flags & kSyn) != 0) return offset + tcp.window;          // never scaled
+    const std::int8_t scale = connection.scales[index(side)];
+    if (scale < 0) return tcp.window == 0 ? offset : offset + kLargestWindow;
+    return offset + (std::uint64_t{tcp.window} << scale);
+  }
+
+  /// A first SACK block below the acknowledgment number (RFC 2883, section 4).
+  static bool reports_duplicate(const TcpHeader& tcp) {
+    constexpr std::size_t kShortest = 12;  // one block, or timestamps alone
+    if (tcp.options.size() < kShortest) return false;
+    if (tcp.options.size() == kShortest && load_be32(tcp.options.data()) == kNopNopTimestamps) return false;
+    const TcpOptions options = parse_tcp_options(tcp.options);
+    return options.sack_blocks > 0 && static_cast<std::int32_t>(options.sack[0].right - tcp.acknowledgment) <= 0;
+  }
+
+  /// `edge` is the right edge of the window that the segment allows.
+  void time_acknowledgment(Connection& connection, Side sender, const Arrival& arrival, std::uint64_t edge,
+                           const TcpHeader& tcp) {
+    const Acknowledged now{arrival.acknowledged, edge, tcp.window == 0, reports_duplicate(tcp), arrival.time};
+    if (connection.timing->take_acknowledgment(sender, now, connection.counts)) {
+      consumer_.on_spurious(connection, other(sender));
+    }
+  }
+
+  static void note_position(Connection& connection, Side sender, std::int64_t offset, const Segment& segment) {
+    const bool plain = (segment.tcp.flags & (kSyn | kRst | kAck)) == kAck;
+    if (connection.timing == nullptr || !plain || offset <= 0) return;
+    connection.timing->note_position(sender, static_cast<std::uint64_t>(offset));
+    const bool probe = static_cast<std::uint64_t>(offset) + 1 == connection.stream(sender).next;
+    if (probe) [[unlikely]]
+      connection.timing->note_probe(sender, segment.time);
+  }
+
+  void time_data(Connection& connection, Side sender, const Segment& segment, std::int64_t begin,
+                 const Arrival& arrival) {
+    const Stream& stream = connection.stream(sender);
+    const bool pushed = (segment.tcp.flags & (kPsh | kFin)) != 0;
+    const std::int64_t end = begin + segment.data_length;
+    const bool hole = stream.has_out_of_order();
+    const bool fills_all =
+        hole && begin <= static_cast<std::int64_t>(stream.next) &&
+        stream.out_of_order->has_no_hole_after(static_cast<std::uint64_t>(std::max<std::int64_t>(end, 0)));
+    const Placed placed{sender, begin,     stream.next, stream.acknowledged,
+                        hole,   fills_all, pushed,      connection.latest_packets[index(sender)]};
+    if (timing_of(connection, sender).take_data(placed, connection.client, connection.counts)) {
+      consumer_.on_retransmitted(connection, sender, static_cast<std::uint64_t>(std::max<std::int64_t>(begin, 0)),
+                                 arrival);
+    }
+  }
+
+  static void note_fin(Connection& connection, Side sender, std::int64_t offset, const Segment& segment) {
+    Stream& stream = connection.stream(sender);
+    if (segment.data_length == 0 && stream.is_at_fin(offset)) connection.counts.retransmitted += 1;
+    if (stream.fin != Stream::kNever || offset < static_cast<std::int64_t>(stream.next)) return;
+    stream.fin = static_cast<std::uint64_t>(offset);
+    if (!connection.has_ender) connection.set_ender(sender);
+  }
+
+  void take_data(Connection& connection, Side sender, std::int64_t begin, StreamData data, const Arrival& arrival) {
+    Stream& stream = connection.stream(sender);
+    const std::int64_t next = static_cast<std::int64_t>(stream.next);
+    if (begin < next) {
+      if (begin + static_cast<std::int64_t>(data.length) <= next) return;  // nothing new
+      data.drop_front(static_cast<std::uint64_t>(next - begin));
+      begin = next;
+    }
+    const auto offset = static_cast<std::uint64_t>(begin);
+    if (stream.fin != Stream::kNever && offset + data.length > stream.fin) [[unlikely]] {
+      if (offset >= stream.fin) return;
+      data.keep_front(stream.fin - offset);
+    }
+    if (offset == stream.next) [[likely]] {
+      if (data.bytes.size() != data.length && stream.has_out_of_order()) [[unlikely]]
+        leave_to_out_of_order(stream, data, arrival);
+      deliver(connection, sender, data, arrival);
+      return;
+    }
+    if (stream.out_of_order == nullptr) stream.out_of_order = make_in<OutOfOrderQueue>(memory_);
+    const bool skipped = data.bytes.size() == data.length &&
+                         offset + data.length - stream.next <= consumer_.skippable(connection, sender);
+    stream.out_of_order->add(offset, data, skipped, arrival);
+    while (stream.has_out_of_order() && stream.out_of_order->full()) {
+      give_up_holes(connection, sender, stream.out_of_order->front().begin, arrival);
+    }
+  }
+
+  /// What was not captured of the next `data` may have been before, by a segment that waits: it then waits, too.
+  static void leave_to_out_of_order(Stream& stream, StreamData& data, const Arrival& arrival) {
+    const std::uint64_t begin = std::max(stream.out_of_order->front().begin, stream.next + data.bytes.size());
+    if (begin >= stream.next + data.length) return;
+    StreamData rest = data;
+    rest.drop_front(begin - stream.next);
+    data.keep_front(begin - stream.next);
+    stream.out_of_order->add(begin, rest, false, arrival);
+  }
+
+  void deliver(Connection& connection, Side sender, const StreamData& data, const Arrival& arrival) {
+    consumer_.on_bytes(connection, sender, data, arrival);
+    Stream& stream = connection.stream(sender);
+    if (data.bytes.size() != data.length) [[unlikely]]
+      stream.missing += data.length - data.bytes.size();
+    stream.advance(data.length);
+    stream.last_time = arrival.time;
+  }
+
+  /// Delivers what is now in order, and the FIN after the last byte. Segments
+  /// that waited were there in order no sooner than `arrival`.
+  void settle(Connection& connection, Side sender, const Arrival& arrival) {
+    const Stream& stream = connection.stream(sender);
+    if (stream.has_out_of_order()) [[unlikely]]
+      settle_out_of_order(connection, sender, arrival);
+    else if (stream.next >= stream.fin)
+      finish(connection, sender, arrival);
+  }
+
+  [[gnu::noinline]] void settle_out_of_order(Connection& connection, Side sender, Arrival arrival) {
+    const Stream& stream = connection.stream(sender);
+    while (!connection.closed && !stream.finished && stream.has_out_of_order() &&
+           stream.out_of_order->front().begin <= stream.next) {
+      deliver_front(connection, sender, arrival);
+    }
+    if (!stream.has_out_of_order() && connection.timing != nullptr) connection.timing->end_hole(sender);
+    if (stream.next >= stream.fin) finish(connection, sender, arrival);
+  }
+
+  /// All before the FIN has been delivered.
+  void finish(Connection& connection, Side sender, const Arrival& arrival) {
+    Stream& stream = connection.stream(sender);
+    if (connection.closed || stream.finished) return;
+    stream.finished = true;
+    consumer_.on_fin(connection, sender, arrival);
+    if (connection.stream(other(sender)).finished) close(connection, Ending::closed, arrival.time);
+  }
+
+  /// Moves `arrival` on to when the segment was there in order.
+  void deliver_front(Connection& connection, Side sender, Arrival& arrival) {
+    Stream& stream = connection.stream(sender);
+    const OutOfOrderQueue::Item& item = stream.out_of_order->front();
+    if (item.end() > stream.next) {
+      arrival = {std::max(arrival.time, item.arrival.time), std::max(arrival.packet, item.arrival.packet),
+                 item.arrival.acknowledged};
+      const std::uint64_t old = stream.next - item.begin;
+      if (item.skipped) {
+        // Captured, and known to be body bytes that nobody looks at.
+        consumer_.on_skipped(connection, sender, item.length - old, arrival);
+        stream.advance(item.length - old);
+        stream.last_time = arrival.time;
+      } else {
+        StreamData data = item.data();
+        data.drop_front(old);
+        deliver(connection, sender, data, arrival);
+      }
+    }
+    stream.out_of_order->pop_front();
+  }
+
+  /// Gives up the holes that begin before offset `until` (kNever: all that have
+  /// bytes behind them). What waited behind one was there in order when it came
+  /// and what is before the hole was there, since only the capture missed it.
+  void give_up_holes(Connection& connection, Side sender, std::uint64_t until, const Arrival& now) {
+    Stream& stream = connection.stream(sender);
+    while (!connection.closed && !stream.finished && stream.next < until &&
+           (stream.has_out_of_order() || until != Stream::kNever)) {
+      Arrival arrival = now;
+      std::uint64_t end = until;
+      if (stream.has_out_of_order()) {
+        arrival = stream.out_of_order->front().arrival;
+        arrival.time = std::max(arrival.time, stream.last_time);
+        end = std::min(until, stream.out_of_order->front().begin);
+      }
+      const std::uint64_t count = end - stream.next;
+      consumer_.on_not_captured(connection, sender, count, arrival);
+      if (connection.timing != nullptr) connection.timing->note_missing(sender);
+      stream.missing += count;
+      stream.advance(count);
+      settle(connection, sender, arrival);
+    }
+  }
+
+  Consumer& consumer_;
+  std::pmr::memory_resource* memory_;
+  EndedConnections& ended_;
+};
+
+}  // namespace wirelap
