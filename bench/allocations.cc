@@ -85,7 +85,7 @@ class Feeder {
  private:
   static constexpr std::size_t kPiece = 32 << 10;
 
-  std::uint64_t so_far() const { return allocations + memory_->blocks(); }
+  std::uint64_t so_far() const { return allocations + memory_->allocations(); }
 
   std::string bytes_;
   int fd_;

@@ -165,7 +165,9 @@ class Engine::Dispatcher {
 
     int present_decimals() const { return reader != nullptr ? reader->decimals() : decimals; }
   };
-  const Capture& capture_of(PacketNumber packet) const { return *captures_[static_cast<std::size_t>(file_of(packet))]; }
+  const Capture& capture_of(PacketNumber packet) const {
+    return *captures_[static_cast<std::size_t>(file_index(packet))];
+  }
 
   Engine& engine_;
   std::vector<std::unique_ptr<Capture>> captures_;

@@ -318,10 +318,10 @@ class Run {
     const std::size_t most = allow_open_captures(line_.captures.size());
     for (const std::string& capture : line_.captures) open(capture, opened_.size() < most);
     if (!line_.sandbox) return;
-    give_up_root();
+    drop_root();
     begin_starter();
-    give_up_files();
-    give_up_calls();
+    restrict_files();
+    restrict_calls();
   }
 
   int read_all() {
@@ -330,9 +330,9 @@ class Run {
       const std::optional<Error> error = read(opened_[i], line_.captures[i]);
       output_.before_write([] {});
       output_.flush();
-      if (error) std::fprintf(stderr, "wirelap: %s\n", describe(*error).c_str());
+      if (error) std::fprintf(stderr, "wirelap: %s\n", error_text(*error).c_str());
       // A killed tcpdump leaves a record cut: all that there is was read.
-      if (error && error->kind != Error::Kind::cut) all_read = false;
+      if (error && error->kind != Error::Kind::truncated) all_read = false;
       if (is_stopped()) break;
     }
     opened_.clear();
@@ -357,7 +357,7 @@ class Run {
     Input::Options options;
     options.stop_fd = stop_pipe[0];
     options.before_wait = [this] { output_.flush(); };
-    options.wanted = [this] { return output_.error() == 0; };
+    options.should_continue = [this] { return output_.error() == 0; };
     options.on_progress = [this](std::uint64_t done, std::uint64_t total) { progress_->show(done, total); };
     options.starter = line_.sandbox ? &starter_ : nullptr;
     auto input = std::make_unique<Input>(options);
@@ -417,7 +417,7 @@ class Run {
 
   static bool is_stopped() {
     pollfd stop{stop_pipe[0], POLLIN, 0};
-    return poll_again(&stop, 1, 0) > 0;
+    return poll_retrying(&stop, 1, 0) > 0;
   }
 
   /// False where the output failed. That its reader left (`| head`) needs no word.
@@ -450,7 +450,7 @@ int main(int argc, char** argv) {
   wirelap::ignore_write_signals();
   const wirelap::CommandLine line = wirelap::parse_command_line(argc, argv);
   wirelap::catch_stop_signals();
-  wirelap::Mapping::survive_shrinking();
+  wirelap::Mapping::handle_bus_errors();
   wirelap::Run run(line, wirelap::open_output(line));
   run.open_all();
   return run.read_all();

@@ -56,14 +56,14 @@ struct Capture::Inner {
   }
 
   bool read(Bytes bytes, bool last) {
-    input.look_at(bytes, last);
+    input.provide(bytes, last);
     return engine.read_on();
   }
 
   /// Ends the connections, and says what there is to say.
   void end() {
     reading = false;
-    if (const std::optional<Error> error = engine.end()) problem = describe(*error);
+    if (const std::optional<Error> error = engine.end()) problem = error_text(*error);
   }
 
   std::string name;

@@ -214,7 +214,7 @@ TEST_CASE("capture: old versions have a record's lengths the other way round") {
       const ReadResult result = read_file(writer.bytes());
       if (!test.readable) {
         REQUIRE(result.error);
-        CHECK(describe(*result.error) == "x.pcap: a pcap capture of version " + std::to_string(test.major) + "." +
+        CHECK(error_text(*result.error) == "x.pcap: a pcap capture of version " + std::to_string(test.major) + "." +
                                              std::to_string(test.minor) + ": wirelap reads 2.0 to 2.4");
         continue;
       }
@@ -321,8 +321,8 @@ TEST_CASE("capture: cut at every byte, all records before are delivered and the 
     }
     for (const ReadResult& result : {read_file_by(content, 1), read_pipe_by(content, 7)}) {
       CHECK(result.records == std::vector<Copy>(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(complete)));
-      CHECK((result.error ? describe(*result.error) : "") == expected);
-      if (result.error) CHECK(result.error->kind == (held < 24 ? Kind::not_capture : Kind::cut));
+      CHECK((result.error ? error_text(*result.error) : "") == expected);
+      if (result.error) CHECK(result.error->kind == (held < 24 ? Kind::not_capture : Kind::truncated));
       CHECK_FALSE(result.stopped);
     }
   }
@@ -375,7 +375,7 @@ TEST_CASE("capture: what cannot be opened or read") {
   REQUIRE(device.open("/dev/null") == 0);
   const ReadResult empty = read_all(device);
   REQUIRE(empty.error);
-  CHECK(describe(*empty.error) == "x.pcap: empty: a capture begins with a 24-byte header");
+  CHECK(error_text(*empty.error) == "x.pcap: empty: a capture begins with a 24-byte header");
 
   const int directory = ::open(".", O_RDONLY | O_CLOEXEC);
   Input unreadable({});
@@ -384,7 +384,7 @@ TEST_CASE("capture: what cannot be opened or read") {
   ::close(directory);
   REQUIRE(failed.error);
   CHECK(failed.error->kind == Kind::unreadable);
-  CHECK(describe(*failed.error) == "x.pcap: cannot be read on: Is a directory");
+  CHECK(error_text(*failed.error) == "x.pcap: cannot be read on: Is a directory");
 }
 
 TEST_CASE("capture: a named pipe is read") {
@@ -464,7 +464,7 @@ TEST_CASE("capture: wanted() false ends a file and a pipe, without a error") {
     Input::Options options;
     options.window_bytes = 1;
     int asked = 0;
-    options.wanted = [&] { return ++asked < 4; };
+    options.should_continue = [&] { return ++asked < 4; };
     Input input(options);
     if (piped) input.attach(pipe.fds[0]);
     else REQUIRE(input.open(file.path()) == 0);
@@ -516,8 +516,8 @@ TEST_CASE("error: what a terminal would obey is escaped") {
                         {"\x7f\x80\xc3\xa4\xff", "\\x7f\\x80\\xc3\\xa4\\xff"},
                         {"", ""}};
   for (const Case& test : cases) CHECK(printable(test.text) == test.shown);
-  CHECK(describe({Kind::unreadable, "\x1b.pcap", "why", 0, 0}) == "\\x1b.pcap: why");
-  CHECK(describe({Kind::damaged, "a", "why", 7, 5120}) == "a: record 7 at byte 5120: why");
+  CHECK(error_text({Kind::unreadable, "\x1b.pcap", "why", 0, 0}) == "\\x1b.pcap: why");
+  CHECK(error_text({Kind::damaged, "a", "why", 7, 5120}) == "a: record 7 at byte 5120: why");
 }
 
 // WIRELAP is the program of the suite's own flavour, as `make test` sets it.

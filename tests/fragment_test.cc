@@ -71,7 +71,7 @@ struct Fed {
   void feed(Bytes packet, Nanos time = 0, std::size_t captured = ~std::size_t{0}, std::uint32_t link_type = kLinkRaw) {
     // A copy of its own, so that a byte used too late is one that is gone.
     const Buffer held(packet.begin(), packet.begin() + static_cast<std::ptrdiff_t>(std::min(captured, packet.size())));
-    PacketRecord record = number_in_file(held, time, ++frames, link_type);
+    PacketRecord record = make_record(held, time, ++frames, link_type);
     record.length = static_cast<std::uint32_t>(packet.size());
     Segment segment;
     if (!decoder.decode(record, segment)) return;
@@ -79,7 +79,7 @@ struct Fed {
     segment.data = segment.tcp.options = {};
     segments.push_back(segment);
   }
-  std::uint64_t count(DecodeError stop) const { return decoder.counts().stops.total(stop); }
+  std::uint64_t count(DecodeError stop) const { return decoder.counts().errors.total(stop); }
 };
 
 TEST_CASE("fragments: every order, over IPv4 and IPv6") {
@@ -163,7 +163,7 @@ TEST_CASE("fragments: hostile and broken ones") {
     fed.decoder.finish();
     CHECK((fed.data.empty() ? "-" : fed.data.back()) == test.data);
     CHECK(fed.count(DecodeError::fragment) == test.joined);
-    CHECK(fed.count(DecodeError::fragment_lost) == test.lost);
+    CHECK(fed.count(DecodeError::fragment_incomplete) == test.lost);
     CHECK(fed.count(DecodeError::fragment_malformed) == test.malformed);
     CHECK(fed.decoder.counts().records == test.packets.size());
   }
@@ -248,7 +248,7 @@ TEST_CASE("fragments: what waits is bounded in number, bytes, holes and time") {
   SUBCASE("number: the oldest goes") {
     Fed fed;
     for (std::uint16_t id = 0; id <= Fragments::kMaxDatagrams; ++id) fed.feed(fragment4(bytes.first(32), 0, true, id));
-    CHECK(fed.count(DecodeError::fragment_lost) == 1);
+    CHECK(fed.count(DecodeError::fragment_incomplete) == 1);
     fed.feed(fragment4(bytes.subspan(32), 32, false, 0));
     CHECK(fed.data.empty());
     fed.feed(fragment4(bytes.subspan(32), 32, false, 200));
@@ -258,20 +258,20 @@ TEST_CASE("fragments: what waits is bounded in number, bytes, holes and time") {
     Fed fed;
     const std::size_t most = Fragments::kMaxBytes / 65'000 + 2;
     for (std::size_t id = 0; id < most; ++id) fed.feed(fragment4(bytes.first(32), 65'000, true, static_cast<std::uint16_t>(id)));
-    CHECK(fed.count(DecodeError::fragment_lost) >= 1);
-    CHECK(fed.count(DecodeError::fragment_lost) <= 3);
+    CHECK(fed.count(DecodeError::fragment_incomplete) >= 1);
+    CHECK(fed.count(DecodeError::fragment_incomplete) <= 3);
   }
   SUBCASE("holes") {
     Fed fed;
     for (std::size_t i = 0; i <= Fragments::kMaxHoles; ++i) fed.feed(fragment4(bytes.first(8), i * 16 + 8, true));
-    CHECK(fed.count(DecodeError::fragment_lost) >= Fragments::kMaxHoles);
+    CHECK(fed.count(DecodeError::fragment_incomplete) >= Fragments::kMaxHoles);
   }
   SUBCASE("time: an ID that comes around begins anew") {
     Fed fed;
     const Buffer other(32, 'X');
     fed.feed(fragment4(other, 0, true), 0);
     fed.feed(fragment4(bytes.first(32), 0, true), Fragments::kMaxAge + 1);
-    CHECK(fed.count(DecodeError::fragment_lost) == 1);
+    CHECK(fed.count(DecodeError::fragment_incomplete) == 1);
     fed.feed(fragment4(bytes.subspan(32), 32, false), Fragments::kMaxAge + 2);
     REQUIRE(fed.data.size() == 1);
     CHECK(fed.data[0] == text_of(bytes.subspan(kTcpBytes)));

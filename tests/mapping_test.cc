@@ -52,13 +52,13 @@ void look_at(Bytes bytes) {
 TEST_CASE("mapping: large records are mapped, small ones read, and both are what they were") {
   const PcapWriter capture = large_records();
   const std::size_t never = capture.bytes().size() + 1;
-  const ReadResult read = read_file(capture.bytes(), {.mapped_from_bytes = never});
+  const ReadResult read = read_file(capture.bytes(), {.map_threshold_bytes = never});
   REQUIRE(read.records.size() == 150);
   for (const std::size_t from : {1u, 100u, 5'000u, 16'384u, 100'000u}) {
     for (const std::size_t window : {1u, 4'000u, 262'144u}) {
       CAPTURE(from);
       CAPTURE(window);
-      const ReadResult mapped = read_file(capture.bytes(), {.window_bytes = window, .mapped_from_bytes = from});
+      const ReadResult mapped = read_file(capture.bytes(), {.window_bytes = window, .map_threshold_bytes = from});
       CHECK(mapped.records == read.records);
       CHECK_FALSE(mapped.error);
     }
@@ -78,7 +78,7 @@ TEST_CASE("mapping: large records are mapped, small ones read, and both are what
 
 TEST_CASE("mapping: a file that was empty when it was opened is read, to the end that it has") {
   const File file({});
-  Input input({.window_bytes = 1, .mapped_from_bytes = 1});
+  Input input({.window_bytes = 1, .map_threshold_bytes = 1});
   REQUIRE(input.open(file.path()) == 0);
   const Buffer bytes = large_records().bytes();
   constexpr std::size_t kBytes = 100'000;
@@ -98,16 +98,16 @@ TEST_CASE("mapping: cut anywhere, a capture of large records ends as it does whe
   for (std::size_t length = capture.size() - 400'000; length < capture.size(); length += 7'919) {
     CAPTURE(length);
     const Bytes cut = Bytes(capture).first(length);
-    const ReadResult mapped = read_file(cut, {.mapped_from_bytes = 1});
-    const ReadResult read = read_file(cut, {.mapped_from_bytes = capture.size()});
+    const ReadResult mapped = read_file(cut, {.map_threshold_bytes = 1});
+    const ReadResult read = read_file(cut, {.map_threshold_bytes = capture.size()});
     CHECK(mapped.records == read.records);
     REQUIRE(mapped.error.has_value() == read.error.has_value());
-    if (read.error) CHECK(describe(*mapped.error) == describe(*read.error));
+    if (read.error) CHECK(error_text(*mapped.error) == error_text(*read.error));
   }
 }
 
 TEST_CASE("mapping: a file that is cut while it is mapped ends with a line, not with SIGBUS") {
-  Mapping::survive_shrinking();
+  Mapping::handle_bus_errors();
   const PcapWriter capture = large_records();
   const Buffer& bytes = capture.bytes();
   const std::vector<Copy> whole = read_file(bytes).records;
@@ -116,7 +116,7 @@ TEST_CASE("mapping: a file that is cut while it is mapped ends with a line, not 
   for (const std::size_t cut_to : {at + 40'000, at + 4'096, at, at - 100'000, std::size_t{0}}) {
     CAPTURE(cut_to);
     const File file(bytes);
-    Input input({.mapped_from_bytes = 1});
+    Input input({.map_threshold_bytes = 1});
     REQUIRE(input.open(file.path()) == 0);
     Reader reader(input, "x.pcap");
     REQUIRE(reader.start());
@@ -136,7 +136,7 @@ TEST_CASE("mapping: a file that is cut while it is mapped ends with a line, not 
     CHECK(more <= 1 + 4'096 / 16);
     REQUIRE(reader.error());
     CHECK(reader.error()->kind == Error::Kind::unreadable);
-    const std::string said = describe(*reader.error());
+    const std::string said = error_text(*reader.error());
     CHECK(said.find("cut short while it was read: the file had " + std::to_string(bytes.size()) +
                     " bytes, now it has " + std::to_string(cut_to)) != std::string::npos);
   }

@@ -74,13 +74,13 @@ TEST_CASE("memory: blocks are apart, aligned, and counted") {
       std::fill_n(at, bytes, mark);
       blocks.push_back({at, bytes, alignment, mark});
       asked += bytes;
-      REQUIRE(memory.used() >= asked);
-      REQUIRE(memory.held() >= memory.used());
-      REQUIRE(memory.most_held() >= memory.held());
+      REQUIRE(memory.used_bytes() >= asked);
+      REQUIRE(memory.held_bytes() >= memory.used_bytes());
+      REQUIRE(memory.peak_held_bytes() >= memory.held_bytes());
     }
     while (!blocks.empty()) give_back(blocks.size() - 1);
-    CHECK(memory.used() == 0);
-    CHECK(memory.held() == 0);
+    CHECK(memory.used_bytes() == 0);
+    CHECK(memory.held_bytes() == 0);
   }
 }
 
@@ -90,13 +90,13 @@ TEST_CASE("memory: what blocks of one size had taken serves those of another") {
   std::size_t most_taken = 0;
   for (const std::size_t bytes : {16, 448, 5000, 24, 4096, 100'000, 700, 8, 2049}) {
     std::vector<void*> blocks;
-    while (!memory.is_over()) blocks.push_back(memory.allocate(bytes));
+    while (!memory.is_over_limit()) blocks.push_back(memory.allocate(bytes));
     // Nearly all of the limit is of use.
     CHECK(blocks.size() * bytes > kLimit / 3);
-    most_taken = std::max(most_taken, memory.taken());
+    most_taken = std::max(most_taken, memory.mapped_bytes());
     std::shuffle(blocks.begin(), blocks.end(), std::mt19937(1));
     for (void* const block : blocks) memory.deallocate(block, bytes);
-    REQUIRE(memory.held() == 0);
+    REQUIRE(memory.held_bytes() == 0);
   }
   CHECK(most_taken <= kLimit + (std::size_t{512} << 10));
 }
@@ -104,16 +104,16 @@ TEST_CASE("memory: what blocks of one size had taken serves those of another") {
 TEST_CASE("memory: who gives up is woken when there is too much") {
   Memory memory(std::size_t{1} << 20, true);
   int woken = 0;
-  memory.on_over([&] { ++woken; });
+  memory.on_over_limit([&] { ++woken; });
   std::vector<void*> blocks;
   while (woken == 0) blocks.push_back(memory.allocate(1000));
-  CHECK(memory.is_over());
-  CHECK(memory.used() > (std::size_t{1} << 20) / 8 * 7);
-  while (!memory.is_well_under()) {
+  CHECK(memory.is_over_limit());
+  CHECK(memory.used_bytes() > (std::size_t{1} << 20) / 8 * 7);
+  while (!memory.is_well_below_limit()) {
     memory.deallocate(blocks.back(), 1000);
     blocks.pop_back();
   }
-  CHECK(!memory.is_over());
+  CHECK(!memory.is_over_limit());
   const int before = woken;
   blocks.push_back(memory.allocate(1000));
   CHECK(woken == before);
@@ -135,18 +135,18 @@ TEST_CASE("memory: an exchange that is given back keeps no long strings") {
       taken.back()->steps.resize(100);
     }
     for (Exchange* const exchange : taken) pool.give_back(*exchange);
-    CHECK(memory.used() < 256 * 1024);
+    CHECK(memory.used_bytes() < 256 * 1024);
     Exchange& again = pool.take();
     CHECK(again.host.empty());
     CHECK(again.headers.empty());
     CHECK(again.steps.empty());
     // Its string has its memory still.
-    const std::uint64_t before = memory.blocks();
+    const std::uint64_t before = memory.allocations();
     again.host.assign(100, 'h');
-    CHECK(memory.blocks() == before);
+    CHECK(memory.allocations() == before);
     pool.give_back(again);
   }
-  CHECK(memory.used() == 0);
+  CHECK(memory.used_bytes() == 0);
 }
 
 // ---- the engine
@@ -208,7 +208,7 @@ std::optional<Error> run_capture(Engine& engine, Source source) {
 }
 
 struct Flooded {
-  std::size_t most_held;
+  std::size_t peak_held;
   Summary summary;
   Told told;
 };
@@ -224,9 +224,9 @@ Flooded flood_engine(const char* kind, std::uint64_t count, std::size_t limit, b
   Flood flood(kind, count);
   REQUIRE(!run_capture(engine, [&] { return flood.next(); }));
   CHECK(engine.summary().decoded.records == flood.packets());
-  flooded.most_held = engine.memory().most_held();
+  flooded.peak_held = engine.memory().peak_held_bytes();
   flooded.summary = engine.summary();
-  CHECK(engine.memory().used() < 512 * 1024);
+  CHECK(engine.memory().used_bytes() < 512 * 1024);
   return flooded;
 }
 
@@ -247,7 +247,7 @@ TEST_CASE("floods: memory is bounded, and what was given up is told") {
       const Flooded flooded = flood_engine(kind, number, kLimit);
       const Summary& summary = flooded.summary;
       auto told = flooded.told;
-      held[twice] = flooded.most_held;
+      held[twice] = flooded.peak_held;
       CHECK(told.last == 1);
       CHECK(summary.evicted_connections > summary.connections / 2);
       CHECK(summary.evicted_connections == told.endings["evicted"]);
@@ -268,7 +268,7 @@ TEST_CASE("floods: memory is bounded, and what was given up is told") {
 
 TEST_CASE("floods: fragments that are never completed take what their own bound says") {
   const Flooded flooded = flood_engine("fragments", 20'000, std::size_t{2} << 20);
-  CHECK(flooded.summary.decoded.stops.total(DecodeError::fragment_lost) == 20'000);
+  CHECK(flooded.summary.decoded.errors.total(DecodeError::fragment_incomplete) == 20'000);
   CHECK(flooded.told.last == 1);
   CHECK(describe_evicted(flooded.summary).empty());
 }
@@ -282,7 +282,7 @@ TEST_CASE("floods: one connection that takes too much goes before those that wai
     CHECK(flooded.told.last == 101);
     CHECK(flooded.told.outcomes["evicted"] != 0);
     CHECK(flooded.summary.evicted_connections == 1);
-    CHECK(flooded.most_held <= (std::size_t{4} << 20) + 256 * 1024);
+    CHECK(flooded.peak_held <= (std::size_t{4} << 20) + 256 * 1024);
   }
 }
 
@@ -612,7 +612,7 @@ TEST_CASE("counters go on past 2^32") {
     spec.flags = kSyn;
     const test::Buffer frame = test::ethernet_frame(spec);
     Segment segment;
-    REQUIRE(decode(test::number_in_file(frame, 0, kNear + i), segment) == DecodeError::none);
+    REQUIRE(decode(test::make_record(frame, 0, kNear + i), segment) == DecodeError::none);
     tracker.take(segment);
   }
   tracker.finish(0);

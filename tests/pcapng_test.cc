@@ -408,8 +408,8 @@ TEST_CASE("pcapng: cut at every byte, all records before are delivered and the p
     while (complete < std::size(packets) && packets[complete] < block) ++complete;
     for (const ReadResult& result : {read_file_by(content, 1), read_pipe_by(content, 7)}) {
       CHECK(result.records.size() == complete);
-      CHECK((result.error ? describe(*result.error) : "") == expected);
-      if (result.error) CHECK(result.error->kind == (held < 28 ? Kind::not_capture : Kind::cut));
+      CHECK((result.error ? error_text(*result.error) : "") == expected);
+      if (result.error) CHECK(result.error->kind == (held < 28 ? Kind::not_capture : Kind::truncated));
     }
   }
 }

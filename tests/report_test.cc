@@ -896,7 +896,7 @@ TEST_CASE("classic: a connection's pieces") {
   const auto take = [&](Nanos micros, const SegmentSpec& spec) {
     const Buffer frame = ethernet_frame(spec);
     Segment segment;
-    REQUIRE(decode(number_in_file(frame, micros * kNanosPerMicro, ++number), segment) == DecodeError::none);
+    REQUIRE(decode(make_record(frame, micros * kNanosPerMicro, ++number), segment) == DecodeError::none);
     classic.take(segment);
   };
   SegmentSpec client, server;

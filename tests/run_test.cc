@@ -240,7 +240,7 @@ TEST_CASE("the words for counts, singular and plural") {
   Summary summary;
   CHECK(describe(summary) == std::vector<std::string>{"0 packets, 0 of TCP in 0 connections, 0 exchanges"});
   summary.decoded.records = summary.connections = summary.exchanges = summary.holes = summary.hole_bytes = 1;
-  summary.duplicates = summary.decoded.cut = summary.decoded.large = summary.steps_back = summary.undated = 1;
+  summary.duplicates = summary.decoded.truncated = summary.decoded.large = summary.steps_back = summary.undated = 1;
   summary.largest_step_back = 1'500'000'000;
   const std::vector<std::string> lines = describe(summary);
   REQUIRE(lines.size() == 7);

@@ -47,15 +47,15 @@ int in_child(const std::function<int()>& what) {
 
 int with_calls_given_up(const std::function<int()>& what) {
   return in_child([&] {
-    give_up_root();
-    if (!give_up_calls()) return kNotGiven;
+    drop_root();
+    if (!restrict_calls()) return kNotGiven;
     return what();
   });
 }
 
 /// False, and said, where there is nothing to test.
 bool has_call_filter() {
-  if (!kCanGiveUp) {
+  if (!kSandboxSupported) {
     MESSAGE("skipped: a build with AddressSanitizer gives up nothing");
     return false;
   }
@@ -152,8 +152,8 @@ TEST_CASE("sandbox: stopped and continued, a wait goes on") {
   REQUIRE(::pipe2(pipe, O_CLOEXEC) == 0);
   const pid_t child = ::fork();
   if (child == 0) {
-    give_up_root();
-    if (!give_up_calls()) ::_exit(kNotGiven);
+    drop_root();
+    if (!restrict_calls()) ::_exit(kNotGiven);
     pollfd ready{pipe[0], POLLIN, 0};
     ::_exit(::poll(&ready, 1, 20'000) == 1 ? 0 : 1);
   }
@@ -174,8 +174,8 @@ TEST_CASE("sandbox: stopped and continued, a wait goes on") {
 TEST_CASE("sandbox: no file is opened where the kernel has Landlock, and what is open stays so") {
   const int open = ::open("README.md", O_RDONLY | O_CLOEXEC);
   const int code = in_child([&] {
-    give_up_root();
-    if (!give_up_files()) return kNotGiven;
+    drop_root();
+    if (!restrict_files()) return kNotGiven;
     char byte;
     if (::read(open, &byte, 1) != 1) return 1;
     for (const char* const path : {"/etc/passwd", "/", "/dev/null", "/proc/self/fd/0"}) {
@@ -204,13 +204,13 @@ std::string status_of(pid_t process, const std::string& key) {
 }
 
 TEST_CASE("sandbox: root and its capabilities are gone for good") {
-  if (!kCanGiveUp) {
+  if (!kSandboxSupported) {
     MESSAGE("skipped: a build with AddressSanitizer gives up nothing");
     return;
   }
   const bool root = ::geteuid() == 0;
   CHECK(in_child([&] {
-          if (!give_up_root()) return 1;
+          if (!drop_root()) return 1;
           if (::geteuid() == 0) return 2;
           if (root && (::geteuid() != 65534 || ::getegid() != 65534 || ::getgroups(0, nullptr) != 0)) return 3;
           if (::setuid(0) == 0 || ::seteuid(0) == 0 || ::setgid(0) == 0) return root ? 4 : 0;
@@ -236,11 +236,11 @@ TEST_CASE("sandbox: the program has given up all of it when the first record is 
   process.write(slurp("fixtures/ipv6.pcap"));
   const std::string records = process.read_lines(4);
   REQUIRE(std::count(records.begin(), records.end(), '\n') == 4);
-  const bool expected = kCanGiveUp && has_call_filter();
+  const bool expected = kSandboxSupported && has_call_filter();
   // Else as it was: a container may have given some up before.
   CHECK(status_of(process.id(), "Seccomp") == (expected ? "2" : status_of(::getpid(), "Seccomp")));
-  CHECK(status_of(process.id(), "NoNewPrivs") == (kCanGiveUp ? "1" : status_of(::getpid(), "NoNewPrivs")));
-  if (kCanGiveUp) {
+  CHECK(status_of(process.id(), "NoNewPrivs") == (kSandboxSupported ? "1" : status_of(::getpid(), "NoNewPrivs")));
+  if (kSandboxSupported) {
     for (const char* const set : {"CapInh", "CapPrm", "CapEff", "CapAmb"}) {
       CHECK(status_of(process.id(), set) == "0000000000000000");
     }
@@ -261,8 +261,8 @@ TEST_CASE("sandbox: what starts decompressors is not root, and is there only whe
   REQUIRE(std::count(records.begin(), records.end(), '\n') == 4);
   const std::vector<pid_t> children = children_of(process.id());
   REQUIRE(children.size() == 1);
-  CHECK(status_of(children[0], "NoNewPrivs") == (kCanGiveUp ? "1" : status_of(::getpid(), "NoNewPrivs")));
-  if (kCanGiveUp && ::geteuid() == 0) CHECK(status_of(children[0], "Uid") == kNobody);
+  CHECK(status_of(children[0], "NoNewPrivs") == (kSandboxSupported ? "1" : status_of(::getpid(), "NoNewPrivs")));
+  if (kSandboxSupported && ::geteuid() == 0) CHECK(status_of(children[0], "Uid") == kNobody);
   // Without it the others are read as well as before, and what is compressed is told.
   ::kill(children[0], SIGKILL);
   process.write(std::string("\x1f\x8b\x08", 3) + std::string(40, '\0'));

@@ -423,11 +423,11 @@ TEST_CASE("tunnel: a real capture in every dress gives the same exchanges") {
     for (const Real& real : packets) frames.emplace_back(real.time, dress.put_on(real.packet, real.from_client));
     const Run run = report(dress.link_type, frames);
     CHECK(run.report == plain);
-    CHECK(run.counts.stops.total() == 0);
+    CHECK(run.counts.errors.total() == 0);
 
     Decoder decoder;
     Segment segment;
-    REQUIRE(decoder.decode(number_in_file(frames[0].second, 0, 1, dress.link_type), segment));
+    REQUIRE(decoder.decode(make_record(frames[0].second, 0, 1, dress.link_type), segment));
     CHECK(static_cast<int>(tunnel_kind(segment.tunnel)) == static_cast<int>(dress.kind));
     if (dress.id != 0) CHECK(tunnel_id(segment.tunnel) == dress.id);
   }
@@ -576,7 +576,7 @@ TEST_CASE("tunnel: every prefix of every dress, before a guard page") {
     for (std::size_t held = 0; held <= frame.size(); ++held) {
       CAPTURE(held);
       const Bytes bytes = guarded.hold(Bytes(frame).first(held));
-      PacketRecord record = number_in_file(bytes, 0, 1, dress.link_type);
+      PacketRecord record = make_record(bytes, 0, 1, dress.link_type);
       record.length = static_cast<std::uint32_t>(frame.size());
       Segment segment;
       const DecodeError stop = decode(record, segment);
@@ -606,7 +606,7 @@ TEST_CASE("tunnel: every byte of every dress through hostile values") {
         broken[at] = value;
         const Bytes bytes = guarded.hold(broken);
         Segment segment;
-        const PacketRecord record = number_in_file(bytes, 0, 1, dress.link_type);
+        const PacketRecord record = make_record(bytes, 0, 1, dress.link_type);
         if (decode(record, segment) == DecodeError::none) {
           ++segments;
           if (!is_consistent(segment, bytes)) FAIL("byte " << at << " set to " << int{value});
@@ -629,7 +629,7 @@ TEST_CASE("tunnel: Teredo between peers is known by its prefix and its length") 
   const auto stop_of = [](const Buffer& packet) {
     Segment segment;
     const Buffer frame = framed(in_udp(50'000, packet, true), true);
-    return decode(number_in_file(frame), segment);
+    return decode(make_record(frame), segment);
   };
   const Buffer packet = ip_packet(spec);
   CHECK(stop_of(packet) == DecodeError::none);
@@ -646,17 +646,17 @@ TEST_CASE("tunnel: as deep as it is bounded, and no deeper") {
   for (int depth = 1; depth <= kMaxTunnels + 2; ++depth) {
     packet = in_ipv4(4, packet, true);
     CAPTURE(depth);
-    CHECK(decode(number_in_file(packet, 0, 1, kLinkRaw), segment) == (depth <= kMaxTunnels ? DecodeError::none : DecodeError::too_deep));
+    CHECK(decode(make_record(packet, 0, 1, kLinkRaw), segment) == (depth <= kMaxTunnels ? DecodeError::none : DecodeError::too_deep));
   }
   // Headers that are no tunnels: PPI in PPI.
   Buffer nested = small_packet();
   for (int i = 0; i < 500; ++i) nested = behind("0000 0800 c0000000", nested);
-  CHECK(decode(number_in_file(nested, 0, 1, kLinkPpi), segment) == DecodeError::too_deep);
+  CHECK(decode(make_record(nested, 0, 1, kLinkPpi), segment) == DecodeError::too_deep);
   // Labels and tags count as one header, and end with the frame.
   Buffer labels = in_ethernet(0x8847, {});
   for (int i = 0; i < 5000; ++i) put32(labels, 0x00010040);
   GuardedBuffer guarded;
-  CHECK(decode(number_in_file(guarded.hold(labels)), segment) == DecodeError::link_cut);
+  CHECK(decode(make_record(guarded.hold(labels)), segment) == DecodeError::link_truncated);
 }
 
 TEST_CASE("tunnel: what is not opened says why") {
@@ -715,7 +715,7 @@ TEST_CASE("tunnel: what is not opened says why") {
       {"radiotap, length 7", kLinkRadiotap, behind("0000 0700 00000000", p), DecodeError::link_malformed},
       {"radiotap, fields without end", kLinkRadiotap, behind("0000 0c00 00000080 00000080", p), DecodeError::link_malformed},
       {"NFLOG, an attribute of 3 bytes", kLinkNflog, behind("02 00 0000 0300 0900", p), DecodeError::link_malformed},
-      {"NFLOG, no packet", kLinkNflog, hex("02 00 0000 0800 0500 00000002"), DecodeError::link_cut},
+      {"NFLOG, no packet", kLinkNflog, hex("02 00 0000 0800 0500 00000002"), DecodeError::link_truncated},
       {"PacketNumber Relay, an address of 5 bytes", kLinkFrameRelay, behind("18404040 03 cc", p), DecodeError::link_malformed},
       {"MACsec", kLinkEthernet, in_ethernet(0x88e5, p), DecodeError::not_ip, 0x88e5},
   };
@@ -723,39 +723,39 @@ TEST_CASE("tunnel: what is not opened says why") {
     INFO(test.name);
     Decoder decoder;
     Segment segment;
-    CHECK_FALSE(decoder.decode(number_in_file(test.frame, 0, 1, test.link_type), segment));
-    const auto stops = decoder.counts().stops.sorted();
-    REQUIRE(stops.size() == 1);
-    CHECK(static_cast<int>(stops[0].stop) == static_cast<int>(test.stop));
-    CHECK(stops[0].about == test.about);
-    CHECK(stops[0].frames == 1);
-    CHECK_FALSE(describe(stops[0].stop, stops[0].about).empty());
+    CHECK_FALSE(decoder.decode(make_record(test.frame, 0, 1, test.link_type), segment));
+    const auto errors = decoder.counts().errors.sorted();
+    REQUIRE(errors.size() == 1);
+    CHECK(static_cast<int>(errors[0].error) == static_cast<int>(test.stop));
+    CHECK(errors[0].detail == test.about);
+    CHECK(errors[0].records == 1);
+    CHECK_FALSE(decode_error_text(errors[0].error, errors[0].detail).empty());
   }
 }
 
 TEST_CASE("stop: counts are sorted, bounded and lose nothing") {
-  CHECK(describe(DecodeError::not_ip, 0x0806) == "ARP (EtherType 0x0806, not IP)");
-  CHECK(describe(DecodeError::not_ip, 0x1234) == "EtherType 0x1234, not IP");
-  CHECK(describe(DecodeError::not_ip, 0) == "not IP");
-  CHECK(describe(DecodeError::not_tcp, 17) == "UDP");
-  CHECK(describe(DecodeError::not_tcp, 200) == "IP protocol 200");
-  CHECK(describe(DecodeError::link_unknown, 147) == "link type 147, not decoded");
+  CHECK(decode_error_text(DecodeError::not_ip, 0x0806) == "ARP (EtherType 0x0806, not IP)");
+  CHECK(decode_error_text(DecodeError::not_ip, 0x1234) == "EtherType 0x1234, not IP");
+  CHECK(decode_error_text(DecodeError::not_ip, 0) == "not IP");
+  CHECK(decode_error_text(DecodeError::not_tcp, 17) == "UDP");
+  CHECK(decode_error_text(DecodeError::not_tcp, 200) == "IP protocol 200");
+  CHECK(decode_error_text(DecodeError::link_unknown, 147) == "link type 147, not decoded");
   for (int i = 0; i < kDecodeErrorCount; ++i) {
-    CHECK_FALSE(describe(static_cast<DecodeError>(i), 0).empty());
-    CHECK_FALSE(describe(static_cast<DecodeError>(i), kVarious).empty());
+    CHECK_FALSE(decode_error_text(static_cast<DecodeError>(i), 0).empty());
+    CHECK_FALSE(decode_error_text(static_cast<DecodeError>(i), kVariousDetails).empty());
   }
   DecodeErrorCounts counts;
   CHECK(counts.sorted().empty());
   counts.add(DecodeError::not_tcp, 17, 5);
   for (std::uint32_t type = 0; type < 70'000; ++type) counts.add(DecodeError::not_ip, type * 65'537);
-  counts.add(DecodeError::ip_cut, 0, 7);
+  counts.add(DecodeError::ip_truncated, 0, 7);
   CHECK(counts.total() == 70'012);
   CHECK(counts.total(DecodeError::not_ip) == 70'000);
-  CHECK(counts.total(DecodeError::ip_cut) == 7);
+  CHECK(counts.total(DecodeError::ip_truncated) == 7);
   const auto sorted = counts.sorted();
   CHECK(sorted.size() < 200);
-  CHECK(sorted[0].about == kVarious);
-  for (std::size_t i = 1; i < sorted.size(); ++i) CHECK(sorted[i].frames <= sorted[i - 1].frames);
+  CHECK(sorted[0].detail == kVariousDetails);
+  for (std::size_t i = 1; i < sorted.size(); ++i) CHECK(sorted[i].records <= sorted[i - 1].records);
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ struct Decoded {
 
 /// Decodes `frame`; `wire_length` 0: as long as it is.
 Decoded decode_frame(std::uint32_t link_type, Bytes frame, std::size_t wire_length = 0) {
-  PacketRecord record = number_in_file(frame, 0, 1, link_type);
+  PacketRecord record = make_record(frame, 0, 1, link_type);
   if (wire_length != 0) record.length = static_cast<std::uint32_t>(wire_length);
   Decoded decoded;
   decoded.stop = decode(record, decoded.segment);
@@ -29,7 +29,7 @@ bool lies_in(Bytes part, Bytes whole) {
 
 /// What holds for every segment, however broken the frame.
 bool is_consistent(const Segment& segment, Bytes frame) {
-  const unsigned header_bytes = segment.tcp.offset / 16 * 4;
+  const unsigned header_bytes = segment.tcp.data_offset / 16 * 4;
   const bool is_cut = segment.tcp.options.size() + 20 < header_bytes;
   return lies_in(segment.data, frame) && lies_in(segment.tcp.options, frame) &&
          segment.data.size() <= segment.data_length && header_bytes >= 20 &&
@@ -209,9 +209,9 @@ TEST_CASE("wire: every prefix of every frame, before a guard page") {
     for (std::size_t held = 0; held <= test.frame.size(); ++held) {
       CAPTURE(held);
       const Bytes bytes = guarded.hold(Bytes(test.frame).first(held));
-      const DecodeError expected = held < test.link_end      ? DecodeError::link_cut
-                            : held < test.ip_end      ? DecodeError::ip_cut
-                            : held < test.ip_end + 20 ? DecodeError::tcp_cut
+      const DecodeError expected = held < test.link_end      ? DecodeError::link_truncated
+                            : held < test.ip_end      ? DecodeError::ip_truncated
+                            : held < test.ip_end + 20 ? DecodeError::tcp_truncated
                                                       : DecodeError::none;
       for (const std::size_t wire_length : {test.frame.size(), held}) {
         const Decoded decoded = decode_frame(test.link_type, bytes, wire_length);
@@ -249,7 +249,7 @@ TEST_CASE("wire: every byte of some frames through all its values") {
         const Decoded decoded = decode_frame(link_type, bytes);
         if (decoded.stop != DecodeError::none) continue;
         ++segments;
-        const TcpOptions options = parse_tcp_options(decoded.segment.tcp.options);
+        const TcpOptions options = decode_tcp_options(decoded.segment.tcp.options);
         const bool sane = is_consistent(decoded.segment, bytes) && options.sack_blocks <= 4 && options.window_shift <= 14;
         if (!sane) FAIL("byte " << at << " set to " << value);
       }
@@ -288,7 +288,7 @@ TEST_CASE("wire: frames without IP") {
   Buffer tags = hex(kEthernetAddresses);
   for (int i = 0; i < 500; ++i) put32(tags, 0x81000001);
   GuardedBuffer guarded;
-  CHECK(decode_frame(kLinkEthernet, guarded.hold(tags)).stop == DecodeError::link_cut);
+  CHECK(decode_frame(kLinkEthernet, guarded.hold(tags)).stop == DecodeError::link_truncated);
 }
 
 TEST_CASE("wire: IP headers that carry no TCP segment or contradict themselves") {
@@ -355,7 +355,7 @@ TEST_CASE("wire: IP headers that carry no TCP segment or contradict themselves")
       {"an extension header past the payload length", extension(0, "06 01 010400000000 0000000000000000", 8), DecodeError::ip_malformed},
       {"an extension header of 2048 bytes that are not there", extension(60, "06 ff 010400000000"), DecodeError::ip_malformed},
       {"authentication past the payload length", extension(51, "06 ff 0000 00000001 00000002"), DecodeError::ip_malformed},
-      {"no bytes", {}, DecodeError::ip_cut},
+      {"no bytes", {}, DecodeError::ip_truncated},
   };
   GuardedBuffer guarded;
   for (const Case& test : cases) {
@@ -471,11 +471,11 @@ TEST_CASE("wire: nothing of the segment before is left in one decoded into the s
   tagged.options = hex("020405b4");
   const Buffer first = ethernet_frame(tagged), second = ethernet_frame(kSpec6);
   Segment segment;
-  REQUIRE(decode(number_in_file(first, 5, 7), segment) == DecodeError::none);
+  REQUIRE(decode(make_record(first, 5, 7), segment) == DecodeError::none);
   CHECK(segment.time == 5);
   CHECK(segment.packet == 7);
   Decoded decoded;
-  decoded.stop = decode(number_in_file(second, 6, 8), segment);
+  decoded.stop = decode(make_record(second, 6, 8), segment);
   decoded.segment = segment;
   check_whole(decoded, kSpec6);
   CHECK(segment.vlan.count == 0);
@@ -500,8 +500,8 @@ TEST_CASE("tcp: header length") {
                         {"past the segment", 6, 23, 23, DecodeError::tcp_malformed},
                         {"past the segment by its length on the wire", 15, 60, 59, DecodeError::tcp_malformed},
                         {"options cut off", 15, 20, 60, DecodeError::none},
-                        {"header cut off", 5, 19, 20, DecodeError::tcp_cut},
-                        {"nothing captured", 5, 0, 20, DecodeError::tcp_cut},
+                        {"header cut off", 5, 19, 20, DecodeError::tcp_truncated},
+                        {"nothing captured", 5, 0, 20, DecodeError::tcp_truncated},
                         {"too short on the wire", 5, 19, 19, DecodeError::tcp_malformed},
                         {"nothing on the wire", 5, 0, 0, DecodeError::tcp_malformed}};
   GuardedBuffer guarded;
@@ -545,7 +545,7 @@ TEST_CASE("tcp: options, well-formed and not") {
       {"window scale 255 is 14", "0303ff", [](TcpOptions& o) { o.window_shift = 14; }},
       {"window scale of a wrong length", "0302 03040707", nothing},
       {"timestamps", "080a 01020304 a0b0c0d0",
-       [](TcpOptions& o) { o.has_timestamps = true; o.timestamp_value = 0x01020304; o.timestamp_echo = 0xa0b0c0d0; }},
+       [](TcpOptions& o) { o.has_timestamps = true; o.tsval = 0x01020304; o.tsecr = 0xa0b0c0d0; }},
       {"timestamps of a wrong length", "0809 01020304 a0b0c0 080b 01020304 a0b0c0d0 00", nothing},
       // RFC 2018, sections 2 and 3
       {"SACK permitted", "0402", [](TcpOptions& o) { o.sack_permitted = true; }},
@@ -565,24 +565,24 @@ TEST_CASE("tcp: options, well-formed and not") {
       {"a kind without a length", "020405b4 03", mss},
       {"a length without a body", "020405b4 080a", mss},
       {"Linux SYN", "020405b4 0402 080a 00000001 00000000 01 030307",
-       [](TcpOptions& o) { o.max_segment_size = 1460; o.sack_permitted = true; o.has_timestamps = true; o.timestamp_value = 1; o.window_shift = 7; }},
+       [](TcpOptions& o) { o.max_segment_size = 1460; o.sack_permitted = true; o.has_timestamps = true; o.tsval = 1; o.window_shift = 7; }},
   };
   GuardedBuffer guarded;
   for (const Case& test : cases) {
     INFO(test.name);
     TcpOptions expected;
     test.expect(expected);
-    const TcpOptions parsed = parse_tcp_options(guarded.hold(hex(test.options)));
+    const TcpOptions parsed = decode_tcp_options(guarded.hold(hex(test.options)));
     CHECK(parsed.max_segment_size == expected.max_segment_size);
     CHECK(int{parsed.window_shift} == int{expected.window_shift});
     CHECK(parsed.sack_permitted == expected.sack_permitted);
     CHECK(parsed.has_timestamps == expected.has_timestamps);
-    CHECK(parsed.timestamp_value == expected.timestamp_value);
-    CHECK(parsed.timestamp_echo == expected.timestamp_echo);
+    CHECK(parsed.tsval == expected.tsval);
+    CHECK(parsed.tsecr == expected.tsecr);
     REQUIRE(parsed.sack_blocks == expected.sack_blocks);
     for (int i = 0; i < parsed.sack_blocks; ++i) {
-      CHECK(parsed.sack[i].left == expected.sack[i].left);
-      CHECK(parsed.sack[i].right == expected.sack[i].right);
+      CHECK(parsed.sack[i].left_edge == expected.sack[i].left_edge);
+      CHECK(parsed.sack[i].right_edge == expected.sack[i].right_edge);
     }
   }
 }
@@ -592,12 +592,12 @@ TEST_CASE("tcp: every prefix and every byte of an option list, before a guard pa
   GuardedBuffer guarded;
   for (std::size_t held = 0; held <= options.size(); ++held) {
     Buffer prefix(options.begin(), options.begin() + static_cast<std::ptrdiff_t>(held));
-    CHECK(parse_tcp_options(guarded.hold(prefix)).sack_blocks == (held >= 38 ? 2 : 0));
+    CHECK(decode_tcp_options(guarded.hold(prefix)).sack_blocks == (held >= 38 ? 2 : 0));
     for (std::uint8_t& byte : prefix) {
       const std::uint8_t kept = byte;
       for (unsigned value = 0; value < 256; ++value) {
         byte = static_cast<std::uint8_t>(value);
-        const TcpOptions parsed = parse_tcp_options(guarded.hold(prefix));
+        const TcpOptions parsed = decode_tcp_options(guarded.hold(prefix));
         if (parsed.sack_blocks > 4 || parsed.window_shift > 14) FAIL("value " << value);
       }
       byte = kept;

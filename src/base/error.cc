@@ -16,7 +16,7 @@ std::string printable(const std::string& text) {
   return shown;
 }
 
-std::string describe(const Error& error) {
+std::string error_text(const Error& error) {
   std::string line = printable(error.capture) + ": ";
   const bool placed = error.block != 0 || error.record != 0 || error.offset != 0;
   if (error.block != 0) line += "block " + std::to_string(error.block) + " ";

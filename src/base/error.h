@@ -15,7 +15,7 @@ struct Error {
     unreadable,   ///< it could not be opened or read: the system said no
     not_capture,  ///< its first bytes are no capture that wirelap reads
     damaged,      ///< a record contradicts itself; what follows has no known start
-    cut,          ///< it ends inside its last record, as a killed tcpdump leaves it
+    truncated,    ///< it ends inside its last record, as a killed tcpdump leaves it
   };
 
   Kind kind{};
@@ -30,7 +30,7 @@ struct Error {
 /// One line for standard error, without the program's name and without a line end:
 /// `file: record 7 at byte 5120: what`; a block's number stands in a record's place. Bytes that could drive a terminal
 /// are escaped.
-std::string describe(const Error& error);
+std::string error_text(const Error& error);
 
 /// `text` with every byte outside printable ASCII written as \xNN, for terminals.
 std::string printable(const std::string& text);

@@ -54,24 +54,24 @@ void* map(std::size_t bytes) {
 }  // namespace
 
 /// Stands at its own beginning.
-struct alignas(kLineBytes) Memory::StreamData {
+struct alignas(kLineBytes) Memory::Chunk {
   struct Block {
     Block* next;
   };
 
-  StreamData* next;    // of the same size with room, or spare
-  StreamData* before;  // the same; spare ones have none
-  Block* free;         // blocks that came back
-  char* fresh;         // the first of those that were never out
+  Chunk* next;    // of the same size with room, or spare
+  Chunk* before;  // the same; spare ones have none
+  Block* free;    // blocks that came back
+  char* fresh;    // the first of those that were never out
   std::uint16_t out;
   std::uint16_t never_out;  // blocks at the end
   std::uint8_t size;
 
-  static StreamData* of(void* block) {
-    return reinterpret_cast<StreamData*>(reinterpret_cast<std::uintptr_t>(block) & ~(std::uintptr_t{kChunkBytes} - 1));
+  static Chunk* of(void* block) {
+    return reinterpret_cast<Chunk*>(reinterpret_cast<std::uintptr_t>(block) & ~(std::uintptr_t{kChunkBytes} - 1));
   }
   /// Its first block; they are whole lines of the cache, or at multiples of 16.
-  char* first() { return reinterpret_cast<char*>(this) + sizeof(StreamData); }
+  char* first() { return reinterpret_cast<char*>(this) + sizeof(Chunk); }
   bool has_room() const { return free != nullptr || never_out != 0; }
 };
 
@@ -81,13 +81,13 @@ Memory::Memory(std::size_t limit_bytes, bool pooled) : limit_(limit_bytes), pool
 
 Memory::~Memory() { unmap_spare(0); }
 
-bool Memory::is_over() const { return used_ > limit_ - limit_ / 16 || held_ > limit_; }
+bool Memory::is_over_limit() const { return used_ > limit_ - limit_ / 16 || held_ > limit_; }
 
-bool Memory::is_well_under() const { return used_ <= limit_ - limit_ / 16 * 3 && held_ <= limit_ - limit_ / 32; }
+bool Memory::is_well_below_limit() const { return used_ <= limit_ - limit_ / 16 * 3 && held_ <= limit_ - limit_ / 32; }
 
 /// A block of the first chunk that has one left.
 inline void* Memory::cut(int size) {
-  StreamData* const chunk = with_room_[size];
+  Chunk* const chunk = with_room_[size];
   ++chunk->out;
   void* block = chunk->free;
   if (block != nullptr) {
@@ -112,7 +112,7 @@ void* Memory::do_allocate(std::size_t bytes, std::size_t alignment) {
     return allocate_uncut(bytes, alignment);
   const int size = size_of(bytes);
   used_ += bytes_of(size);
-  if (with_room_[size] == nullptr || is_over()) [[unlikely]]
+  if (with_room_[size] == nullptr || is_over_limit()) [[unlikely]]
     return allocate_anew(size);
   return cut(size);
 }
@@ -121,7 +121,7 @@ void* Memory::do_allocate(std::size_t bytes, std::size_t alignment) {
 [[gnu::noinline]] void* Memory::allocate_anew(int size) {
   if (with_room_[size] == nullptr) take_chunk(size);
   void* const block = cut(size);
-  if (is_over()) wake_();
+  if (is_over_limit()) wake_();
   return block;
 }
 
@@ -144,7 +144,7 @@ void Memory::do_deallocate(void* block, std::size_t bytes, std::size_t alignment
     count_held(rounded);
     block = ::operator new(bytes, std::align_val_t(alignment));
   }
-  if (is_over()) [[unlikely]]
+  if (is_over_limit()) [[unlikely]]
     wake_();
   return block;
 }
@@ -163,9 +163,9 @@ void Memory::count_held(std::size_t bytes) {
 }
 
 void Memory::put_back(void* block, int size) {
-  StreamData* const chunk = StreamData::of(block);
+  Chunk* const chunk = Chunk::of(block);
   const bool had_room = chunk->has_room();
-  chunk->free = ::new (block) StreamData::Block{chunk->free};
+  chunk->free = ::new (block) Chunk::Block{chunk->free};
   --chunk->out;
   if (!had_room) {
     chunk->before = nullptr;
@@ -178,7 +178,7 @@ void Memory::put_back(void* block, int size) {
 }
 
 /// All its blocks are back.
-[[gnu::noinline]] void Memory::empty(StreamData* chunk, int size) {
+[[gnu::noinline]] void Memory::empty(Chunk* chunk, int size) {
   (chunk->before == nullptr ? with_room_[size] : chunk->before->next) = chunk->next;
   if (chunk->next != nullptr) chunk->next->before = chunk->before;
   give_back_chunk(chunk);
@@ -186,11 +186,11 @@ void Memory::put_back(void* block, int size) {
 
 void Memory::take_chunk(int size) {
   if (spare_chunks_ == nullptr && !map_chunks()) fail();
-  StreamData* const chunk = spare_chunks_;
+  Chunk* const chunk = spare_chunks_;
   spare_chunks_ = chunk->next;
   spare_ -= kChunkBytes;
   count_held(kChunkBytes);
-  const std::size_t blocks = (kChunkBytes - sizeof(StreamData)) / bytes_of(size);
+  const std::size_t blocks = (kChunkBytes - sizeof(Chunk)) / bytes_of(size);
   *chunk = {nullptr,
             nullptr,
             nullptr,
@@ -201,7 +201,7 @@ void Memory::take_chunk(int size) {
   with_room_[size] = chunk;
 }
 
-void Memory::give_back_chunk(StreamData* chunk) {
+void Memory::give_back_chunk(Chunk* chunk) {
   held_ -= kChunkBytes;
   // What is out of use for long goes back: as much as is held may wait.
   constexpr std::size_t kMostSpare = std::size_t{4} << 20;
@@ -216,14 +216,14 @@ bool Memory::map_chunks() {
   constexpr std::size_t kMapped = 16 * kChunkBytes;
   char* const mapped = static_cast<char*>(map(kMapped + kChunkBytes));
   if (mapped == nullptr) return false;
-  char* const first = reinterpret_cast<char*>(StreamData::of(mapped + kChunkBytes - 1));
+  char* const first = reinterpret_cast<char*>(Chunk::of(mapped + kChunkBytes - 1));
   // What stands over is given back; that can only fail for want of a mapping more, and costs no memory then.
   if (first != mapped) ::munmap(mapped, static_cast<std::size_t>(first - mapped));
   ::munmap(first + kMapped, kChunkBytes - static_cast<std::size_t>(first - mapped));
   // The first to be used is the first in memory.
   for (char* at = first + kMapped; at != first;) {
     at -= kChunkBytes;
-    StreamData* const chunk = reinterpret_cast<StreamData*>(at);
+    Chunk* const chunk = reinterpret_cast<Chunk*>(at);
     chunk->next = spare_chunks_;
     spare_chunks_ = chunk;
   }
@@ -234,8 +234,8 @@ bool Memory::map_chunks() {
 /// Gives spare chunks back until no more than `until` bytes of them are left.
 void Memory::unmap_spare(std::size_t until) {
   while (spare_ > until && spare_chunks_ != nullptr) {
-    StreamData* const chunk = spare_chunks_;
-    StreamData* const next = chunk->next;
+    Chunk* const chunk = spare_chunks_;
+    Chunk* const next = chunk->next;
     if (::munmap(chunk, kChunkBytes) != 0) return;
     spare_chunks_ = next;
     spare_ -= kChunkBytes;

@@ -4,7 +4,7 @@
 // much is held. Small ones are cut from chunks, each of one size; a chunk whose
 // blocks have all come back serves any size, so that what one kind of
 // connection took another can have. What is to be given up when too much is
-// held is not known here: on_over() wakes who does.
+// held is not known here: on_over_limit() wakes who does.
 #pragma once
 
 #include <cstddef>
@@ -48,29 +48,29 @@ class Memory final : public std::pmr::memory_resource {
   Memory(const Memory&) = delete;
   Memory& operator=(const Memory&) = delete;
 
-  std::size_t limit() const { return limit_; }
+  std::size_t limit_bytes() const { return limit_; }
   /// Bytes of blocks that are out, each rounded up to the next size there is.
-  std::size_t used() const { return used_; }
+  std::size_t used_bytes() const { return used_; }
   /// Bytes of chunks that have a block out, and of large blocks.
-  std::size_t held() const { return held_; }
+  std::size_t held_bytes() const { return held_; }
   /// The most that `held` has been.
-  std::size_t most_held() const { return most_held_; }
+  std::size_t peak_held_bytes() const { return most_held_; }
   /// Bytes that the system has given and not got back: `held`, and chunks for later.
-  std::size_t taken() const { return held_ + spare_; }
+  std::size_t mapped_bytes() const { return held_ + spare_; }
   /// Blocks ever given out.
-  std::uint64_t blocks() const { return blocks_; }
+  std::uint64_t allocations() const { return blocks_; }
 
   /// Whether something is to be given up: more is held than may be, or nearly so much
   /// used. The difference is for blocks that cannot take each other's place.
-  bool is_over() const;
+  bool is_over_limit() const;
   /// Whether enough has been given up since.
-  bool is_well_under() const;
+  bool is_well_below_limit() const;
 
-  /// `wake` is called whenever a block is given out while is_over().
-  void on_over(std::function<void()> wake) { wake_ = std::move(wake); }
+  /// `wake` is called whenever a block is given out while is_over_limit().
+  void on_over_limit(std::function<void()> wake) { wake_ = std::move(wake); }
 
  private:
-  struct StreamData;
+  struct Chunk;
   static constexpr int kSizes = 44;
 
   void* do_allocate(std::size_t bytes, std::size_t alignment) override;
@@ -83,8 +83,8 @@ class Memory final : public std::pmr::memory_resource {
   void* cut(int size);
   void put_back(void* block, int size);
   void take_chunk(int size);
-  void empty(StreamData* chunk, int size);
-  void give_back_chunk(StreamData* chunk);
+  void empty(Chunk* chunk, int size);
+  void give_back_chunk(Chunk* chunk);
   bool map_chunks();
   void* take_pages(std::size_t bytes);
   void give_back_pages(void* block, std::size_t bytes);
@@ -98,13 +98,13 @@ class Memory final : public std::pmr::memory_resource {
   std::size_t most_held_ = 0;
   std::size_t spare_ = 0;
   std::uint64_t blocks_ = 0;
-  StreamData* with_room_[kSizes] = {};  // by size: chunks that have blocks left
-  StreamData* spare_chunks_ = nullptr;
+  Chunk* with_room_[kSizes] = {};  // by size: chunks that have blocks left
+  Chunk* spare_chunks_ = nullptr;
   std::function<void()> wake_ = [] {};
 };
 
 /// Gives an object back to the memory that it was made in, which its memory() names.
-struct GiveBack {
+struct ReturnToMemory {
   template <class T>
   void operator()(T* object) const {
     std::pmr::memory_resource* const memory = object->memory();
@@ -115,7 +115,7 @@ struct GiveBack {
 
 /// Owns an object that was made by `make_in`.
 template <class T>
-using Owned = std::unique_ptr<T, GiveBack>;
+using Owned = std::unique_ptr<T, ReturnToMemory>;
 
 /// Makes a T in `memory`, which its constructor gets as the last argument.
 template <class T, class... Arguments>

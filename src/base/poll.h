@@ -8,7 +8,7 @@
 namespace wirelap {
 
 /// poll(2), begun anew where a signal interrupts it: then the whole of `timeout_ms` begins anew, too.
-inline int poll_again(pollfd* fds, nfds_t count, int timeout_ms) {
+inline int poll_retrying(pollfd* fds, nfds_t count, int timeout_ms) {
   int ready = -1;
   while ((ready = ::poll(fds, count, timeout_ms)) < 0 && errno == EINTR) {
   }

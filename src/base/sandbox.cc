@@ -31,9 +31,9 @@
 namespace wirelap {
 
 #ifdef WIRELAP_SANITIZED
-const bool kCanGiveUp = false;
+const bool kSandboxSupported = false;
 #else
-const bool kCanGiveUp = true;
+const bool kSandboxSupported = true;
 #endif
 
 namespace {
@@ -252,16 +252,16 @@ bool drop_capabilities() {
 
 }  // namespace
 
-const bool kHasCallFilter = kArchitecture != 0;
+const bool kSeccompSupported = kArchitecture != 0;
 
-bool give_up_root() {
-  if (!kCanGiveUp) return false;
+bool drop_root() {
+  if (!kSandboxSupported) return false;
   const bool gains_none = ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
   const bool left = leave_root();
   return drop_capabilities() && left && gains_none;
 }
 
-bool give_up_files() { return kCanGiveUp && close_files(); }
-bool give_up_calls() { return kCanGiveUp && kHasCallFilter && close_calls(); }
+bool restrict_files() { return kSandboxSupported && close_files(); }
+bool restrict_calls() { return kSandboxSupported && kSeccompSupported && close_calls(); }
 
 }  // namespace wirelap

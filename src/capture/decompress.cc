@@ -219,7 +219,7 @@ std::string Decompressor::words() {
 std::string Decompressor::finish() {
   if (child_ <= 0) return "";
   pollfd still_there{errors_, 0, 0};
-  if (poll_again(&still_there, 1, kEndGraceMs) == 0) ::kill(child_, SIGKILL);
+  if (poll_retrying(&still_there, 1, kEndGraceMs) == 0) ::kill(child_, SIGKILL);
   const int status = wait_for(child_);
   child_ = -1;
   end_feeder();

@@ -88,7 +88,7 @@ int Input::decompress(const std::string& name) {
 
 bool Input::is_stop_asked() const {
   pollfd stop{options_.stop_fd, POLLIN, 0};
-  return poll_again(&stop, 1, 0) > 0;
+  return poll_retrying(&stop, 1, 0) > 0;
 }
 
 bool Input::wait_readable() {
@@ -97,14 +97,14 @@ bool Input::wait_readable() {
     return !stopped_;
   }
   pollfd fds[2] = {{fd_, POLLIN, 0}, {options_.stop_fd, POLLIN, 0}};
-  if (!stop_deadline_ && poll_again(fds, 2, 0) == 0) {
+  if (!stop_deadline_ && poll_retrying(fds, 2, 0) == 0) {
     options_.before_wait();
-    poll_again(fds, 2, -1);
+    poll_retrying(fds, 2, -1);
   }
   if (!stop_deadline_ && fds[1].revents != 0) stop_deadline_ = Clock::now() + kStopGrace;
   if (!stop_deadline_) return true;
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(*stop_deadline_ - Clock::now());
-  stopped_ = left.count() <= 0 || poll_again(fds, 1, static_cast<int>(left.count())) <= 0;
+  stopped_ = left.count() <= 0 || poll_retrying(fds, 1, static_cast<int>(left.count())) <= 0;
   return !stopped_;
 }
 
@@ -151,14 +151,14 @@ void Input::note_end(int error) {
 bool Input::refill(std::size_t needed) {
   if (ended_ || fd_ < 0) return false;
   before_move_();
-  if (!options_.wanted()) {
+  if (!options_.should_continue()) {
     stopped_ = ended_ = true;
     return false;
   }
   if (file_bytes_ != 0) options_.on_progress(offset(), file_bytes_);
   if (mapping_.is_torn() || is_cut_below_mapping()) return end_torn();
   const bool may_map = is_file_ && end_offset_ >= kFirstBytes && file_bytes_ >= offset() + needed;
-  if (may_map && needed >= options_.mapped_from_bytes) return map_more(needed);
+  if (may_map && needed >= options_.map_threshold_bytes) return map_more(needed);
   return read_more(needed);
 }
 

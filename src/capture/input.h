@@ -38,7 +38,7 @@ class Input {
     /// Called before a read that would block, so that what is known gets out.
     std::function<void()> before_wait = [] {};
     /// Asked from time to time; false ends the run, as where the output is closed.
-    std::function<bool()> wanted = [] { return true; };
+    std::function<bool()> should_continue = [] { return true; };
     /// Told from time to time how many bytes of a file have been read, and of how many.
     std::function<void(std::uint64_t done, std::uint64_t total)> on_progress = [](std::uint64_t, std::uint64_t) {};
     /// Starts decompressors where this process itself may not; outlives the Input.
@@ -47,7 +47,7 @@ class Input {
     /// How much is read at once. Tests make it small.
     std::size_t window_bytes = kReadBytes;
     /// A file is mapped while it is asked for pieces that lack so much.
-    std::size_t mapped_from_bytes = kMappedFromBytes;
+    std::size_t map_threshold_bytes = kMappedFromBytes;
   };
 
   /// Called before the bytes at and before the cursor go away, whoever still needs them.
@@ -74,7 +74,7 @@ class Input {
 
   /// Reads from the embedding program's memory: `bytes` begin with those that are
   /// not consumed yet, and stay until the next call. `last`: no more will come.
-  void look_at(Bytes bytes, bool last) {
+  void provide(Bytes bytes, bool last) {
     end_offset_ = offset() + bytes.size();
     cursor_ = bytes.data();
     end_ = cursor_ + bytes.size();
@@ -117,7 +117,7 @@ class Input {
   /// Offset of the cursor from the start of the capture, in bytes, decompressed.
   std::uint64_t offset() const { return end_offset_ - size(); }
 
-  /// True when the run was ended through `stop_fd` or `wanted`.
+  /// True when the run was ended through `stop_fd` or `should_continue`.
   bool stopped() const { return stopped_; }
 
   /// errno of a read that failed, else 0.

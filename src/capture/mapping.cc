@@ -37,7 +37,7 @@ void Mapping::unmap() {
   torn_ = 0;
 }
 
-void Mapping::survive_shrinking() {
+void Mapping::handle_bus_errors() {
   struct sigaction action {};
   action.sa_sigaction = on_bus_error;
   action.sa_flags = SA_SIGINFO;

@@ -35,7 +35,7 @@ class Mapping {
 
   /// Handles SIGBUS for the whole process: for a program to call at its start,
   /// never for the library. Without it a file that shrinks ends the process.
-  static void survive_shrinking();
+  static void handle_bus_errors();
 
  private:
   static void on_bus_error(int signal, siginfo_t* info, void* context);

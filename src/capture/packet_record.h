@@ -16,8 +16,8 @@ inline constexpr int kRecordBits = 40;
 inline constexpr PacketNumber packet_number(std::uint64_t file, std::uint64_t record) {
   return file << kRecordBits | record;
 }
-inline constexpr std::uint64_t file_of(PacketNumber frame) { return frame >> kRecordBits; }
-inline constexpr std::uint64_t number_in_file(PacketNumber frame) { return frame & (packet_number(1, 0) - 1); }
+inline constexpr std::uint64_t file_index(PacketNumber frame) { return frame >> kRecordBits; }
+inline constexpr std::uint64_t record_number(PacketNumber frame) { return frame & (packet_number(1, 0) - 1); }
 
 /// One record of a capture file.
 struct PacketRecord {

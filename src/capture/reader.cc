@@ -103,7 +103,7 @@ bool Reader::start_pcapng() {
   PacketRecord none;
   pcapng::Decoder::Found found;
   if (next_block(none, found)) return true;
-  if (error_ && error_->kind == Error::Kind::cut) error_->kind = Error::Kind::not_capture;
+  if (error_ && error_->kind == Error::Kind::truncated) error_->kind = Error::Kind::not_capture;
   return false;
 }
 
@@ -158,14 +158,15 @@ bool Reader::next_block(PacketRecord& record, pcapng::Decoder::Found& found) {
 
 bool Reader::end_in_header() {
   if (!is_plain_end() || input_.size() == 0) return false;
-  return fail(Error::Kind::cut, "cut short: a record header needs " + std::to_string(header_.record_header_bytes) +
-                                    " bytes, " + std::to_string(input_.size()) + " are there");
+  return fail(Error::Kind::truncated, "cut short: a record header needs " +
+                                          std::to_string(header_.record_header_bytes) + " bytes, " +
+                                          std::to_string(input_.size()) + " are there");
 }
 
 bool Reader::end_in_record(const pcap::RecordHeader& header) {
   if (!is_plain_end()) return false;
-  return fail(Error::Kind::cut, "cut short: the record holds " + std::to_string(header.captured) + " bytes, " +
-                                    std::to_string(input_.size() - header_.record_header_bytes) + " are there");
+  return fail(Error::Kind::truncated, "cut short: the record holds " + std::to_string(header.captured) + " bytes, " +
+                                          std::to_string(input_.size() - header_.record_header_bytes) + " are there");
 }
 
 bool Reader::end_damaged(const pcap::RecordHeader& header) {
@@ -175,8 +176,8 @@ bool Reader::end_damaged(const pcap::RecordHeader& header) {
 
 bool Reader::end_in_block(std::size_t needed, const char* what) {
   if (!is_plain_end() || input_.size() == 0) return false;
-  return fail(Error::Kind::cut, std::string("cut short: ") + what + std::to_string(needed) + " bytes, " +
-                                    std::to_string(input_.size()) + " are there");
+  return fail(Error::Kind::truncated, std::string("cut short: ") + what + std::to_string(needed) + " bytes, " +
+                                          std::to_string(input_.size()) + " are there");
 }
 
 }  // namespace wirelap

@@ -57,7 +57,7 @@ template <class HeldBytes, class Evict>
 void evict_some(const FlowTable& table, const Memory& memory, HeldBytes held_bytes, Evict evict) {
   std::vector<Evictable> large;
   LongestIdle idle(std::max<std::size_t>(table.size() / 6, 64), table.size());
-  const std::size_t fair_bytes = memory.limit() / 16;
+  const std::size_t fair_bytes = memory.limit_bytes() / 16;
   table.for_each([&](Connection& connection) {
     const Evictable one{connection.last_time, connection.number, &connection};
     if (held_bytes(connection) > fair_bytes)
@@ -68,7 +68,7 @@ void evict_some(const FlowTable& table, const Memory& memory, HeldBytes held_byt
   for (std::vector<Evictable>* const chosen : {&large, &idle.all()}) {
     std::sort(chosen->begin(), chosen->end());
     for (const Evictable& one : *chosen) {
-      if (memory.is_well_under()) return;
+      if (memory.is_well_below_limit()) return;
       evict(*one.connection);
     }
   }

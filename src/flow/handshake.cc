@@ -37,9 +37,9 @@ void agree_on_scales(Connection& connection) {
 /// than the one that the other end sent last; 0 where it answers that, or nothing tells.
 std::int32_t echo_lag(const Connection& connection, Side sender, const TcpOptions& options) {
   const PacketIdentity& last = connection.latest_packets[index(other(sender))];
-  const bool tells = options.has_timestamps && options.timestamp_echo != 0 && last.timestamp != 0;
+  const bool tells = options.has_timestamps && options.tsecr != 0 && last.timestamp != 0;
   if (!tells || (last.flags & kSyn) == 0) return 0;
-  return std::max(static_cast<std::int32_t>(last.timestamp - options.timestamp_echo), 0);
+  return std::max(static_cast<std::int32_t>(last.timestamp - options.tsecr), 0);
 }
 
 void note_handshake_start(Connection& connection, bool answer, Nanos time) {
@@ -63,7 +63,7 @@ void note_handshake_start(Connection& connection, bool answer, Nanos time) {
 /// The client's answer is to one of several SYN-ACKs: where that is not the last, the last answered a SYN that was sent
 /// again while the other was on its way.
 void note_answered(Connection& connection, const Segment& answer) {
-  const std::int32_t lag = echo_lag(connection, connection.client, parse_tcp_options(answer.tcp.options));
+  const std::int32_t lag = echo_lag(connection, connection.client, decode_tcp_options(answer.tcp.options));
   if (lag == 0) return;
   constexpr Nanos kTick = 1'000'000;  // of the clocks of Linux, macOS and Windows
   Handshake& handshake = connection.handshake;
@@ -76,7 +76,7 @@ void note_answered(Connection& connection, const Segment& answer) {
 void note_syn(Connection& connection, Side sender, const Segment& segment) {
   const bool answer = (segment.tcp.flags & kAck) != 0;
   connection.set_client(answer ? other(sender) : sender);
-  const TcpOptions options = parse_tcp_options(segment.tcp.options);
+  const TcpOptions options = decode_tcp_options(segment.tcp.options);
   note_offer(connection.offers[index(sender)], options, segment);
   if (connection.agreed()) agree_on_scales(connection);
   Handshake& handshake = connection.handshake;

@@ -22,7 +22,7 @@ struct PacketIdentity {
 
 /// The mark of `segment`.
 inline PacketIdentity identity_of(const Segment& segment) {
-  return {segment.ip.id,           timestamp_value(segment.tcp.options),
+  return {segment.ip.id,           decode_tsval(segment.tcp.options),
           segment.tcp.sequence,    segment.tcp.acknowledgment,
           segment.data_length,     segment.tcp.flags,
           segment.ip.version == 4, segment.time};

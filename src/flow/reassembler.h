@@ -203,8 +203,8 @@ class Reassembler {
     constexpr std::size_t kShortest = 12;  // one block, or timestamps alone
     if (tcp.options.size() < kShortest) return false;
     if (tcp.options.size() == kShortest && load_be32(tcp.options.data()) == kNopNopTimestamps) return false;
-    const TcpOptions options = parse_tcp_options(tcp.options);
-    return options.sack_blocks > 0 && static_cast<std::int32_t>(options.sack[0].right - tcp.acknowledgment) <= 0;
+    const TcpOptions options = decode_tcp_options(tcp.options);
+    return options.sack_blocks > 0 && static_cast<std::int32_t>(options.sack[0].right_edge - tcp.acknowledgment) <= 0;
   }
 
   /// `edge` is the right edge of the window that the segment allows.

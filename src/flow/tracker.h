@@ -41,10 +41,10 @@ class Tracker {
         connections_(connections),
         table_(&memory),
         reassembler_(consumer, &memory, ended_) {
-    memory.on_over([this] { due_ = kAtOnce; });
+    memory.on_over_limit([this] { due_ = kAtOnce; });
   }
   ~Tracker() {
-    if (memory_ != nullptr) memory_->on_over([] {});
+    if (memory_ != nullptr) memory_->on_over_limit([] {});
   }
   Tracker(const Tracker&) = delete;
   Tracker& operator=(const Tracker&) = delete;
@@ -207,7 +207,7 @@ class Tracker {
 
   /// What is due at `now`.
   void take_due(Nanos now) {
-    if (memory_ != nullptr && memory_->is_over()) make_room(now);
+    if (memory_ != nullptr && memory_->is_over_limit()) make_room(now);
     tell_gone(now);
   }
 
@@ -215,10 +215,10 @@ class Tracker {
   /// nothing more is lost than their late packets; then those that hold more than a fair
   /// share; then the longest idle.
   void make_room(Nanos now) {
-    while (!ended_.empty() && !memory_->is_well_under()) forget_oldest();
+    while (!ended_.empty() && !memory_->is_well_below_limit()) forget_oldest();
     const auto held = [this](const Connection& connection) { return held_bytes(connection); };
     const auto give_up = [this, now](Connection& connection) { evict(connection, now); };
-    while (table_.size() != 0 && !memory_->is_well_under()) evict_some(table_, *memory_, held, give_up);
+    while (table_.size() != 0 && !memory_->is_well_below_limit()) evict_some(table_, *memory_, held, give_up);
   }
 
   /// About what is kept with a connection, beside it and its timing.
@@ -238,7 +238,7 @@ class Tracker {
 
   void tell_gone(Nanos now) {
     ended_.tell_due(now, [this](Connection& connection) { tell(connection); });
-    due_ = memory_ != nullptr && memory_->is_over() ? kAtOnce : ended_.next_due();
+    due_ = memory_ != nullptr && memory_->is_over_limit() ? kAtOnce : ended_.next_due();
   }
 
   void tell(Connection& connection) {

@@ -27,8 +27,9 @@ std::vector<std::string> describe(const Summary& summary) {
     lines.push_back(counted(summary.unanswered, "connection") +
                     " refused or never answered: --connections tells of each");
   }
-  for (const DecodeErrorCounts::Count& count : decoded.stops.sorted()) {
-    lines.push_back("passed over " + std::to_string(count.frames) + ": " + describe(count.stop, count.about));
+  for (const DecodeErrorCounts::Count& count : decoded.errors.sorted()) {
+    lines.push_back("passed over " + std::to_string(count.records) + ": " +
+                    decode_error_text(count.error, count.detail));
   }
   if (summary.holes != 0) {
     lines.push_back("missing: " + counted(summary.hole_bytes, "byte") + " in " + counted(summary.holes, "hole") +
@@ -37,7 +38,7 @@ std::vector<std::string> describe(const Summary& summary) {
   if (summary.duplicates != 0) {
     lines.push_back(counted(summary.duplicates, "packet") + " captured more than once: not counted as sent again");
   }
-  if (decoded.cut != 0) lines.push_back(counted(decoded.cut, "packet") + " cut by the capture's snaplen");
+  if (decoded.truncated != 0) lines.push_back(counted(decoded.truncated, "packet") + " cut by the capture's snaplen");
   if (decoded.large != 0) {
     lines.push_back(counted(decoded.large, "packet") +
                     " larger than the wire carries (segmentation offload) or jumbo: losses inside are not seen");

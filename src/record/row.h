@@ -134,8 +134,8 @@ WIRELAP_INLINE void visit_columns(const Row& row, Visitor& visit) {
   visit.text("capture"_column, row.capture);
   visit.integer("connection"_column, connection.number);
   visit.integer("exchange"_column, exchange.number);
-  visit.integer("first_frame"_column, number_in_file(exchange.first_packet));
-  visit.integer("last_frame"_column, number_in_file(exchange.last_packet));
+  visit.integer("first_frame"_column, record_number(exchange.first_packet));
+  visit.integer("last_frame"_column, record_number(exchange.last_packet));
   visit.seconds("start"_column, request.first);
   visit_endpoints(connection.key, connection.client, visit);
   visit.text("protocol"_column, name_of_protocol(exchange));
@@ -207,8 +207,8 @@ WIRELAP_INLINE void visit_columns(const ConnectionRow& row, Visitor& visit) {
   visit.type("connection");
   visit.text("capture"_column, row.capture);
   visit.integer("connection"_column, connection.number);
-  visit.integer("first_frame"_column, number_in_file(connection.first_packet));
-  visit.integer("last_frame"_column, number_in_file(connection.last_packet));
+  visit.integer("first_frame"_column, record_number(connection.first_packet));
+  visit.integer("last_frame"_column, record_number(connection.last_packet));
   visit.seconds("start"_column, connection.first_time);
   visit_endpoints(connection.key, row.client, visit);
   visit.text_if_any("protocol"_column, connection.protocol);

@@ -9,12 +9,12 @@ namespace wirelap {
 namespace {
 
 /// True for what IPv6 has between its header and its payload, and IPv4 of that.
-bool is_between(const Walk& walk) {
+bool is_between(const DecodeState& walk) {
   constexpr std::uint32_t kAuthentication = 51;
   return walk.ip.version == 6 ? is_extension(walk.layer.type) : walk.layer.type == kAuthentication;
 }
 
-DecodeError open_header(Walk& walk) {
+DecodeError open_header(DecodeState& walk) {
   switch (walk.layer.kind) {
     case Kind::link: return open_link(walk);
     case Kind::ethernet: return open_ethernet(walk);
@@ -32,14 +32,14 @@ DecodeError open_header(Walk& walk) {
 }
 
 /// Reads an IPv4 header of any length before a TCP segment that is in one piece; false for any other.
-bool read_ipv4(const std::uint8_t* at, std::size_t captured, Packet& ip, Payload& payload) {
+bool read_ipv4(const std::uint8_t* at, std::size_t captured, IpHeader& ip, Payload& payload) {
   if (captured < kIpv4HeaderBytes || at[0] >> 4 != 4) return false;
   const std::uint32_t header_bytes = (at[0] & 0x0fu) * 4;
   return header_bytes >= kIpv4HeaderBytes && read_ipv4(at, header_bytes, captured, ip, payload);
 }
 
 /// Reads an IPv6 header before a TCP segment; false for any other.
-bool read_ipv6(const std::uint8_t* at, std::size_t captured, Packet& ip, Payload& payload) {
+bool read_ipv6(const std::uint8_t* at, std::size_t captured, IpHeader& ip, Payload& payload) {
   constexpr std::size_t kHeaderBytes = 40;
   if (captured < kHeaderBytes || at[0] >> 4 != 6 || at[6] != kProtocolTcp) return false;
   const std::uint32_t length = load_be16(at + 4);
@@ -82,15 +82,15 @@ bool decode_common(const PacketRecord& record, Segment& segment) {
   return is_tcp && finish_segment(record, payload, segment) == DecodeError::none;
 }
 
-Walk begin_walk(const PacketRecord& record) {
-  Walk walk;
+DecodeState initial_state(const PacketRecord& record) {
+  DecodeState walk;
   walk.layer.bytes = record.bytes;
   walk.layer.length = record.length;
   walk.layer.type = record.link_type;
   return walk;
 }
 
-DecodeError open_layers(Walk& walk, const PacketRecord& record, Segment& segment) {
+DecodeError decode_headers(DecodeState& walk, const PacketRecord& record, Segment& segment) {
   for (int headers = 0; headers < kMaxHeaders; ++headers) {
     const Layer& layer = walk.layer;
     if (layer.kind == Kind::protocol && layer.type == kProtocolTcp) {

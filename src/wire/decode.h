@@ -24,7 +24,7 @@ struct Segment {
   std::uint64_t packet = 0;  ///< the record's number in its file
   VlanTags vlan;             ///< of the innermost frame
   TunnelTag tunnel = 0;      ///< that it came in; 0: none
-  Packet ip;
+  IpHeader ip;
   TcpHeader tcp;
   Bytes data;                     ///< payload, as far as captured
   std::uint32_t data_length = 0;  ///< payload bytes on the wire
@@ -45,7 +45,7 @@ inline DecodeError finish_segment(const PacketRecord& record, const Payload& pay
 
 /// Reads an IPv4 header of `header_bytes` before a TCP segment that is in one piece, with its header;
 /// false for any other. Of it and what is behind it `captured` bytes are there, at least kIpv4HeaderBytes.
-inline bool read_ipv4(const std::uint8_t* at, std::uint32_t header_bytes, std::size_t captured, Packet& ip,
+inline bool read_ipv4(const std::uint8_t* at, std::uint32_t header_bytes, std::size_t captured, IpHeader& ip,
                       Payload& payload) {
   constexpr std::uint32_t kFragmentBits = 0x3fff0000, kProtocolBits = 0xff;
   if ((load_be32(at + 6) & (kFragmentBits | kProtocolBits)) != kProtocolTcp) return false;
@@ -79,24 +79,24 @@ inline bool decode_plain(const PacketRecord& record, Segment& segment) {
 
 /// Decodes what is nearly as usual: in Ethernet or a Linux cooked capture, with VLAN
 /// tags or without, IPv4 or IPv6 without extension headers. False for all
-/// others: open_layers reads them, too, and says what is wrong with them. So a link type
+/// others: decode_headers reads them, too, and says what is wrong with them. So a link type
 /// has to be in link.cc, and need not be here.
 bool decode_common(const PacketRecord& record, Segment& segment);
 
 /// Begins a walk through the headers of `record`.
-Walk begin_walk(const PacketRecord& record);
+DecodeState initial_state(const PacketRecord& record);
 
 /// Opens headers from where `walk` is, down to the TCP segment of `record`.
 /// Returns DecodeError::none, or what it found instead: then `walk.about` is the number
 /// that goes with it, and `segment` means nothing.
-DecodeError open_layers(Walk& walk, const PacketRecord& record, Segment& segment);
+DecodeError decode_headers(DecodeState& walk, const PacketRecord& record, Segment& segment);
 
 /// Decodes `record` into `segment`, alone: of an IP datagram in fragments the first
-/// is read. Returns as open_layers.
+/// is read. Returns as decode_headers.
 inline DecodeError decode(const PacketRecord& record, Segment& segment) {
   if (decode_plain(record, segment) || decode_common(record, segment)) return DecodeError::none;
-  Walk walk = begin_walk(record);
-  return open_layers(walk, record, segment);
+  DecodeState walk = initial_state(record);
+  return decode_headers(walk, record, segment);
 }
 
 }  // namespace wirelap

@@ -75,12 +75,12 @@ std::string describe_various(DecodeError stop) {
 
 }  // namespace
 
-std::string describe(DecodeError stop, std::uint32_t about) {
-  if (about == kVarious && has_number(stop)) return describe_various(stop);
+std::string decode_error_text(DecodeError stop, std::uint32_t about) {
+  if (about == kVariousDetails && has_number(stop)) return describe_various(stop);
   switch (stop) {
     case DecodeError::none: return "TCP";
     case DecodeError::link_unknown: return numbered("link type %u, not decoded", about, nullptr);
-    case DecodeError::link_cut: return "cut inside the link header";
+    case DecodeError::link_truncated: return "cut inside the link header";
     case DecodeError::link_malformed: return "broken link header";
     case DecodeError::not_ip:
       if (about == 0) return "not IP";
@@ -91,21 +91,21 @@ std::string describe(DecodeError stop, std::uint32_t about) {
     case DecodeError::wlan_no_data: return "802.11 management, control or empty frames";
     case DecodeError::wlan_encrypted: return "encrypted 802.11 frames";
     case DecodeError::wlan_fragment: return "802.11 fragments, not put together";
-    case DecodeError::ip_cut: return "cut inside the IP header";
+    case DecodeError::ip_truncated: return "cut inside the IP header";
     case DecodeError::ip_malformed: return "broken IP header";
     case DecodeError::not_tcp: {
       const char* const name = find_name(kIpProtocols, about);
       return name != nullptr ? name : numbered("IP protocol %u", about, nullptr);
     }
     case DecodeError::fragment: return "IP fragments, put together with others";
-    case DecodeError::fragment_lost: return "IP fragments whose datagram never came whole";
+    case DecodeError::fragment_incomplete: return "IP fragments whose datagram never came whole";
     case DecodeError::fragment_malformed: return "broken IP fragments";
-    case DecodeError::tunnel_cut: return "cut inside a tunnel's header";
+    case DecodeError::tunnel_truncated: return "cut inside a tunnel's header";
     case DecodeError::tunnel_malformed: return "broken tunnel header";
     case DecodeError::tunnel_control: return "tunnels' own messages";
     case DecodeError::tunnel_unknown: return "tunnels with unknown content";
     case DecodeError::too_deep: return "too many headers or tunnels, one in another";
-    case DecodeError::tcp_cut: return "cut inside the TCP header";
+    case DecodeError::tcp_truncated: return "cut inside the TCP header";
     case DecodeError::tcp_malformed: return "broken TCP header";
   }
   return {};
@@ -116,13 +116,13 @@ void DecodeErrorCounts::add(DecodeError stop, std::uint32_t about, std::uint64_t
   constexpr std::uint32_t kGolden = 0x9e3779b9;
   for (std::size_t at = (about * kGolden >> 16) + static_cast<std::size_t>(stop);; ++at) {
     Count& count = numbered_[at % kPlaces];
-    if (count.frames == 0) {
+    if (count.records == 0) {
       if (numbers_ == kMostNumbers) break;
       ++numbers_;
       count = {stop, about, 0};
     }
-    if (count.stop != stop || count.about != about) continue;
-    count.frames += frames;
+    if (count.error != stop || count.detail != about) continue;
+    count.records += frames;
     return;
   }
   various_[static_cast<std::size_t>(stop)] += frames;
@@ -130,28 +130,28 @@ void DecodeErrorCounts::add(DecodeError stop, std::uint32_t about, std::uint64_t
 
 std::uint64_t DecodeErrorCounts::total() const {
   std::uint64_t frames = 0;
-  for (const Count& count : numbered_) frames += count.frames;
+  for (const Count& count : numbered_) frames += count.records;
   for (const std::uint64_t count : various_) frames += count;
   return frames;
 }
 
 std::uint64_t DecodeErrorCounts::total(DecodeError stop) const {
   std::uint64_t frames = various_[static_cast<std::size_t>(stop)];
-  for (const Count& count : numbered_) frames += count.stop == stop ? count.frames : 0;
+  for (const Count& count : numbered_) frames += count.error == stop ? count.records : 0;
   return frames;
 }
 
 std::vector<DecodeErrorCounts::Count> DecodeErrorCounts::sorted() const {
   std::vector<Count> counts;
   for (const Count& count : numbered_) {
-    if (count.frames != 0) counts.push_back(count);
+    if (count.records != 0) counts.push_back(count);
   }
   for (int i = 0; i < kDecodeErrorCount; ++i) {
     const auto stop = static_cast<DecodeError>(i);
     if (various_[static_cast<std::size_t>(i)] != 0)
-      counts.push_back({stop, kVarious, various_[static_cast<std::size_t>(i)]});
+      counts.push_back({stop, kVariousDetails, various_[static_cast<std::size_t>(i)]});
   }
-  std::stable_sort(counts.begin(), counts.end(), [](const Count& a, const Count& b) { return a.frames > b.frames; });
+  std::stable_sort(counts.begin(), counts.end(), [](const Count& a, const Count& b) { return a.records > b.records; });
   return counts;
 }
 

@@ -4,18 +4,18 @@ namespace wirelap {
 
 [[gnu::noinline]] bool Decoder::decode_rest(const PacketRecord& record, Segment& segment) {
   if (decode_common(record, segment)) return true;
-  Walk walk = begin_walk(record);
+  DecodeState walk = initial_state(record);
   walk.joins_fragments = true;
   // A datagram put together may be a fragment of another, which came in a tunnel.
   for (int datagrams = 0; datagrams <= kMaxTunnels; ++datagrams) {
-    DecodeError stop = open_layers(walk, record, segment);
+    DecodeError stop = decode_headers(walk, record, segment);
     if (stop == DecodeError::none) return true;
     if (stop == DecodeError::fragment) stop = fragments_.take(walk, record.time);
     if (stop == DecodeError::none) continue;
-    if (stop != DecodeError::fragment) counts_.stops.add(stop, walk.about);
+    if (stop != DecodeError::fragment) counts_.errors.add(stop, walk.about);
     return false;
   }
-  counts_.stops.add(DecodeError::too_deep, 0);
+  counts_.errors.add(DecodeError::too_deep, 0);
   return false;
 }
 

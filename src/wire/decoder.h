@@ -14,15 +14,15 @@ namespace wirelap {
 /// What became of a capture's records.
 struct DecodeCounts {
   std::uint64_t records = 0;
-  std::uint64_t cut = 0;    ///< those of which a snaplen cut off a part
-  std::uint64_t large = 0;  ///< those larger than kLargestFrame: segmentation offload, or jumbo frames
-  DecodeErrorCounts stops;  ///< those that gave no segment, by reason
+  std::uint64_t truncated = 0;  ///< those of which a snaplen cut off a part
+  std::uint64_t large = 0;      ///< those larger than kLargestFrame: segmentation offload, or jumbo frames
+  DecodeErrorCounts errors;     ///< those that gave no segment, by reason
 
   /// An Ethernet frame of 1,500 bytes, with two VLAN tags and its check sequence.
   static constexpr std::uint32_t kLargestFrame = 1526;
 
   /// Those that gave a segment.
-  std::uint64_t segments() const { return records - stops.total(); }
+  std::uint64_t segments() const { return records - errors.total(); }
 };
 
 /// Decodes one capture.
@@ -34,7 +34,7 @@ class Decoder {
   bool decode(const PacketRecord& record, Segment& segment) {
     ++counts_.records;
     if (record.bytes.size() < record.length) [[unlikely]]
-      ++counts_.cut;
+      ++counts_.truncated;
     if (record.length > DecodeCounts::kLargestFrame) [[unlikely]]
       ++counts_.large;
     return decode_plain(record, segment) || decode_rest(record, segment);
@@ -50,7 +50,7 @@ class Decoder {
   bool decode_rest(const PacketRecord& record, Segment& segment);
 
   DecodeCounts counts_;
-  Fragments fragments_{counts_.stops};
+  Fragments fragments_{counts_.errors};
 };
 
 }  // namespace wirelap

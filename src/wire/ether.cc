@@ -23,18 +23,18 @@ std::size_t tag_bytes(std::uint32_t ether_type) {
 
 }  // namespace
 
-DecodeError open_ethernet(Walk& walk) {
+DecodeError open_ethernet(DecodeState& walk) {
   // Tags of the frame around, where there is one, are in the tunnel's tag.
   walk.vlan = {};
-  if (walk.layer.bytes.size() < kMacBytes) return DecodeError::link_cut;
+  if (walk.layer.bytes.size() < kMacBytes) return DecodeError::link_truncated;
   const std::uint16_t type = load_be16(&walk.layer.bytes[12]);
   return go_on(walk, kMacBytes, Kind::ether_type, type);
 }
 
-DecodeError open_ether_type(Walk& walk) {
+DecodeError open_ether_type(DecodeState& walk) {
   Layer& layer = walk.layer;
   while (const std::size_t bytes = tag_bytes(layer.type)) {
-    if (layer.bytes.size() < bytes) return DecodeError::link_cut;
+    if (layer.bytes.size() < bytes) return DecodeError::link_truncated;
     if (bytes == 4) walk.vlan.add(load_be16(layer.bytes.data()));
     layer.type = load_be16(&layer.bytes[bytes - 2]);
     layer.skip(bytes);
@@ -53,13 +53,13 @@ DecodeError open_ether_type(Walk& walk) {
   return stop_at(walk, DecodeError::not_ip, layer.type);
 }
 
-DecodeError open_llc(Walk& walk) {
+DecodeError open_llc(DecodeState& walk) {
   constexpr std::uint8_t kIpSap = 0x06, kSnapSap = 0xaa;  // RFC 948, RFC 1042
   const Bytes bytes = walk.layer.bytes;
-  if (bytes.size() < 3) return DecodeError::link_cut;
+  if (bytes.size() < 3) return DecodeError::link_truncated;
   if (bytes[0] == kIpSap && bytes[2] == 0x03) return go_on(walk, 3, Kind::ip);
   if (bytes[0] != kSnapSap) return stop_at(walk, DecodeError::not_ip_llc, bytes[0]);
-  if (bytes.size() < 8) return DecodeError::link_cut;
+  if (bytes.size() < 8) return DecodeError::link_truncated;
   const std::uint32_t organisation = load_be32(&bytes[2]) & 0xffffff;
   const std::uint16_t type = load_be16(&bytes[6]);
   if (organisation == 0x0080c2 && (type == 1 || type == 7)) return go_on(walk, 8, Kind::ethernet);  // RFC 2427

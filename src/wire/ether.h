@@ -29,13 +29,13 @@ enum EtherType : std::uint16_t {
 inline constexpr std::uint16_t kLeastEtherType = 0x0600;
 
 /// Takes off the addresses and the type, or the length before LLC.
-DecodeError open_ethernet(Walk& walk);
+DecodeError open_ethernet(DecodeState& walk);
 
 /// Takes off VLAN and other tags, up to what the last EtherType announces.
-DecodeError open_ether_type(Walk& walk);
+DecodeError open_ether_type(DecodeState& walk);
 
 /// Takes off an LLC header, with SNAP's.
-DecodeError open_llc(Walk& walk);
+DecodeError open_llc(DecodeState& walk);
 
 /// True where `bytes` begin with an Ethernet header before something known:
 /// how tunnels are read whose own header does not say what they carry.

@@ -5,7 +5,7 @@
 
 namespace wirelap {
 
-bool Fragments::belongs(const Walk& walk, const Datagram& datagram) {
+bool Fragments::belongs(const DecodeState& walk, const Datagram& datagram) {
   return walk.fragment.id == datagram.id && walk.ip.source() == datagram.source &&
          walk.ip.destination() == datagram.destination && walk.ip.version == datagram.version &&
          walk.tunnel == datagram.tunnel && walk.vlan.count == datagram.vlan.count &&
@@ -20,7 +20,7 @@ void Fragments::remove(std::size_t at) {
 }
 
 void Fragments::give_up(std::size_t at) {
-  counts_.add(DecodeError::fragment_lost, 0, waiting_[at].pieces);
+  counts_.add(DecodeError::fragment_incomplete, 0, waiting_[at].pieces);
   remove(at);
 }
 
@@ -28,7 +28,7 @@ void Fragments::finish() {
   while (!waiting_.empty()) give_up(waiting_.size() - 1);
 }
 
-std::size_t Fragments::find_or_add(const Walk& walk, Nanos time) {
+std::size_t Fragments::find_or_add(const DecodeState& walk, Nanos time) {
   for (std::size_t at = 0; at < waiting_.size(); ++at) {
     if (!belongs(walk, waiting_[at])) continue;
     if (time - waiting_[at].began <= kMaxAge) return at;
@@ -95,7 +95,7 @@ bool Fragments::fill(Datagram& datagram, const FragmentHeader& header, Bytes byt
   return holes.size() <= kMaxHoles;
 }
 
-DecodeError Fragments::take(Walk& walk, Nanos time) {
+DecodeError Fragments::take(DecodeState& walk, Nanos time) {
   const FragmentHeader header = walk.fragment;
   const Layer layer = walk.layer;
   // All but the last are a multiple of 8 bytes long (RFC 791, 3.2; RFC 8200, 4.5).

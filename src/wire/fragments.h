@@ -35,7 +35,7 @@ class Fragments {
   /// the datagram is whole, and `walk` goes on at its payload, whose bytes are
   /// valid until the next call. DecodeError::fragment: it waits, and will be counted.
   /// DecodeError::fragment_malformed: it was not kept.
-  DecodeError take(Walk& walk, Nanos time);
+  DecodeError take(DecodeState& walk, Nanos time);
 
   /// Gives up what still waits.
   void finish();
@@ -64,10 +64,10 @@ class Fragments {
   static constexpr std::uint32_t kMaxPayload = 65535;
   static constexpr std::uint32_t kWholly = 0xffffffff;
 
-  static bool belongs(const Walk& walk, const Datagram& datagram);
+  static bool belongs(const DecodeState& walk, const Datagram& datagram);
   static bool fill(Datagram& datagram, const FragmentHeader& header, Bytes bytes, std::uint32_t length);
   static void set_end(Datagram& datagram, std::uint32_t end);
-  std::size_t find_or_add(const Walk& walk, Nanos time);
+  std::size_t find_or_add(const DecodeState& walk, Nanos time);
   void give_up_oldest(std::uint64_t spared);
   void give_up(std::size_t at);
   void remove(std::size_t at);

@@ -11,9 +11,9 @@ namespace {
 constexpr std::uint8_t kFragmentHeader = 44, kAuthentication = 51;
 
 /// Goes on with the `length` bytes that an IP header says are behind its `header_bytes`.
-DecodeError enter_payload(Walk& walk, std::uint32_t header_bytes, std::uint32_t length, std::uint32_t protocol) {
+DecodeError enter_payload(DecodeState& walk, std::uint32_t header_bytes, std::uint32_t length, std::uint32_t protocol) {
   Layer& layer = walk.layer;
-  if (layer.bytes.size() < header_bytes) return DecodeError::ip_cut;
+  if (layer.bytes.size() < header_bytes) return DecodeError::ip_truncated;
   layer.bytes = layer.bytes.subspan(header_bytes);
   if (layer.bytes.size() > length) layer.bytes = layer.bytes.first(length);
   layer.length = length;
@@ -23,7 +23,7 @@ DecodeError enter_payload(Walk& walk, std::uint32_t header_bytes, std::uint32_t 
 }
 
 /// Whether decoding stops at a fragment, whose header is in `walk.fragment`.
-DecodeError judge_fragment(Walk& walk) {
+DecodeError judge_fragment(DecodeState& walk) {
   const std::uint32_t protocol = walk.layer.type;
   const bool wanted = protocol == kProtocolTcp || is_extension(protocol) || is_tunnel_protocol(protocol);
   if (!wanted) return stop_at(walk, DecodeError::not_tcp, protocol);
@@ -32,10 +32,10 @@ DecodeError judge_fragment(Walk& walk) {
   return header.more && walk.joins_fragments ? DecodeError::fragment : DecodeError::none;
 }
 
-DecodeError open_ipv4(Walk& walk) {
+DecodeError open_ipv4(DecodeState& walk) {
   constexpr std::uint16_t kMoreFragments = 0x2000, kOffset = 0x1fff;
   const Bytes bytes = walk.layer.bytes;
-  if (bytes.size() < kIpv4HeaderBytes) return DecodeError::ip_cut;
+  if (bytes.size() < kIpv4HeaderBytes) return DecodeError::ip_truncated;
   const std::uint8_t* const at = bytes.data();
   const std::uint32_t header_bytes = (at[0] & 0x0fu) * 4;
   std::uint32_t total_length = load_be16(at + 2);
@@ -52,10 +52,10 @@ DecodeError open_ipv4(Walk& walk) {
   return judge_fragment(walk);
 }
 
-DecodeError open_ipv6(Walk& walk) {
+DecodeError open_ipv6(DecodeState& walk) {
   constexpr std::uint32_t kHeaderBytes = 40;
   const Bytes bytes = walk.layer.bytes;
-  if (bytes.size() < kHeaderBytes) return DecodeError::ip_cut;
+  if (bytes.size() < kHeaderBytes) return DecodeError::ip_truncated;
   const std::uint8_t* const at = bytes.data();
   const std::uint32_t said = load_be16(at + 4);
   const std::uint32_t on_wire = walk.layer.length > kHeaderBytes ? walk.layer.length - kHeaderBytes : 0;
@@ -67,8 +67,8 @@ DecodeError open_ipv6(Walk& walk) {
 
 }  // namespace
 
-DecodeError open_ip(Walk& walk) {
-  if (walk.layer.bytes.empty()) return DecodeError::ip_cut;
+DecodeError open_ip(DecodeState& walk) {
+  if (walk.layer.bytes.empty()) return DecodeError::ip_truncated;
   switch (walk.layer.bytes[0] >> 4) {
     case 4: return open_ipv4(walk);
     case 6: return open_ipv6(walk);
@@ -90,10 +90,10 @@ bool is_extension(std::uint32_t protocol) {
   }
 }
 
-DecodeError open_extension(Walk& walk) {
+DecodeError open_extension(DecodeState& walk) {
   const Bytes bytes = walk.layer.bytes;
   const std::uint32_t kind = walk.layer.type;
-  if (bytes.size() < 8) return walk.layer.length < 8 ? DecodeError::ip_malformed : DecodeError::ip_cut;
+  if (bytes.size() < 8) return walk.layer.length < 8 ? DecodeError::ip_malformed : DecodeError::ip_truncated;
   const std::uint8_t next = bytes[0];
   // RFC 4302 counts the authentication header in units of 4 bytes, less 2.
   const std::uint32_t header_bytes = kind == kFragmentHeader   ? 8

@@ -13,7 +13,7 @@
 
 namespace wirelap {
 
-struct Walk;
+struct DecodeState;
 
 /// An IP address; IPv4 ones are kept IPv4-mapped (::ffff:a.b.c.d, RFC 4291 2.5.5.2).
 struct Address {
@@ -27,7 +27,7 @@ struct Address {
 inline constexpr std::uint64_t kIpv4Mapped = 0xffff'0000'0000;
 
 /// What an IP packet's header says, decoded as far as each packet needs it.
-struct Packet {
+struct IpHeader {
   std::uint8_t addresses[32];  ///< as sent: the source's 4 or 16 bytes, behind them the destination's; not set beyond
   std::uint16_t id = 0;        ///< IPv4 Identification; 0 for IPv6
   std::uint8_t version = 0;    ///< 4 or 6
@@ -55,13 +55,13 @@ inline constexpr std::uint32_t kIpv4HeaderBytes = 20;
 /// the packet had on the wire by the capture's word serves where the header's own
 /// is 0, as segmentation offload and jumbograms leave it.
 /// DecodeError::fragment: `walk.layer` is a fragment's payload, `walk.fragment` its header.
-DecodeError open_ip(Walk& walk);
+DecodeError open_ip(DecodeState& walk);
 
 /// True for IP protocols that are extension headers (RFC 8200, section 4; RFC 4302).
 bool is_extension(std::uint32_t protocol);
 
 /// Takes off one extension header, of which `walk.layer.type` says the kind.
 /// DecodeError::fragment: as open_ip.
-DecodeError open_extension(Walk& walk);
+DecodeError open_extension(DecodeState& walk);
 
 }  // namespace wirelap

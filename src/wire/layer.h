@@ -1,6 +1,6 @@
 // wire: a header that is still to be decoded, and the way that led to it.
 //
-// Every kind of header has a function `open_...(Walk&)`: it takes the header at
+// Every kind of header has a function `open_...(DecodeState&)`: it takes the header at
 // `walk.layer` off and leaves there what follows it. So the headers of a frame
 // are opened one by one, from outside in, by a loop (decode.cc) and without
 // recursion.
@@ -75,9 +75,9 @@ struct FragmentHeader {
 };
 
 /// How far decoding has come in one frame.
-struct Walk {
+struct DecodeState {
   Layer layer;
-  Packet ip;                     ///< the innermost so far
+  IpHeader ip;                   ///< the innermost so far
   VlanTags vlan;                 ///< of the innermost frame
   TunnelTag tunnel = 0;          ///< all tunnels so far
   int tunnels = 0;               ///< how many
@@ -87,15 +87,15 @@ struct Walk {
 };
 
 /// Stops a walk at something with a number.
-inline DecodeError stop_at(Walk& walk, DecodeError stop, std::uint32_t about) {
+inline DecodeError stop_at(DecodeState& walk, DecodeError stop, std::uint32_t about) {
   walk.about = about;
   return stop;
 }
 
 /// Goes on behind a header of `count` bytes, with a header of kind `kind`.
 /// Returns DecodeError::none, or `cut` where the header is not all there.
-inline DecodeError go_on(Walk& walk, std::size_t count, Kind kind, std::uint32_t type = 0,
-                         DecodeError cut = DecodeError::link_cut) {
+inline DecodeError go_on(DecodeState& walk, std::size_t count, Kind kind, std::uint32_t type = 0,
+                         DecodeError cut = DecodeError::link_truncated) {
   if (walk.layer.bytes.size() < count) return cut;
   walk.layer.skip(count);
   walk.layer.kind = kind;

@@ -45,6 +45,6 @@ enum LinkType : std::uint32_t {
 };
 
 /// Takes off the header of link type `walk.layer.type`.
-DecodeError open_link(Walk& walk);
+DecodeError open_link(DecodeState& walk);
 
 }  // namespace wirelap

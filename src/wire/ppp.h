@@ -10,15 +10,15 @@
 namespace wirelap {
 
 /// Takes off PPP's address and control fields, where they are there, and its protocol field.
-DecodeError open_ppp(Walk& walk);
+DecodeError open_ppp(DecodeState& walk);
 
 /// Takes off a PPPoE session header; its session is part of the flow's key.
-DecodeError open_pppoe(Walk& walk);
+DecodeError open_pppoe(DecodeState& walk);
 
 /// Takes off Cisco HDLC's address, control and EtherType.
-DecodeError open_cisco_hdlc(Walk& walk);
+DecodeError open_cisco_hdlc(DecodeState& walk);
 
 /// Takes off PacketNumber Relay's address, control and network layer identifiers.
-DecodeError open_frame_relay(Walk& walk);
+DecodeError open_frame_relay(DecodeState& walk);
 
 }  // namespace wirelap

@@ -23,8 +23,8 @@ void take_option(std::uint8_t kind, Bytes body, TcpOptions& options) {
     case 8:
       if (body.size() != 8) break;
       options.has_timestamps = true;
-      options.timestamp_value = load_be32(body.data());
-      options.timestamp_echo = load_be32(&body[4]);
+      options.tsval = load_be32(body.data());
+      options.tsecr = load_be32(&body[4]);
       break;
     default: break;
   }
@@ -39,15 +39,15 @@ bool are_usual_with_syn(Bytes options) {
 
 }  // namespace
 
-TcpOptions parse_tcp_options(Bytes options) {
+TcpOptions decode_tcp_options(Bytes options) {
   TcpOptions parsed;
   if (are_usual_with_syn(options)) {
     parsed.max_segment_size = load_be16(&options[2]);
     parsed.window_shift = static_cast<std::int8_t>(std::min<int>(options[19], 14));
     parsed.sack_permitted = true;
     parsed.has_timestamps = true;
-    parsed.timestamp_value = load_be32(&options[8]);
-    parsed.timestamp_echo = load_be32(&options[12]);
+    parsed.tsval = load_be32(&options[8]);
+    parsed.tsecr = load_be32(&options[12]);
     return parsed;
   }
   while (!options.empty() && options[0] != 0) {
@@ -62,9 +62,9 @@ TcpOptions parse_tcp_options(Bytes options) {
   return parsed;
 }
 
-[[gnu::noinline]] std::uint32_t other_timestamp_value(Bytes options) {
+[[gnu::noinline]] std::uint32_t decode_tsval_slow(Bytes options) {
   if (are_usual_with_syn(options)) return load_be32(&options[8]);
-  return parse_tcp_options(options).timestamp_value;
+  return decode_tcp_options(options).tsval;
 }
 
 }  // namespace wirelap

@@ -38,7 +38,7 @@ constexpr std::uint64_t scatter(std::uint64_t word) {
 }
 
 /// Both outer addresses, the same for both directions.
-std::uint64_t digest_of_ends(const Packet& ip) {
+std::uint64_t digest_of_ends(const IpHeader& ip) {
   const Address source = ip.source(), destination = ip.destination();
   const Address& low = source <= destination ? source : destination;
   const Address& high = source <= destination ? destination : source;
@@ -71,7 +71,7 @@ bool has_ends(TunnelKind kind) {
 
 }  // namespace
 
-DecodeError enter_tunnel(Walk& walk, TunnelKind kind, std::uint32_t id, Kind inside, std::uint32_t type) {
+DecodeError enter_tunnel(DecodeState& walk, TunnelKind kind, std::uint32_t id, Kind inside, std::uint32_t type) {
   if (++walk.tunnels > kMaxTunnels) return DecodeError::too_deep;
   const VlanTags& vlan = walk.vlan;
   std::uint64_t digest = walk.tunnel;
@@ -89,9 +89,9 @@ DecodeError enter_tunnel(Walk& walk, TunnelKind kind, std::uint32_t id, Kind ins
 namespace {
 
 /// What a header that announces only "a packet" carries: IP, or Ethernet where its first bytes say so.
-DecodeError enter_by_content(Walk& walk, TunnelKind kind, std::uint32_t id) {
+DecodeError enter_by_content(DecodeState& walk, TunnelKind kind, std::uint32_t id) {
   const Layer& layer = walk.layer;
-  if (layer.bytes.empty()) return DecodeError::tunnel_cut;
+  if (layer.bytes.empty()) return DecodeError::tunnel_truncated;
   if (looks_like_ip(layer.bytes, layer.length)) return enter_tunnel(walk, kind, id, Kind::ip);
   if (looks_like_ethernet(layer.bytes)) return enter_tunnel(walk, kind, id, Kind::ethernet);
   return DecodeError::tunnel_unknown;
@@ -100,11 +100,11 @@ DecodeError enter_by_content(Walk& walk, TunnelKind kind, std::uint32_t id) {
 // ---- GRE -------------------------------------------------------------------
 
 /// ERSPAN (draft-foschiano-erspan): type I has no header, II has 8 bytes, III 12 or 20.
-DecodeError enter_erspan(Walk& walk, bool third, bool has_sequence) {
+DecodeError enter_erspan(DecodeState& walk, bool third, bool has_sequence) {
   Layer& layer = walk.layer;
   if (!third && !has_sequence) return enter_tunnel(walk, TunnelKind::erspan, 0, Kind::ethernet);
   const std::size_t fixed_bytes = third ? 12 : 8;
-  if (layer.bytes.size() < fixed_bytes) return DecodeError::tunnel_cut;
+  if (layer.bytes.size() < fixed_bytes) return DecodeError::tunnel_truncated;
   const std::uint32_t session = load_be16(&layer.bytes[2]) & 0x03ff;
   std::uint32_t frame_type = 0;
   std::size_t header_bytes = fixed_bytes;
@@ -113,7 +113,7 @@ DecodeError enter_erspan(Walk& walk, bool third, bool has_sequence) {
     frame_type = last >> 10 & 0x1f;
     if ((last & 1) != 0) header_bytes += 8;  // the platform's own
   }
-  if (layer.bytes.size() < header_bytes) return DecodeError::tunnel_cut;
+  if (layer.bytes.size() < header_bytes) return DecodeError::tunnel_truncated;
   layer.skip(header_bytes);
   switch (frame_type) {
     case 0: return enter_tunnel(walk, TunnelKind::erspan, session, Kind::ethernet);
@@ -125,27 +125,27 @@ DecodeError enter_erspan(Walk& walk, bool third, bool has_sequence) {
 /// Source routes (RFC 1701), which RFC 2784 has taken out again.
 DecodeError skip_routes(Layer& layer) {
   for (;;) {
-    if (layer.bytes.size() < 4) return DecodeError::tunnel_cut;
+    if (layer.bytes.size() < 4) return DecodeError::tunnel_truncated;
     const std::size_t route_bytes = layer.bytes[3];
-    if (layer.bytes.size() < 4 + route_bytes) return DecodeError::tunnel_cut;
+    if (layer.bytes.size() < 4 + route_bytes) return DecodeError::tunnel_truncated;
     layer.skip(4 + route_bytes);
     if (route_bytes == 0) return DecodeError::none;
   }
 }
 
 /// PPTP's GRE (RFC 2637, 4.1).
-DecodeError open_pptp(Walk& walk, std::uint16_t flags) {
+DecodeError open_pptp(DecodeState& walk, std::uint16_t flags) {
   constexpr std::uint16_t kSequence = 0x1000, kAcknowledgment = 0x0080;
   Layer& layer = walk.layer;
   const bool has_payload = (flags & kSequence) != 0;
   const std::size_t header_bytes = 8u + (has_payload ? 4 : 0) + ((flags & kAcknowledgment) != 0 ? 4 : 0);
-  if (layer.bytes.size() < header_bytes) return DecodeError::tunnel_cut;
+  if (layer.bytes.size() < header_bytes) return DecodeError::tunnel_truncated;
   if (!has_payload || load_be16(&layer.bytes[4]) == 0) return DecodeError::tunnel_control;
   layer.skip(header_bytes);
   return enter_tunnel(walk, TunnelKind::pptp, 0, Kind::ppp);
 }
 
-DecodeError enter_gre(Walk& walk, std::uint16_t type, std::uint32_t key, bool has_sequence) {
+DecodeError enter_gre(DecodeState& walk, std::uint16_t type, std::uint32_t key, bool has_sequence) {
   constexpr std::uint16_t kErspan = 0x88be, kErspan3 = 0x22eb, kRedirect = 0x883e;
   constexpr std::uint16_t kKeepalive = 0, kNextHop = 0x2001;
   Layer& layer = walk.layer;
@@ -155,7 +155,7 @@ DecodeError enter_gre(Walk& walk, std::uint16_t type, std::uint32_t key, bool ha
     case kErspan: return enter_erspan(walk, false, has_sequence);
     case kErspan3: return enter_erspan(walk, true, has_sequence);
     case kRedirect:  // WCCP: version 2 has a header of its own, version 1 none
-      if (layer.bytes.size() < 5) return DecodeError::tunnel_cut;
+      if (layer.bytes.size() < 5) return DecodeError::tunnel_truncated;
       if (layer.bytes[0] >> 4 != 4) layer.skip(4);
       return enter_tunnel(walk, TunnelKind::gre, key, Kind::ip);
     case kKeepalive:
@@ -169,10 +169,10 @@ DecodeError enter_gre(Walk& walk, std::uint16_t type, std::uint32_t key, bool ha
   return enter_tunnel(walk, TunnelKind::gre, key, Kind::ether_type, type);
 }
 
-DecodeError open_gre(Walk& walk) {
+DecodeError open_gre(DecodeState& walk) {
   constexpr std::uint16_t kChecksum = 0x8000, kRouting = 0x4000, kKey = 0x2000, kSequence = 0x1000, kVersion = 7;
   Layer& layer = walk.layer;
-  if (layer.bytes.size() < 4) return DecodeError::tunnel_cut;
+  if (layer.bytes.size() < 4) return DecodeError::tunnel_truncated;
   const std::uint16_t flags = load_be16(layer.bytes.data());
   const std::uint16_t type = load_be16(&layer.bytes[2]);
   if ((flags & kVersion) == 1) return open_pptp(walk, flags);
@@ -182,7 +182,7 @@ DecodeError open_gre(Walk& walk) {
   const std::size_t key_at = header_bytes;
   if ((flags & kKey) != 0) header_bytes += 4;
   if ((flags & kSequence) != 0) header_bytes += 4;
-  if (layer.bytes.size() < header_bytes) return DecodeError::tunnel_cut;
+  if (layer.bytes.size() < header_bytes) return DecodeError::tunnel_truncated;
   const std::uint32_t key = (flags & kKey) != 0 ? load_be32(&layer.bytes[key_at]) : 0;
   layer.skip(header_bytes);
   if ((flags & kRouting) != 0) {
@@ -199,8 +199,8 @@ bool is_vxlan(const Layer& layer) {
   return layer.bytes.size() >= 8 && (layer.bytes[0] & kHasVni) != 0 && layer.bytes[7] == 0;
 }
 
-DecodeError open_vxlan(Walk& walk) {
-  if (walk.layer.bytes.size() < 8) return DecodeError::tunnel_cut;
+DecodeError open_vxlan(DecodeState& walk) {
+  if (walk.layer.bytes.size() < 8) return DecodeError::tunnel_truncated;
   if (!is_vxlan(walk.layer)) return stop_at(walk, DecodeError::not_tcp, kUdp);
   const std::uint32_t vni = load_be32(&walk.layer.bytes[4]) >> 8;
   walk.layer.skip(8);
@@ -208,10 +208,10 @@ DecodeError open_vxlan(Walk& walk) {
 }
 
 /// draft-ietf-nvo3-vxlan-gpe, section 3.
-DecodeError open_vxlan_gpe(Walk& walk) {
+DecodeError open_vxlan_gpe(DecodeState& walk) {
   constexpr std::uint8_t kHasVni = 0x08, kHasProtocol = 0x04, kIsControl = 0x01;
   Layer& layer = walk.layer;
-  if (layer.bytes.size() < 8) return DecodeError::tunnel_cut;
+  if (layer.bytes.size() < 8) return DecodeError::tunnel_truncated;
   const std::uint8_t flags = layer.bytes[0], protocol = layer.bytes[3];
   if ((flags & kHasVni) == 0) return stop_at(walk, DecodeError::not_tcp, kUdp);
   if ((flags & kIsControl) != 0) return DecodeError::tunnel_control;
@@ -229,28 +229,28 @@ DecodeError open_vxlan_gpe(Walk& walk) {
 }
 
 /// RFC 8926, section 3.4.
-DecodeError open_geneve(Walk& walk) {
+DecodeError open_geneve(DecodeState& walk) {
   constexpr std::uint8_t kVersion = 0xc0, kOptionWords = 0x3f, kIsControl = 0x80;
   Layer& layer = walk.layer;
-  if (layer.bytes.size() < 8) return DecodeError::tunnel_cut;
+  if (layer.bytes.size() < 8) return DecodeError::tunnel_truncated;
   if ((layer.bytes[0] & kVersion) != 0) return stop_at(walk, DecodeError::not_tcp, kUdp);
   if ((layer.bytes[1] & kIsControl) != 0) return DecodeError::tunnel_control;
   const std::uint16_t type = load_be16(&layer.bytes[2]);
   const std::uint32_t vni = load_be32(&layer.bytes[4]) >> 8;
   const std::size_t header_bytes = 8 + (layer.bytes[0] & kOptionWords) * 4u;
   if (header_bytes > layer.length) return DecodeError::tunnel_malformed;
-  if (layer.bytes.size() < header_bytes) return DecodeError::tunnel_cut;
+  if (layer.bytes.size() < header_bytes) return DecodeError::tunnel_truncated;
   layer.skip(header_bytes);
   if (type == kEtherBridged) return enter_tunnel(walk, TunnelKind::geneve, vni, Kind::ethernet);
   return enter_tunnel(walk, TunnelKind::geneve, vni, Kind::ether_type, type);
 }
 
 /// 3GPP TS 29.281, section 5.
-DecodeError open_gtp(Walk& walk) {
+DecodeError open_gtp(DecodeState& walk) {
   constexpr std::uint8_t kVersionAndType = 0xf0, kVersion1 = 0x30, kOptional = 0x07, kHasExtension = 0x04;
   constexpr std::uint8_t kUserData = 255;
   Layer& layer = walk.layer;
-  if (layer.bytes.size() < 8) return DecodeError::tunnel_cut;
+  if (layer.bytes.size() < 8) return DecodeError::tunnel_truncated;
   const std::uint8_t flags = layer.bytes[0];
   if ((flags & kVersionAndType) != kVersion1) return stop_at(walk, DecodeError::not_tcp, kUdp);
   if (layer.bytes[1] != kUserData) return DecodeError::tunnel_control;
@@ -258,15 +258,15 @@ DecodeError open_gtp(Walk& walk) {
   std::size_t header_bytes = 8;
   if ((flags & kOptional) != 0) {
     header_bytes = 12;
-    if (layer.bytes.size() < header_bytes) return DecodeError::tunnel_cut;
+    if (layer.bytes.size() < header_bytes) return DecodeError::tunnel_truncated;
     extension = (flags & kHasExtension) != 0 ? layer.bytes[11] : 0;
   }
   layer.skip(header_bytes);
   while (extension != 0) {  // section 5.2.1: its length in words of 4 bytes, the next one's type at its end
-    if (layer.bytes.empty()) return DecodeError::tunnel_cut;
+    if (layer.bytes.empty()) return DecodeError::tunnel_truncated;
     const std::size_t extension_bytes = layer.bytes[0] * 4u;
     if (extension_bytes == 0) return DecodeError::tunnel_malformed;
-    if (layer.bytes.size() < extension_bytes) return DecodeError::tunnel_cut;
+    if (layer.bytes.size() < extension_bytes) return DecodeError::tunnel_truncated;
     extension = layer.bytes[extension_bytes - 1];
     layer.skip(extension_bytes);
   }
@@ -274,16 +274,16 @@ DecodeError open_gtp(Walk& walk) {
 }
 
 /// RFC 4380, section 5.1.1.
-DecodeError open_teredo(Walk& walk) {
+DecodeError open_teredo(DecodeState& walk) {
   constexpr std::uint16_t kOrigin = 0, kAuthentication = 1;
   Layer& layer = walk.layer;
   if (layer.bytes.size() >= 4 && load_be16(layer.bytes.data()) == kAuthentication) {
     const std::size_t header_bytes = 13u + layer.bytes[2] + layer.bytes[3];
-    if (layer.bytes.size() < header_bytes) return DecodeError::tunnel_cut;
+    if (layer.bytes.size() < header_bytes) return DecodeError::tunnel_truncated;
     layer.skip(header_bytes);
   }
   if (layer.bytes.size() >= 8 && load_be16(layer.bytes.data()) == kOrigin) layer.skip(8);
-  if (layer.bytes.empty()) return DecodeError::tunnel_cut;
+  if (layer.bytes.empty()) return DecodeError::tunnel_truncated;
   if (layer.bytes[0] >> 4 != 6) return stop_at(walk, DecodeError::not_tcp, kUdp);
   return enter_tunnel(walk, TunnelKind::teredo, 0, Kind::ip);
 }
@@ -298,12 +298,12 @@ bool looks_like_teredo(const Layer& layer) {
 }
 
 /// draft-massar-v6ops-ayiya-02, section 3: an identity of a power of two, a signature in words, and IP.
-DecodeError open_ayiya(Walk& walk) {
+DecodeError open_ayiya(DecodeState& walk) {
   constexpr std::size_t kFixedBytes = 8;
   constexpr std::uint8_t kForward = 1, kLastOperation = 7, kMostHash = 2, kMostAuthentication = 2, kMostIdentity = 2;
   Layer& layer = walk.layer;
   if (layer.length < kFixedBytes) return stop_at(walk, DecodeError::not_tcp, kUdp);
-  if (layer.bytes.size() < kFixedBytes) return DecodeError::tunnel_cut;
+  if (layer.bytes.size() < kFixedBytes) return DecodeError::tunnel_truncated;
   const std::uint8_t identity = layer.bytes[0], signature = layer.bytes[1], operation = layer.bytes[2];
   const bool is_ayiya = (identity & 0xf) <= kMostIdentity && (signature & 0xf) <= kMostHash &&
                         operation >> 4 <= kMostAuthentication && (operation & 0xf) <= kLastOperation;
@@ -312,7 +312,7 @@ DecodeError open_ayiya(Walk& walk) {
   if ((operation & 0xf) != kForward) return DecodeError::tunnel_control;
   const std::uint8_t protocol = layer.bytes[3];
   if (protocol != kIpv4 && protocol != kIpv6) return DecodeError::tunnel_unknown;
-  if (layer.bytes.size() < header_bytes) return DecodeError::tunnel_cut;
+  if (layer.bytes.size() < header_bytes) return DecodeError::tunnel_truncated;
   layer.skip(header_bytes);
   return enter_tunnel(walk, TunnelKind::ayiya, 0, Kind::ip);
 }
@@ -322,7 +322,7 @@ DecodeError open_ayiya(Walk& walk) {
 /// What follows a session identifier of L2TPv3. Whether there is a cookie, and a
 /// sublayer, was agreed when the session began; the first place that looks
 /// like a frame is taken.
-DecodeError enter_l2tp3(Walk& walk) {
+DecodeError enter_l2tp3(DecodeState& walk) {
   Layer& layer = walk.layer;
   for (std::size_t before = 0; before <= 12 && before < layer.bytes.size(); before += 4) {
     if (!looks_like_ethernet(layer.bytes.subspan(before))) continue;
@@ -339,35 +339,35 @@ DecodeError enter_l2tp3(Walk& walk) {
 }
 
 /// RFC 3931, section 4.1.1.
-DecodeError open_l2tp3_in_ip(Walk& walk) {
+DecodeError open_l2tp3_in_ip(DecodeState& walk) {
   Layer& layer = walk.layer;
-  if (layer.bytes.size() < 4) return DecodeError::tunnel_cut;
+  if (layer.bytes.size() < 4) return DecodeError::tunnel_truncated;
   if (load_be32(layer.bytes.data()) == 0) return DecodeError::tunnel_control;
   layer.skip(4);
   return enter_l2tp3(walk);
 }
 
 /// Version 2 is RFC 2661, section 3.1; version 3 RFC 3931, section 4.1.2.
-DecodeError open_l2tp_in_udp(Walk& walk) {
+DecodeError open_l2tp_in_udp(DecodeState& walk) {
   constexpr std::uint16_t kIsControl = 0x8000, kHasLength = 0x4000, kHasSequence = 0x0800, kHasOffset = 0x0200;
   Layer& layer = walk.layer;
-  if (layer.bytes.size() < 2) return DecodeError::tunnel_cut;
+  if (layer.bytes.size() < 2) return DecodeError::tunnel_truncated;
   const std::uint16_t flags = load_be16(layer.bytes.data());
   const int version = flags & 0x000f;
   if (version != 2 && version != 3) return stop_at(walk, DecodeError::not_tcp, kUdp);
   if ((flags & kIsControl) != 0) return DecodeError::tunnel_control;
   if (version == 3) {
-    if (layer.bytes.size() < 8) return DecodeError::tunnel_cut;
+    if (layer.bytes.size() < 8) return DecodeError::tunnel_truncated;
     layer.skip(8);
     return enter_l2tp3(walk);
   }
   std::size_t header_bytes = 6u + ((flags & kHasLength) != 0 ? 2 : 0) + ((flags & kHasSequence) != 0 ? 4 : 0);
   if ((flags & kHasOffset) != 0) {
     header_bytes += 2;
-    if (layer.bytes.size() < header_bytes) return DecodeError::tunnel_cut;
+    if (layer.bytes.size() < header_bytes) return DecodeError::tunnel_truncated;
     header_bytes += load_be16(&layer.bytes[header_bytes - 2]);
   }
-  if (layer.bytes.size() < header_bytes) return DecodeError::tunnel_cut;
+  if (layer.bytes.size() < header_bytes) return DecodeError::tunnel_truncated;
   layer.skip(header_bytes);
   return enter_tunnel(walk, TunnelKind::l2tp, 0, Kind::ppp);
 }
@@ -375,7 +375,7 @@ DecodeError open_l2tp_in_udp(Walk& walk) {
 /// A UDP header (RFC 768) and the tunnel that its ports tell of. Tunnels that
 /// have an answering end are known by either port, the others by the
 /// destination's: the source's is any.
-DecodeError open_udp(Walk& walk) {
+DecodeError open_udp(DecodeState& walk) {
   constexpr std::size_t kHeaderBytes = 8;
   Layer& layer = walk.layer;
   // A datagram is UDP, whether its ports were captured or not.
@@ -418,7 +418,7 @@ bool is_tunnel_protocol(std::uint32_t protocol) {
   }
 }
 
-DecodeError open_protocol(Walk& walk) {
+DecodeError open_protocol(DecodeState& walk) {
   switch (walk.layer.type) {
     case kUdp: return open_udp(walk);
     case kIpv4:
@@ -430,14 +430,14 @@ DecodeError open_protocol(Walk& walk) {
   }
 }
 
-DecodeError open_mpls(Walk& walk) {
+DecodeError open_mpls(DecodeState& walk) {
   constexpr std::uint32_t kBottom = 0x100;
   Layer& layer = walk.layer;
   for (bool more = true; more; layer.skip(4)) {
-    if (layer.bytes.size() < 4) return DecodeError::link_cut;
+    if (layer.bytes.size() < 4) return DecodeError::link_truncated;
     more = (load_be32(layer.bytes.data()) & kBottom) == 0;
   }
-  if (layer.bytes.empty()) return DecodeError::link_cut;
+  if (layer.bytes.empty()) return DecodeError::link_truncated;
   if (looks_like_ip(layer.bytes, layer.length)) return go_on(walk, 0, Kind::ip);
   const bool control_word = layer.bytes[0] >> 4 == 0 && layer.bytes.size() >= 4;
   if (control_word && looks_like_ethernet(layer.bytes.subspan(4))) layer.skip(4);
@@ -445,27 +445,27 @@ DecodeError open_mpls(Walk& walk) {
   return DecodeError::tunnel_unknown;
 }
 
-DecodeError open_nsh(Walk& walk) {
+DecodeError open_nsh(DecodeState& walk) {
   const Bytes bytes = walk.layer.bytes;
-  if (bytes.size() < 8) return DecodeError::tunnel_cut;
+  if (bytes.size() < 8) return DecodeError::tunnel_truncated;
   const std::size_t header_bytes = (load_be16(bytes.data()) & 0x3fu) * 4;
   const std::uint8_t protocol = bytes[3];
   if (header_bytes < 8) return DecodeError::tunnel_malformed;
   switch (protocol) {
     case 1:
-    case 2: return go_on(walk, header_bytes, Kind::ip, 0, DecodeError::tunnel_cut);
+    case 2: return go_on(walk, header_bytes, Kind::ip, 0, DecodeError::tunnel_truncated);
     case 3:
-      if (bytes.size() < header_bytes) return DecodeError::tunnel_cut;
+      if (bytes.size() < header_bytes) return DecodeError::tunnel_truncated;
       walk.layer.skip(header_bytes);
       return enter_tunnel(walk, TunnelKind::nsh, 0, Kind::ethernet);
-    case 4: return go_on(walk, header_bytes, Kind::nsh, 0, DecodeError::tunnel_cut);
-    case 5: return go_on(walk, header_bytes, Kind::mpls, 0, DecodeError::tunnel_cut);
+    case 4: return go_on(walk, header_bytes, Kind::nsh, 0, DecodeError::tunnel_truncated);
+    case 5: return go_on(walk, header_bytes, Kind::mpls, 0, DecodeError::tunnel_truncated);
     default: return DecodeError::tunnel_unknown;
   }
 }
 
-DecodeError open_backbone(Walk& walk) {
-  if (walk.layer.bytes.size() < 4) return DecodeError::link_cut;
+DecodeError open_backbone(DecodeState& walk) {
+  if (walk.layer.bytes.size() < 4) return DecodeError::link_truncated;
   const std::uint32_t service = load_be32(walk.layer.bytes.data()) & 0xffffff;
   walk.layer.skip(4);
   return enter_tunnel(walk, TunnelKind::backbone, service, Kind::ethernet);

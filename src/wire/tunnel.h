@@ -51,7 +51,7 @@ inline std::uint32_t tunnel_id(TunnelTag tag) { return static_cast<std::uint32_t
 
 /// Goes on inside a tunnel, with a header of kind `inside` at the start of
 /// `walk.layer`. Returns DecodeError::none, or DecodeError::too_deep.
-DecodeError enter_tunnel(Walk& walk, TunnelKind kind, std::uint32_t id, Kind inside, std::uint32_t type = 0);
+DecodeError enter_tunnel(DecodeState& walk, TunnelKind kind, std::uint32_t id, Kind inside, std::uint32_t type = 0);
 
 /// True where IP protocol `protocol` may carry a tunnel that is opened here.
 bool is_tunnel_protocol(std::uint32_t protocol);
@@ -59,16 +59,16 @@ bool is_tunnel_protocol(std::uint32_t protocol);
 /// Takes off the header of the IP protocol at `walk.layer`: GRE (RFC 2784, 2890, 2637),
 /// IP in IP (RFC 2003, 2473, 4213), L2TPv3 (RFC 3931), MPLS (RFC 4023), or UDP and a
 /// tunnel in it; DecodeError::not_tcp for all else.
-DecodeError open_protocol(Walk& walk);
+DecodeError open_protocol(DecodeState& walk);
 
 /// Takes off an MPLS label stack (RFC 3032), and a pseudowire's control word (RFC 4385).
 /// What follows is told by its first bytes, as routers do (RFC 4928).
-DecodeError open_mpls(Walk& walk);
+DecodeError open_mpls(DecodeState& walk);
 
 /// Takes off a service header (RFC 8300).
-DecodeError open_nsh(Walk& walk);
+DecodeError open_nsh(DecodeState& walk);
 
 /// Takes off an I-TAG (IEEE 802.1Q, 9.7), before the customer's frame.
-DecodeError open_backbone(Walk& walk);
+DecodeError open_backbone(DecodeState& walk);
 
 }  // namespace wirelap

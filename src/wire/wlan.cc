@@ -14,14 +14,14 @@ constexpr std::uint16_t kProtected = 0x4000, kOrder = 0x8000;
 constexpr std::uint8_t kAggregate = 0x80;  // in the QoS control field's first byte
 
 /// The first frame of an aggregate: two addresses and a length (9.3.2.2.2), then LLC.
-DecodeError open_aggregate(Walk& walk) { return go_on(walk, 14, Kind::llc); }
+DecodeError open_aggregate(DecodeState& walk) { return go_on(walk, 14, Kind::llc); }
 
 }  // namespace
 
-DecodeError open_wlan(Walk& walk) {
+DecodeError open_wlan(DecodeState& walk) {
   walk.vlan = {};
   const Bytes bytes = walk.layer.bytes;
-  if (bytes.size() < 2) return DecodeError::link_cut;
+  if (bytes.size() < 2) return DecodeError::link_truncated;
   const std::uint16_t control = load_le16(bytes.data());
   if ((control & kVersion) != 0) return DecodeError::link_malformed;
   if ((control & kType) != kData || (control & kWithoutData) != 0) return DecodeError::wlan_no_data;
@@ -31,7 +31,7 @@ DecodeError open_wlan(Walk& walk) {
   const std::size_t qos_at = header_bytes;
   const bool has_qos = (control & kWithQos) != 0;
   if (has_qos) header_bytes += (control & kOrder) != 0 ? 6 : 2;  // with the HT control field
-  if (bytes.size() < header_bytes) return DecodeError::link_cut;
+  if (bytes.size() < header_bytes) return DecodeError::link_truncated;
   const bool later_fragment = (load_le16(&bytes[22]) & 0x000f) != 0;
   if (later_fragment || (control & kMoreFragments) != 0) return DecodeError::wlan_fragment;
   const bool aggregate = has_qos && (bytes[qos_at] & kAggregate) != 0;
@@ -39,15 +39,15 @@ DecodeError open_wlan(Walk& walk) {
   return aggregate ? open_aggregate(walk) : go_on(walk, 0, Kind::llc);
 }
 
-DecodeError open_radiotap(Walk& walk) {
+DecodeError open_radiotap(DecodeState& walk) {
   constexpr std::uint32_t kTimer = 1, kFlags = 2, kMoreFields = 0x80000000;
   constexpr std::uint8_t kFiller = 0x20;  // between header and data, up to 4 bytes
   Layer& layer = walk.layer;
   const Bytes bytes = layer.bytes;
-  if (bytes.size() < 8) return DecodeError::link_cut;
+  if (bytes.size() < 8) return DecodeError::link_truncated;
   const std::size_t header_bytes = load_le16(&bytes[2]);
   if (header_bytes < 8) return DecodeError::link_malformed;
-  if (bytes.size() < header_bytes) return DecodeError::link_cut;
+  if (bytes.size() < header_bytes) return DecodeError::link_truncated;
   const Bytes header = bytes.first(header_bytes);
   const std::uint32_t present = load_le32(&header[4]);
   std::size_t at = 8;
@@ -67,18 +67,18 @@ DecodeError open_radiotap(Walk& walk) {
   return go_on(walk, (4 - taken % 4) % 4, Kind::llc);
 }
 
-DecodeError open_avs(Walk& walk) {
+DecodeError open_avs(DecodeState& walk) {
   const Bytes bytes = walk.layer.bytes;
-  if (bytes.size() < 8) return DecodeError::link_cut;
+  if (bytes.size() < 8) return DecodeError::link_truncated;
   const std::uint32_t header_bytes = load_be32(&bytes[4]);
   if (header_bytes < 8) return DecodeError::link_malformed;
   return go_on(walk, header_bytes, Kind::wlan);
 }
 
-DecodeError open_prism(Walk& walk) {
+DecodeError open_prism(DecodeState& walk) {
   constexpr std::uint32_t kAvsMagic = 0x80211000;
   const Bytes bytes = walk.layer.bytes;
-  if (bytes.size() < 8) return DecodeError::link_cut;
+  if (bytes.size() < 8) return DecodeError::link_truncated;
   const std::uint32_t first = load_be32(bytes.data());
   if ((first & 0xfffff000) == kAvsMagic) return open_avs(walk);
   // The numbers are in the byte order of the machine that captured.

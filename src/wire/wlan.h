@@ -10,15 +10,15 @@
 namespace wirelap {
 
 /// Takes off an 802.11 data frame's header, up to LLC's.
-DecodeError open_wlan(Walk& walk);
+DecodeError open_wlan(DecodeState& walk);
 
 /// Takes off a radiotap header (radiotap.org) and the filler that it tells of.
-DecodeError open_radiotap(Walk& walk);
+DecodeError open_radiotap(DecodeState& walk);
 
 /// Takes off a Prism header, or an AVS one: either may stand under Prism's link type.
-DecodeError open_prism(Walk& walk);
+DecodeError open_prism(DecodeState& walk);
 
 /// Takes off an AVS header.
-DecodeError open_avs(Walk& walk);
+DecodeError open_avs(DecodeState& walk);
 
 }  // namespace wirelap

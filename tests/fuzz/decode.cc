@@ -38,8 +38,8 @@ void check_segment(const PacketRecord& record, const Segment& segment) {
 
 /// The way that skips nothing.
 DecodeError decode_thoroughly(const PacketRecord& record, Segment& segment) {
-  Walk walk = begin_walk(record);
-  return open_layers(walk, record, segment);
+  DecodeState walk = initial_state(record);
+  return decode_headers(walk, record, segment);
 }
 
 void check_snapped(const PacketRecord& record, const Segment& whole, std::size_t snap, test::GuardedBuffer& guarded) {
@@ -87,11 +87,11 @@ void run_decode(Bytes input) {
   const DecodeCounts& counts = decoder.counts();
   require(counts.records == pieces.all.size());
   std::uint64_t stopped = 0;
-  for (const DecodeErrorCounts::Count& count : counts.stops.sorted()) {
-    require(!describe(count.stop, count.about).empty());
-    stopped += count.frames;
+  for (const DecodeErrorCounts::Count& count : counts.errors.sorted()) {
+    require(!decode_error_text(count.error, count.detail).empty());
+    stopped += count.records;
   }
-  require(stopped == counts.stops.total() && stopped <= counts.records);
+  require(stopped == counts.errors.total() && stopped <= counts.records);
 }
 
 }  // namespace wirelap::fuzz

@@ -46,14 +46,14 @@ Ran run(const EngineOptions& options, const std::vector<Bytes>& files, Format al
     const MemoryFile file(bytes);
     Input::Options reading;
     reading.window_bytes = way.window_bytes != 0 ? way.window_bytes : file.whole();
-    reading.mapped_from_bytes = way.by_name ? 1 : file.whole();
+    reading.map_threshold_bytes = way.by_name ? 1 : file.whole();
     Input input(reading);
     way.by_name ? file.map(input) : file.read(input);
     error = engine.run(input, "capture");
   }
   engine.finish();
   rows.finish();
-  return {std::string(rows.text()), options.join ? rows.placeless() : "", error ? describe(*error) : "",
+  return {std::string(rows.text()), options.join ? rows.placeless() : "", error ? error_text(*error) : "",
           describe(engine.summary())};
 }
 

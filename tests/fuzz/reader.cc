@@ -40,7 +40,7 @@ std::string read_all(Input& input, std::size_t file_bytes) {
   }
   if (reader.error()) {
     require(reader.error()->offset <= file_bytes);
-    log += describe(*reader.error());
+    log += error_text(*reader.error());
   }
   return log;
 }
@@ -48,7 +48,7 @@ std::string read_all(Input& input, std::size_t file_bytes) {
 std::string read_all(const MemoryFile& file, bool by_name, std::size_t window_bytes) {
   Input::Options options;
   options.window_bytes = window_bytes;
-  options.mapped_from_bytes = by_name ? 1 : file.whole();
+  options.map_threshold_bytes = by_name ? 1 : file.whole();
   Input input(options);
   by_name ? file.map(input) : file.read(input);
   return read_all(input, file.bytes());

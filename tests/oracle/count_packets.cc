@@ -27,8 +27,8 @@ int main(int count, char** arguments) {
     const DecodeCounts& counts = decoder.counts();
     std::printf("%s\t%llu\t%llu", arguments[i], static_cast<unsigned long long>(counts.records),
                 static_cast<unsigned long long>(counts.segments()));
-    for (const DecodeErrorCounts::Count& stop : counts.stops.sorted()) {
-      std::printf("\t%llu %s", static_cast<unsigned long long>(stop.frames), describe(stop.stop, stop.about).c_str());
+    for (const DecodeErrorCounts::Count& reason : counts.errors.sorted()) {
+      std::printf("\t%llu %s", static_cast<unsigned long long>(reason.records), decode_error_text(reason.error, reason.detail).c_str());
     }
     std::printf("\n");
   }

@@ -6,7 +6,7 @@
 namespace wirelap::test {
 
 /// Writes `source` and `destination` as a packet of `ip.version` has them.
-inline void put_addresses(Packet& ip, const Address& source, const Address& destination) {
+inline void put_addresses(IpHeader& ip, const Address& source, const Address& destination) {
   std::uint8_t* at = ip.addresses;
   const auto put = [&at](std::uint64_t value, int bytes) {
     while (bytes-- > 0) *at++ = static_cast<std::uint8_t>(value >> bytes * 8);

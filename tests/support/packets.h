@@ -173,7 +173,7 @@ inline Buffer ethernet_frame(const SegmentSpec& spec) {
 }
 
 /// A record as a reader would hand it on; `frame` is borrowed.
-inline PacketRecord number_in_file(Bytes frame, Nanos time = 0, std::uint64_t number = 1,
+inline PacketRecord make_record(Bytes frame, Nanos time = 0, std::uint64_t number = 1,
                         std::uint32_t link_type = kLinkEthernet) {
   return {time, number, frame, static_cast<std::uint32_t>(frame.size()), link_type};
 }

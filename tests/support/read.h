@@ -115,8 +115,8 @@ inline ReadResult read_pipe_by(Bytes content, std::size_t piece_bytes, std::opti
 inline std::string complaint(Bytes content) {
   const ReadResult by_file = read_file(content);
   const ReadResult by_pipe = read_pipe_by(content, 5);
-  const std::string said = by_file.error ? describe(*by_file.error) : "";
-  CHECK((by_pipe.error ? describe(*by_pipe.error) : "") == said);
+  const std::string said = by_file.error ? error_text(*by_file.error) : "";
+  CHECK((by_pipe.error ? error_text(*by_pipe.error) : "") == said);
   return said;
 }
 
