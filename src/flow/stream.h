@@ -84,21 +84,29 @@ class OutOfOrderQueue {
   std::size_t bytes_ = 0;
 };
 
-/// One direction's state.
-struct Stream {
+/// How far one direction has come, as its readers see it.
+struct StreamPosition {
   static constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
 
-  std::uint64_t next = 0;               ///< offset of the first byte not yet delivered
-  std::uint64_t acknowledged = 0;       ///< highest offset that the other end has acknowledged
+  std::uint64_t next = 0;          ///< offset of the first byte that is not delivered yet
+  std::uint64_t acknowledged = 0;  ///< highest offset that the receiver has acknowledged
+  bool from_syn = false;           ///< offset 0 is the first byte after the SYN
+
+  /// The first byte after the SYN is still to come.
+  bool at_start() const { return from_syn && next == 0; }
+};
+
+/// One direction's state.
+struct Stream : StreamPosition {
+  // Flags and a half word first: they fill the rest of the position's last word.
+  bool started = false;                 ///< next_sequence is known
+  bool finished = false;                ///< the FIN has been delivered in order
+  bool flows = false;                   ///< what stands next in it needs the fast path alone (flow/reassembler.h)
+  std::uint32_t next_sequence = 0;      ///< sequence number of `next`
   std::uint64_t allowed = 0;            ///< right edge of the other end's window, highest so far
   std::uint64_t missing = 0;            ///< bytes before `next` that no packet of the capture holds
   std::uint64_t fin = kNever;           ///< offset of the FIN, once seen
   Nanos last_time = kUnknownTime;       ///< when the last byte delivered was there in order
-  std::uint32_t next_sequence = 0;      ///< sequence number of `next`
-  bool started = false;                 ///< next_sequence is known
-  bool from_syn = false;                ///< offset 0 is the first byte after the SYN
-  bool finished = false;                ///< the FIN has been delivered in order
-  bool flows = false;                   ///< what stands next in it needs the straight path alone (flow/reassembler.h)
   Owned<OutOfOrderQueue> out_of_order;  ///< null while nothing is past a hole
 
   /// Offset of a sequence number: within 2^31 of `next` to either side
@@ -109,9 +117,6 @@ struct Stream {
 
   /// The other end has acknowledged more of it than there is.
   bool lacks_acknowledged() const { return acknowledged > next; }
-
-  /// Its first byte is still to come.
-  bool at_start() const { return from_syn && next == 0; }
 
   void start_at(std::uint32_t sequence) {
     started = true;
