@@ -33,52 +33,51 @@ class Engine::Dispatcher {
   std::uint64_t file() const { return captures_.size() - 1; }
 
   void on_packet(Connection& connection, Side, const Segment& segment) {
-    if (ExchangeLog* const exchanges = Detector::exchanges_of(connection))
-      exchanges->note_gap(segment.time - connection.last_time);
+    if (ExchangeLog* const log = Detector::log_of(connection))
+      log->record_packet_gap(segment.time - connection.last_time);
   }
 
   void on_bytes(Connection& connection, Side sender, const StreamData& data, const Arrival& arrival) {
-    if (!Detector::feed_body(connection, sender, data, arrival)) take_bytes(connection, sender, data, arrival);
+    if (!Detector::feed_body(connection, sender, data, arrival)) process_bytes(connection, sender, data, arrival);
   }
 
   void on_skipped(Connection& connection, Side sender, std::uint64_t count, const Arrival& arrival) {
-    pass_over(connection, sender, count, false, arrival);
+    process_gap(connection, sender, count, true, arrival);
   }
 
   void on_not_captured(Connection& connection, Side sender, std::uint64_t count, const Arrival& arrival) {
     engine_.summary_.holes += 1;
     engine_.summary_.hole_bytes += count;
-    pass_over(connection, sender, count, true, arrival);
+    process_gap(connection, sender, count, false, arrival);
   }
 
   void on_retransmitted(Connection& connection, Side sender, std::uint64_t begin, const Arrival& arrival) {
-    if (ExchangeLog* const exchanges = Detector::exchanges_of(connection))
-      exchanges->record_retransmission(direction_of(connection, sender), begin, arrival.time);
+    if (ExchangeLog* const log = Detector::log_of(connection))
+      log->record_retransmission(direction_of(connection, sender), begin, arrival.time);
   }
 
   void on_spurious(Connection& connection, Side sender) {
-    if (ExchangeLog* const exchanges = Detector::exchanges_of(connection))
-      exchanges->record_spurious(direction_of(connection, sender));
+    if (ExchangeLog* const log = Detector::log_of(connection)) log->record_spurious(direction_of(connection, sender));
   }
 
   void on_acknowledged(Connection& connection, Side sender) {
     if (sender == connection.client) return;
-    ExchangeLog* const exchanges = Detector::exchanges_of(connection);
-    if (exchanges != nullptr && exchanges->confirm(connection.stream(sender).acknowledged)) report(connection);
+    ExchangeLog* const log = Detector::log_of(connection);
+    if (log != nullptr && log->confirm(connection.stream(sender).acknowledged)) report(connection);
   }
 
   void on_fin(Connection& connection, Side sender, const Arrival& arrival) {
     if (sender != connection.client) detector_.give_up_undecided(connection, arrival);
-    if (Talk* const talk = Detector::talk_of(connection))
-      Detector::finish(*talk, direction_of(connection, sender), arrival);
+    if (Analyzer* const analyzer = Detector::analyzer_of(connection))
+      wirelap::finish(*analyzer, direction_of(connection, sender), arrival);
     report(connection);
   }
 
   void on_ending(Connection& connection, Ending ending, Nanos time) {
     engine_.summary_.evicted_connections += ending == Ending::evicted ? 1 : 0;
     detector_.give_up_undecided(connection, {time, connection.last_packet, 0});
-    if (Talk* const talk = Detector::talk_of(connection)) {
-      Detector::end(*talk, outcome_of(ending), time);
+    if (Analyzer* const analyzer = Detector::analyzer_of(connection)) {
+      wirelap::finish(*analyzer, outcome_of(ending), time);
       report(connection);
       Detector::drop(connection);
     }
@@ -96,14 +95,14 @@ class Engine::Dispatcher {
   }
 
   std::size_t held_bytes(const Connection& connection) {
-    Talk* const talk = Detector::talk_of(connection);
-    return talk != nullptr ? Detector::held_bytes(*talk) : 0;
+    Analyzer* const analyzer = Detector::analyzer_of(connection);
+    return analyzer != nullptr ? wirelap::held_bytes(*analyzer) : 0;
   }
 
   std::uint64_t skippable(Connection& connection, Side sender) {
-    if (Detector::is_unheard(connection, sender)) return Stream::kNever - connection.stream(sender).next;
-    Talk* const talk = Detector::talk_of(connection);
-    return talk != nullptr ? Detector::skippable(*talk, direction_of(connection, sender)) : 0;
+    if (Detector::ignores(connection, sender)) return Stream::kNever - connection.stream(sender).next;
+    Analyzer* const analyzer = Detector::analyzer_of(connection);
+    return analyzer != nullptr ? wirelap::skippable(*analyzer, direction_of(connection, sender)) : 0;
   }
 
  private:
@@ -119,36 +118,37 @@ class Engine::Dispatcher {
     return Outcome::closed;
   }
 
-  [[gnu::noinline]] void take_bytes(Connection& connection, Side sender, const StreamData& data,
-                                    const Arrival& arrival) {
+  [[gnu::noinline]] void process_bytes(Connection& connection, Side sender, const StreamData& data,
+                                       const Arrival& arrival) {
     if (connection.ignored) return;
-    detector_.look_at(connection, sender, data.bytes, arrival);
-    Talk* const talk = Detector::talk_of(connection);
-    if (talk == nullptr) return;
-    Detector::feed(*talk, direction_of(connection, sender), data, arrival);
+    detector_.choose(connection, sender, data.bytes, arrival);
+    Analyzer* const analyzer = Detector::analyzer_of(connection);
+    if (analyzer == nullptr) return;
+    wirelap::feed(*analyzer, direction_of(connection, sender), data, arrival);
     report(connection);
-    if (detector_.look_back(connection, sender, data, arrival)) [[unlikely]]
+    if (detector_.reconsider(connection, sender, data, arrival)) [[unlikely]]
       report(connection);
   }
 
-  void pass_over(Connection& connection, Side sender, std::uint64_t count, bool missing, const Arrival& arrival) {
-    if (missing) detector_.give_up_undecided(connection, arrival, true);
-    if (Talk* const talk = Detector::talk_of(connection))
-      Detector::skip(*talk, direction_of(connection, sender), count, missing, arrival);
+  void process_gap(Connection& connection, Side sender, std::uint64_t count, bool captured, const Arrival& arrival) {
+    if (!captured) detector_.give_up_undecided(connection, arrival, true);
+    if (Analyzer* const analyzer = Detector::analyzer_of(connection))
+      wirelap::gap(*analyzer, direction_of(connection, sender), count, captured, arrival);
     report(connection);
   }
 
+  /// Writes the records of the exchanges that have finished.
   void report(Connection& connection) {
-    ExchangeLog* const exchanges = Detector::exchanges_of(connection);
-    if (exchanges != nullptr && exchanges->has_finished()) report(connection, *exchanges);
+    ExchangeLog* const log = Detector::log_of(connection);
+    if (log != nullptr && log->has_finished()) report(connection, *log);
   }
 
-  [[gnu::noinline]] void report(Connection& connection, ExchangeLog& exchanges) {
-    while (Exchange* const exchange = exchanges.next_finished()) report(connection, *exchange);
+  [[gnu::noinline]] void report(Connection& connection, ExchangeLog& log) {
+    while (Exchange* const exchange = log.next_finished()) report(connection, *exchange);
   }
 
   void report(Connection& connection, Exchange& exchange) {
-    if (connection.exchanges++ == 0) connection.protocol = name_of_protocol(exchange);
+    if (connection.exchanges++ == 0) connection.protocol = exchange.protocol;
     engine_.summary_.exchanges += 1;
     engine_.summary_.evicted_exchanges += exchange.outcome == Outcome::evicted ? 1 : 0;
     const Capture& capture = capture_of(exchange.first_packet);

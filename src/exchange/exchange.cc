@@ -34,32 +34,32 @@ std::size_t Exchange::held_bytes() const {
 }
 
 ExchangePool::~ExchangePool() {
-  while (free_ != nullptr) Owned<Exchange>{std::exchange(free_, free_->next)};
+  while (spare_ != nullptr) Owned<Exchange>{std::exchange(spare_, spare_->next)};
 }
 
 Exchange& ExchangePool::take() {
-  if (free_ == nullptr) [[unlikely]]
+  if (spare_ == nullptr) [[unlikely]]
     return *make_in<Exchange>(memory_).release();
-  --kept_;
-  return *std::exchange(free_, free_->next);
+  --spares_;
+  return *std::exchange(spare_, spare_->next);
 }
 
 void ExchangePool::give_back(Exchange& exchange) {
-  if (kept_ == kMostKept) [[unlikely]] {
+  if (spares_ == kMaxSpare) [[unlikely]] {
     Owned<Exchange>{&exchange};
     return;
   }
   static constexpr ExchangeFacts kNew;
   static_cast<ExchangeFacts&>(exchange) = kNew;
   for (Text* const text : {&exchange.method, &exchange.host, &exchange.target, &exchange.alpn}) {
-    text->capacity() > kMostKeptBytes ? release(*text) : text->clear();
+    text->capacity() > kMaxSpareTextBytes ? release(*text) : text->clear();
   }
   if (exchange.headers.capacity() != 0) [[unlikely]]
     release(exchange.headers);
   if (exchange.steps.capacity() != 0) [[unlikely]]
     release(exchange.steps);
-  exchange.next = std::exchange(free_, &exchange);
-  ++kept_;
+  exchange.next = std::exchange(spare_, &exchange);
+  ++spares_;
 }
 
 }  // namespace wirelap

@@ -29,51 +29,51 @@ Exchange& ExchangeLog::add(const Arrival& arrival) {
   return exchange;
 }
 
-void ExchangeLog::note_step(Exchange& exchange, const Arrival& arrival) {
-  // 24 MiB: to grow, the list needs the same once more, and all at once.
-  constexpr std::size_t kMostSteps = std::size_t{1} << 20;
+void ExchangeLog::add_step(Exchange& exchange, const Arrival& arrival) {
+  // 24 MiB. While the list grows it needs the same amount once more.
+  constexpr std::size_t kMaxSteps = std::size_t{1} << 20;
   Steps& steps = exchange.steps;
   if (steps.empty() || steps.back().packet != arrival.packet) {
-    if (steps.size() == kMostSteps) return;
+    if (steps.size() == kMaxSteps) return;
     steps.push_back({arrival.time, arrival.packet, 0});
   }
   steps.back().reached = exchange.response.bytes;
 }
 
 void ExchangeLog::restart(Exchange& exchange, const Arrival& arrival) const {
-  exchange.tcp_before = connection_.counts;
-  exchange.tcp_before.packets -= 1;  // the packet that brought its first byte is its own
+  exchange.tcp_before = view_.counts();
+  exchange.tcp_before.packets -= 1;  // the packet with its first byte is part of it
   exchange.gap_alone = 0;
-  begin_again(exchange, arrival);
+  move_beginning(exchange, arrival);
 }
 
 Exchange& ExchangeLog::open(const Arrival& arrival) {
   Exchange& exchange = add(arrival);
   const std::uint64_t spare = std::exchange(spare_number_, 0);
   exchange.number = spare != 0 ? spare : ++count_;
-  if (exchange.number == 1 && connection_.handshake.ack != kUnknownTime) {
+  if (exchange.number == 1 && view_.opened() != kUnknownTime) {
     exchange.tcp_before = {};
-    exchange.gap_alone = connection_.handshake.max_gap;
+    exchange.gap_alone = view_.handshake_max_gap();
   }
   return exchange;
 }
 
 Exchange& ExchangeLog::open_response(const Arrival& arrival) {
   Exchange& exchange = add(arrival);
-  exchange.pair = Pair::kept;
+  exchange.match = Match::unmatched;
   return exchange;
 }
 
 void ExchangeLog::join(Exchange& request, Exchange& response) {
-  request.pair = Pair::joined;
+  request.match = Match::joined;
   if (response.number != 0) {
-    // Two numbers for one exchange: the next one has the other.
+    // Two numbers for one exchange: the next exchange gets the other one.
     spare_number_ = std::max(request.number, response.number);
     request.number = std::min(request.number, response.number);
   }
   request.response = response.response;
   request.status = response.status;
-  request.acknowledged = response.acknowledged;
+  request.response_acknowledges = response.response_acknowledges;
   request.missing_bytes += response.missing_bytes;
   request.last_packet = std::max(request.last_packet, response.last_packet);
   request.headers.resize(std::max(request.headers.size(), response.headers.size()));
@@ -93,31 +93,30 @@ void ExchangeLog::join(Exchange& request, Exchange& response) {
   pool_.give_back(response);
 }
 
-/// The time after the latest packet of what is no longer open belongs to the one before it.
+/// Removes `exchange` from the open ones. The time after its latest packet now belongs to the exchange before it.
 void ExchangeLog::take_out(Exchange& exchange) {
   if (Exchange* const before = open_.remove(exchange)) {
     before->gap_alone = std::max(before->gap_alone, exchange.gap_alone);
   }
 }
 
-void ExchangeLog::begin_again(Exchange& exchange, const Arrival& arrival) const {
+void ExchangeLog::move_beginning(Exchange& exchange, const Arrival& arrival) const {
   exchange.first_packet = arrival.packet;
   const bool alone = open_.empty() || open_.front() == &exchange;
   exchange.idle = !alone ? 0 : Handshake::between(previous_end_, arrival.time);
-  exchange.causes_before = connection_.timing->causes_until(arrival.time, connection_.client);
+  exchange.causes_before = view_.causes_until(arrival.time);
 }
 
 void ExchangeLog::sum_up(Exchange& exchange, Nanos time) const {
-  const Timing& timing = *connection_.timing;
   exchange.ended = time;
   exchange.max_gap = exchange.gap_alone;
-  // With many open at once the rest seldom needs to be looked at.
+  // The loop ends as soon as no longer gap can follow, so that many open exchanges are seldom walked.
   for (const Exchange* later = exchange.next; later != nullptr && exchange.max_gap < most_gap_; later = later->next) {
     exchange.max_gap = std::max(exchange.max_gap, later->gap_alone);
   }
-  exchange.tcp = connection_.counts - exchange.tcp_before;
-  exchange.causes = timing.causes_until(time, connection_.client) - exchange.causes_before;
-  exchange.attributed = timing.path_to(Side::low) != kUnknownTime || timing.path_to(Side::high) != kUnknownTime;
+  exchange.tcp = view_.counts() - exchange.tcp_before;
+  exchange.causes = view_.causes_until(time) - exchange.causes_before;
+  exchange.attributed = view_.has_round_trip();
 }
 
 void ExchangeLog::close(Exchange& exchange, Outcome outcome) {
@@ -128,12 +127,12 @@ void ExchangeLog::close(Exchange& exchange, Outcome outcome) {
   }
   previous_end_ = exchange.ended;
   take_out(exchange);
-  const Side server = other(connection_.client);
+  const std::uint64_t acknowledged = view_.position(Direction::to_client).acknowledged;
   const bool whole = outcome == Outcome::complete || outcome == Outcome::gap;
-  const bool confirmed = exchange.response.end() <= connection_.stream(server).acknowledged;
-  // Where nothing was ever acknowledged the client's direction is not captured.
-  const bool unheard = exchange.number > 1 && connection_.stream(server).acknowledged == 0;
-  if (whole && !confirmed && !unheard && connection_.timing->may_get_lost(server)) {
+  const bool confirmed = exchange.response.end() <= acknowledged;
+  // Without any acknowledgment the client's direction is not in the capture.
+  const bool client_unseen = exchange.number > 1 && acknowledged == 0;
+  if (whole && !confirmed && !client_unseen && view_.may_get_lost(Direction::to_client)) {
     unconfirmed_.push_back(exchange);
     while (unconfirmed_.size() > kMaxUnconfirmed) finished_.push_back(*unconfirmed_.pop_front());
   } else {
@@ -156,10 +155,10 @@ void ExchangeLog::record_retransmission(Direction direction, std::uint64_t begin
     for (Exchange* exchange = queue->front(); exchange != nullptr; exchange = exchange->next) {
       Message& late = exchange->message(direction);
       if (!late.begun || begin >= late.end()) continue;
-      late.resent_after = late.last;
+      late.last_before_retransmission = late.last;
       late.last = time;
-      // Over, or summed up so far.
-      if (queue == &unconfirmed_ || exchange->ended == late.resent_after) move_end(*exchange, time);
+      const bool was_over = queue == &unconfirmed_ || exchange->ended == late.last_before_retransmission;
+      if (was_over) move_end(*exchange, time);
     }
   }
 }
@@ -168,8 +167,8 @@ void ExchangeLog::record_spurious(Direction direction) {
   for (ExchangeQueue* queue : {&unconfirmed_, &open_}) {
     for (Exchange* exchange = queue->front(); exchange != nullptr; exchange = exchange->next) {
       Message& early = exchange->message(direction);
-      if (early.resent_after == kUnknownTime) continue;
-      early.last = std::exchange(early.resent_after, kUnknownTime);
+      if (early.last_before_retransmission == kUnknownTime) continue;
+      early.last = std::exchange(early.last_before_retransmission, kUnknownTime);
       if (queue == &unconfirmed_) move_end(*exchange, early.last);
     }
   }

@@ -4,149 +4,186 @@
 
 namespace wirelap {
 
-void Habit::note_request(std::uint64_t seen, bool outstanding) {
-  if (seen != last_seen_ && outstanding) slides_ = true;
-  last_seen_ = seen;
+void ClientHabit::record_request(std::uint64_t acknowledged, bool outstanding) {
+  if (acknowledged != latest_acknowledged_ && outstanding) overlaps_ = true;
+  latest_acknowledged_ = acknowledged;
 }
 
-void Habit::note_pair(const Exchange& request, std::uint64_t offset) {
-  if (request.seen >= offset) {
+void ClientHabit::record_match(const Exchange& request, std::uint64_t offset) {
+  if (request.request_acknowledges >= offset) {
     if (offset != 0) waited_ = true;
   } else {
     pipelines_ = true;
   }
 }
 
-void RequestMatcher::note_request(std::uint64_t seen, std::uint64_t next) {
-  const Exchange* const latest = exchanges_.newest();
-  if (latest != nullptr && latest->request.begun && latest->seen == seen) habit_.note_burst();
-  const bool outstanding = seen < next || (latest != nullptr && !latest->response.complete);
-  // Of what was lost before it nothing is known.
-  habit_.note_request(seen, outstanding && seen <= next && !is_in_doubt());
+void RequestMatcher::record_request(std::uint64_t acknowledged, std::uint64_t next) {
+  const Exchange* const latest = log_.newest();
+  if (latest != nullptr && latest->request.begun && latest->request_acknowledges == acknowledged) habit_.record_burst();
+  const bool outstanding = acknowledged < next || (latest != nullptr && !latest->response.complete);
+  // Nothing is known about requests before a loss.
+  habit_.record_request(acknowledged, outstanding && acknowledged <= next && !is_in_doubt());
 }
 
 RequestMatcher::Doubt& RequestMatcher::begin_doubt() {
-  if (doubt_ == nullptr) doubt_ = make_in<Doubt>(exchanges_.memory());
+  if (doubt_ == nullptr) doubt_ = make_in<Doubt>(log_.memory());
   return *doubt_;
 }
 
-void RequestMatcher::lose_responses(bool whole) {
+void RequestMatcher::record_lost_responses(bool whole) {
   Doubt& doubt = begin_doubt();
-  // What is kept answers requests older than any that a later response does.
+  // The kept responses answer older requests than any later response does.
   doubt.hidden += doubt.kept.size() + (whole ? 1 : 0);
   for (Exchange* const response : doubt.kept) give_up(*response);
   doubt.kept.clear();
-  doubt.most_hidden = Doubt::kUnbounded;
+  doubt.max_hidden = Doubt::kUnbounded;
   doubt.waits = 0;
   doubt.responses_lost = true;
 }
 
-void RequestMatcher::lose_requests(std::uint64_t offset, std::uint64_t seen) {
+void RequestMatcher::record_lost_requests(std::uint64_t offset, std::uint64_t acknowledged) {
   Doubt& doubt = begin_doubt();
-  doubt.earlier = doubt.hole;
-  doubt.hole = {offset, seen};
+  doubt.earlier_gap = doubt.gap;
+  doubt.gap = {offset, acknowledged};
   doubt.waits = 0;
-  // Those that came while their request was awaited may answer one of the lost.
-  for (Exchange* exchange = exchanges_.oldest(); exchange != nullptr; exchange = exchange->next) {
-    const bool unasked = !exchange->request.begun && exchange->response.begun && exchange->pair == Pair::open;
-    if (!unasked || exchange->acknowledged <= offset) continue;
-    exchange->pair = Pair::kept;
-    doubt.hole.unasked = std::min(doubt.hole.unasked, exchange->response.begin);
+  // Responses that wait for their request may answer one of the lost requests.
+  for (Exchange* exchange = log_.oldest(); exchange != nullptr; exchange = exchange->next) {
+    const bool waits = !exchange->request.begun && exchange->response.begun && exchange->match == Match::open;
+    if (!waits || exchange->response_acknowledges <= offset) continue;
+    exchange->match = Match::unmatched;
+    doubt.record_unmatched(exchange->response.begin);
     doubt.kept.push_back(exchange);
   }
 }
 
-std::size_t RequestMatcher::count_asked(std::uint64_t acknowledged) const {
+/// How many requests before offset `acknowledged` have no response.
+std::size_t RequestMatcher::count_unanswered(std::uint64_t acknowledged) const {
   std::size_t count = 0;
-  for (const Exchange* exchange = exchanges_.oldest(); exchange != nullptr; exchange = exchange->next) {
+  for (const Exchange* exchange = log_.oldest(); exchange != nullptr; exchange = exchange->next) {
     if (is_unanswered(*exchange) && exchange->request.begin < acknowledged) ++count;
   }
   return count;
 }
 
 Exchange* RequestMatcher::first_unanswered() const {
-  Exchange* exchange = exchanges_.oldest();
+  Exchange* exchange = log_.oldest();
   while (exchange != nullptr && !is_unanswered(*exchange)) exchange = exchange->next;
   return exchange;
 }
 
-/// The request that the client sent when it had had all before `offset`.
-Exchange* RequestMatcher::asked_at(std::uint64_t offset, std::uint64_t acknowledged) const {
-  Exchange* exchange = exchanges_.oldest();
-  while (exchange != nullptr && !(is_unanswered(*exchange) && exchange->seen >= offset)) exchange = exchange->next;
+/// The first request that the client sent after it had received all responses before `offset`, if the server had
+/// received that request.
+Exchange* RequestMatcher::sent_after(std::uint64_t offset, std::uint64_t acknowledged) const {
+  Exchange* exchange = log_.oldest();
+  while (exchange != nullptr && !(is_unanswered(*exchange) && exchange->request_acknowledges >= offset))
+    exchange = exchange->next;
   return exchange != nullptr && exchange->request.begin < acknowledged ? exchange : nullptr;
 }
 
-/// Whether a lost request may have been sent at once with `request`, just before
-/// it: unless the client had answers to the lost ones when it sent that.
+/// Whether the client may have sent a lost request together with `request`, just before it. Then a response to both
+/// begins where the client had acknowledged, and the lost request may be the one that it answers:
+///
+///     client  --[ lost? ]--[ request ]-->          both acknowledge offset A of the responses
+///     server                          <--[ response from A on: to which of the two? ]--
+///
+/// Not so where an answer to the lost request had arrived before `request` was sent:
+///
+///     client  --[ lost? ]-->             --[ request ]-->
+///     server                <--[ A..B ]--                 <--[ response from B on: to `request` ]--
 bool RequestMatcher::may_follow_lost(const Exchange& request) const {
-  const Hole& hole = request.request.begin >= doubt_->hole.offset ? doubt_->hole : doubt_->earlier;
-  if (request.request.begin < hole.offset || hole.seen < request.seen) return false;
-  for (const Exchange* exchange = exchanges_.oldest(); exchange != &request; exchange = exchange->next) {
-    if (exchange->request.begun && exchange->request.begin >= hole.offset && exchange->seen < request.seen)
+  const RequestGap& gap = is_before_gap(request) ? doubt_->earlier_gap : doubt_->gap;
+  if (request.request.begin < gap.offset || gap.acknowledged < request.request_acknowledges) return false;
+  // A request between the gap and this one that acknowledges less shows that an answer arrived in between.
+  for (const Exchange* exchange = log_.oldest(); exchange != &request; exchange = exchange->next) {
+    if (exchange->request.begun && exchange->request.begin >= gap.offset &&
+        exchange->request_acknowledges < request.request_acknowledges)
       return false;
   }
-  // Before the capture's beginning it is taken to have waited, if it sent no other with this one.
+  // A client is assumed to have waited before the capture began, if it sent no other request with this one.
   const Exchange* const next = request.next;
-  const bool alone = next == nullptr || !next->request.begun || next->seen != request.seen;
-  if (hole.before_capture && alone) return false;
-  return hole.unasked >= request.seen;
+  const bool alone =
+      next == nullptr || !next->request.begun || next->request_acknowledges != request.request_acknowledges;
+  if (gap.before_capture && alone) return false;
+  // A response without a request that had arrived before `request` was sent answers the lost one.
+  return gap.first_unmatched >= request.request_acknowledges;
 }
 
-Exchange* RequestMatcher::answered(std::uint64_t offset, std::uint64_t acknowledged, std::uint64_t requests_known) {
-  keeps_ = false;
-  Exchange* const first = first_unanswered();
+Exchange* RequestMatcher::find_request(std::uint64_t offset, std::uint64_t acknowledged, std::uint64_t requests_known) {
+  must_keep_ = false;
   if (is_in_doubt()) [[unlikely]] {
-    const bool before_hole = first == nullptr || first->request.begin < doubt_->hole.offset;
-    if (doubt_->responses_lost || !before_hole) return answered_in_doubt(first, offset, acknowledged, requests_known);
-    if (first == nullptr || first->request.begin >= acknowledged) doubt_->note_unasked(offset);
+    const Exchange* const oldest = first_unanswered();
+    const bool before_gap = oldest == nullptr || is_before_gap(*oldest);
+    if (doubt_->responses_lost || !before_gap) return find_in_doubt(offset, acknowledged, requests_known);
+    if (oldest == nullptr || oldest->request.begin >= acknowledged) doubt_->record_unmatched(offset);
   }
-  if (first == nullptr || first->request.begin >= acknowledged) return nullptr;
-  habit_.note_pair(*first, offset);
-  return first;
+  Exchange* const oldest = first_unanswered();
+  if (oldest == nullptr || oldest->request.begin >= acknowledged) return nullptr;
+  habit_.record_match(*oldest, offset);
+  return oldest;
 }
 
-/// `first` is the oldest request without an answer, and may have one that was lost.
-[[gnu::noinline]] Exchange* RequestMatcher::answered_in_doubt(Exchange* first, std::uint64_t offset,
-                                                              std::uint64_t acknowledged,
-                                                              std::uint64_t requests_known) {
+/// The oldest request without a response may have a response that was lost. Decides in this order:
+///
+/// 1. By acknowledgment: the client waits for its responses, and had received all before `offset` when it sent a
+///    request. The response at `offset` answers that request, and all older ones are settled.
+/// 2. By count: there are as many responses (kept ones and this one) as requests that they can answer. So no request
+///    had a lost response, and they match in order.
+/// 3. Neither: the response is kept.
+[[gnu::noinline]] Exchange* RequestMatcher::find_in_doubt(std::uint64_t offset, std::uint64_t acknowledged,
+                                                          std::uint64_t requests_known) {
+  if (Exchange* const request = match_by_acknowledgment(offset, acknowledged)) return request;
+  give_up_hidden();
+  doubt_->record_unmatched(offset);
+  if (count_unanswered(acknowledged) == 0 && doubt_->kept.empty()) return nullptr;
+  must_keep_ = true;
+  // With requests missing, their number proves nothing.
+  if (doubt_->gap.exists() || acknowledged > requests_known) return nullptr;
+  return match_by_count(acknowledged);
+}
+
+/// Step 1 of find_in_doubt.
+Exchange* RequestMatcher::match_by_acknowledgment(std::uint64_t offset, std::uint64_t acknowledged) {
   Doubt& doubt = *doubt_;
-  const bool before_hole = first == nullptr || first->request.begin < doubt.hole.offset;
-  if (Exchange* const request = asked_at(offset, acknowledged)) {
-    const bool alone = !doubt.hole.exists() && request == first && doubt.kept.empty();
-    const bool both = doubt.responses_lost && doubt.hole.exists() && habit_.pipelines();
-    if (!both && !may_follow_lost(*request) && (alone || habit_.waits(++doubt.waits))) {
-      settle(request, true);
-      habit_.note_pair(*request, offset);
-      return request;
-    }
-  }
-  for (; doubt.hidden != 0 && before_hole && first_unanswered() != nullptr; --doubt.hidden)
-    give_up(*first_unanswered());
-  const std::size_t asked = count_asked(acknowledged);
-  doubt.note_unasked(offset);
-  if (asked == 0 && doubt.kept.empty()) return nullptr;
-  keeps_ = true;
-  if (doubt.hole.exists() || acknowledged > requests_known) return nullptr;
-  const std::size_t answers = doubt.kept.size() + 1;
-  doubt.most_hidden = std::min(doubt.most_hidden, asked - std::min(asked, answers));
-  if (doubt.most_hidden != 0) return nullptr;
-  keeps_ = false;
+  Exchange* const request = sent_after(offset, acknowledged);
+  if (request == nullptr) return nullptr;
+  const bool lost_on_both_ways = doubt.responses_lost && doubt.gap.exists() && habit_.pipelines();
+  if (lost_on_both_ways || may_follow_lost(*request)) return nullptr;
+  const bool is_only_choice = !doubt.gap.exists() && request == first_unanswered() && doubt.kept.empty();
+  if (!is_only_choice && !habit_.waits(++doubt.waits)) return nullptr;
+  settle(request, true);
+  habit_.record_match(*request, offset);
+  return request;
+}
+
+/// Gives up the oldest requests whose responses were surely lost, where no request is missing before them.
+void RequestMatcher::give_up_hidden() {
+  const Exchange* const oldest = first_unanswered();
+  if (oldest != nullptr && !is_before_gap(*oldest)) return;
+  for (; doubt_->hidden != 0 && first_unanswered() != nullptr; --doubt_->hidden) give_up(*first_unanswered());
+}
+
+/// Step 2 of find_in_doubt.
+Exchange* RequestMatcher::match_by_count(std::uint64_t acknowledged) {
+  const std::size_t unanswered = count_unanswered(acknowledged);
+  const std::size_t responses = doubt_->kept.size() + 1;
+  doubt_->max_hidden = std::min(doubt_->max_hidden, unanswered - std::min(unanswered, responses));
+  if (doubt_->max_hidden != 0) return nullptr;
+  must_keep_ = false;
   settle(nullptr, false);
   return first_unanswered();
 }
 
 bool RequestMatcher::expects_more(std::uint64_t acknowledged) const {
-  return count_asked(acknowledged) > (doubt_ != nullptr ? doubt_->kept.size() + doubt_->hidden : 0);
+  return count_unanswered(acknowledged) > (doubt_ != nullptr ? doubt_->kept.size() + doubt_->hidden : 0);
 }
 
 void RequestMatcher::give_up(Exchange& exchange) {
-  exchange.pair = Pair::given_up;
+  exchange.match = Match::given_up;
   doubt_->settled.push_back(&exchange);
 }
 
 void RequestMatcher::settle_at_end() {
-  if (is_in_doubt() && habit_.waits(Habit::kEnough)) settle(nullptr, true);
+  if (is_in_doubt() && habit_.waits(ClientHabit::kEnough)) settle(nullptr, true);
 }
 
 void RequestMatcher::forget(const Exchange& exchange) {
@@ -163,28 +200,27 @@ Exchange* RequestMatcher::next_settled() {
   return next;
 }
 
-/// Pairs what is kept with the requests before `until` (null: all): the last with
-/// the last where nothing is outstanding, else the first with the first.
+/// Joins the kept responses with the requests before `until` (null: with all). `from_back`: nothing is outstanding, so
+/// the last response belongs to the last request; otherwise the first belongs to the first. Gives up what is left over.
 void RequestMatcher::settle(const Exchange* until, bool from_back) {
   Doubt& doubt = *doubt_;
   std::vector<Exchange*> requests;
-  for (Exchange* exchange = exchanges_.oldest(); exchange != until; exchange = exchange->next) {
+  for (Exchange* exchange = log_.oldest(); exchange != until; exchange = exchange->next) {
     if (!is_unanswered(*exchange)) continue;
-    const bool before_hole = doubt.hole.exists() && exchange->request.begin < doubt.hole.offset;
-    if (before_hole) {
+    if (doubt.gap.exists() && is_before_gap(*exchange)) {
       give_up(*exchange);
     } else {
       requests.push_back(exchange);
     }
   }
   const std::size_t pairs = std::min(requests.size(), doubt.kept.size());
-  const std::size_t alone = from_back ? requests.size() - pairs : 0;
-  const std::size_t unasked = doubt.kept.size() - pairs;
-  for (std::size_t i = 0; i < alone; ++i) give_up(*requests[i]);
-  for (std::size_t i = 0; i < unasked; ++i) give_up(*doubt.kept[i]);
+  const std::size_t first_request = from_back ? requests.size() - pairs : 0;
+  const std::size_t first_response = doubt.kept.size() - pairs;
+  for (std::size_t i = 0; i < first_request; ++i) give_up(*requests[i]);
+  for (std::size_t i = 0; i < first_response; ++i) give_up(*doubt.kept[i]);
   for (std::size_t i = 0; i < pairs; ++i) {
-    exchanges_.join(*requests[alone + i], *doubt.kept[unasked + i]);
-    doubt.settled.push_back(requests[alone + i]);
+    log_.join(*requests[first_request + i], *doubt.kept[first_response + i]);
+    doubt.settled.push_back(requests[first_request + i]);
   }
   end_doubt();
 }
@@ -192,9 +228,9 @@ void RequestMatcher::settle(const Exchange* until, bool from_back) {
 void RequestMatcher::end_doubt() {
   Doubt& doubt = *doubt_;
   doubt.kept.clear();
-  doubt.hole = doubt.earlier = {};
+  doubt.gap = doubt.earlier_gap = {};
   doubt.hidden = 0;
-  doubt.most_hidden = Doubt::kUnbounded;
+  doubt.max_hidden = Doubt::kUnbounded;
   doubt.waits = 0;
   doubt.responses_lost = false;
 }

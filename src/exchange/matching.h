@@ -1,15 +1,18 @@
-// http: which request a response answers.
+// exchange: which request a response answers, where messages name no stream.
 //
-// In: responses as they begin, and what was lost of either stream. Out: the
-// exchange that each belongs to, and those that nothing can be proved of.
+// In: requests and responses as they begin, and what was not captured of either
+// stream. Out: the request of each response, and the exchanges of which nothing
+// can be proved.
 //
-// Responses answer requests in order (RFC 9112, section 9.3), so without loss
-// the oldest request without an answer is the one. After a loss nobody knows how
-// many messages it hid. Two things bound it: a response answers none of the
-// requests that its first segment does not acknowledge, and, of a client that
-// waits for all answers before it asks on, a response that begins where the
-// client had acknowledged when it asked answers that request. Until one of them
-// settles it the responses are kept apart, and no request has a wrong one.
+// Responses answer requests in order (RFC 9112, section 9.3). As long as nothing
+// is lost, a response answers the oldest request without a response. A sequence
+// gap may hide any number of messages. Two facts bound that number:
+// - A response answers only requests that its first segment acknowledges.
+// - Where the client waits for all responses before it sends a request, a response
+//   that begins at the offset which the client had acknowledged when it sent a
+//   request answers that request.
+// Until one of them decides, responses are kept apart, so that no request gets a
+// wrong one.
 #pragma once
 
 #include <algorithm>
@@ -22,93 +25,95 @@
 
 namespace wirelap {
 
-/// Whether a client waits for all its answers before it asks on.
-class Habit {
+/// Learns whether a client waits for all responses before it sends its next request.
+class ClientHabit {
  public:
-  /// It asks having had the responses before `seen`; `outstanding`: of those to
-  /// earlier requests it lacks a part.
-  void note_request(std::uint64_t seen, bool outstanding);
-
-  /// `request` is answered by a response that begins at `offset`.
-  void note_pair(const Exchange& request, std::uint64_t offset);
-
-  /// As often must it seem to have waited since a loss, when it has not shown that before.
+  /// This many times since a loss the client must appear to have waited, if it has not shown that before.
   static constexpr unsigned kEnough = 2;
 
-  /// It asks with what the request before it was sent with: it does not wait for each answer.
-  void note_burst() { pipelines_ = true; }
+  /// Records a request that was sent when the responses before offset `acknowledged` had arrived. `outstanding`: a part
+  /// of the responses to earlier requests had not.
+  void record_request(std::uint64_t acknowledged, bool outstanding);
+
+  /// Records that a response which begins at `offset` answers `request`.
+  void record_match(const Exchange& request, std::uint64_t offset);
+
+  /// Records a request that was sent together with the one before it.
+  void record_burst() { pipelines_ = true; }
+
+  /// Whether the client has sent a request while a response was outstanding.
   bool pipelines() const { return pipelines_; }
 
-  /// Whether it can be taken to wait, having seemed to `times` times since the loss.
-  bool waits(unsigned times) const { return !slides_ && (!pipelines_ || waited_ || times >= kEnough); }
+  /// Whether the client can be assumed to wait, after it appeared to do so `times` times since the loss.
+  bool waits(unsigned times) const { return !overlaps_ && (!pipelines_ || waited_ || times >= kEnough); }
 
  private:
-  std::uint64_t last_seen_ = 0;  // by its latest request
-  bool pipelines_ = false;       // it has asked with an answer outstanding
-  bool slides_ = false;          // it has done so after it had others
-  bool waited_ = false;          // it had had answers and asked when none was outstanding
+  std::uint64_t latest_acknowledged_ = 0;  // by its latest request
+  bool pipelines_ = false;                 // it sent a request while a response was outstanding
+  bool overlaps_ = false;                  // it did so after it had received other responses
+  bool waited_ = false;                    // it received responses, and sent a request when none was outstanding
 };
 
-/// Pairs the responses of one connection with its requests.
+/// Matches the responses of one connection with its requests.
 class RequestMatcher {
  public:
-  /// `exchanges` outlives it.
-  explicit RequestMatcher(ExchangeLog& exchanges) : exchanges_(exchanges) {}
+  /// `log` outlives the matcher.
+  explicit RequestMatcher(ExchangeLog& log) : log_(log) {}
 
-  /// A part of the responses was lost; `whole`: the first byte of one, too.
-  void lose_responses(bool whole);
+  /// Records that a part of the responses was lost; `whole`: the first byte of a response, too.
+  void record_lost_responses(bool whole);
 
-  /// A request begins whose sender had had the responses before `seen`, of which
-  /// those before `next` were captured.
-  void note_request(std::uint64_t seen, std::uint64_t next);
+  /// Records that a request begins. Its sender had received the responses before offset `acknowledged`. Those before
+  /// `next` are captured.
+  void record_request(std::uint64_t acknowledged, std::uint64_t next);
 
-  /// Requests may have been lost at `offset` of their stream, when their sender
-  /// had had the responses before `seen` (kNever: not known).
-  void lose_requests(std::uint64_t offset, std::uint64_t seen);
+  /// Records that requests may have been lost at `offset` of their stream. Their sender had received the responses
+  /// before `acknowledged` (kNever: not known).
+  void record_lost_requests(std::uint64_t offset, std::uint64_t acknowledged);
 
-  /// The capture began inside the connection: there may have been others.
-  void begin_inside() {
-    lose_requests(0, Stream::kNever);
-    doubt_->hole.before_capture = true;
+  /// Records that the capture began in the middle of the connection: there may have been requests before it.
+  void record_late_capture() {
+    record_lost_requests(0, StreamPosition::kNever);
+    doubt_->gap.before_capture = true;
   }
 
-  /// The request that is answered by the response that begins at `offset` and
-  /// acknowledges the requests up to `acknowledged`, of which those before
-  /// `requests_known` have come. Null where there is none, or where it is not
-  /// known: then keeps() is true, and `keep` takes the response.
-  Exchange* answered(std::uint64_t offset, std::uint64_t acknowledged, std::uint64_t requests_known);
-  bool keeps() const { return keeps_; }
+  /// Returns the request that is answered by the response which begins at `offset` and acknowledges the requests before
+  /// `acknowledged`, of which those before `requests_known` were delivered. Returns null where there is none or where
+  /// it is not known. In the second case must_keep() is true, and the caller passes the response to keep().
+  Exchange* find_request(std::uint64_t offset, std::uint64_t acknowledged, std::uint64_t requests_known);
+  bool must_keep() const { return must_keep_; }
   void keep(Exchange& response) { doubt_->kept.push_back(&response); }
 
-  /// The client has ended its stream and had all answers up to there: they are all there were.
+  /// Settles what is in doubt: the client has ended its stream and had received all responses.
   void settle_at_end();
 
-  /// Whether requests without an answer are there that a response may answer,
-  /// beside the one whose response was lost.
+  /// Whether a response may answer a request without a response, other than the one whose response was lost.
   bool expects_more(std::uint64_t acknowledged) const;
 
-  /// Whether `request`, without an answer, may have one that was lost.
+  /// Whether `request`, which has no response, may have one that was lost.
   bool may_be_answered(const Exchange& request) const {
     return doubt_ != nullptr && doubt_->responses_lost && is_unanswered(request);
   }
 
-  /// `exchange` is no more.
+  /// Forgets `exchange`, which is about to end.
   void forget(const Exchange& exchange);
 
   bool has_settled() const { return doubt_ != nullptr && !doubt_->settled.empty(); }
 
-  /// Takes out the next exchange that has been joined or given up; null for none.
+  /// Removes and returns the next exchange that was joined or given up; null where there is none.
   Exchange* next_settled();
 
  private:
-  /// In the requests: behind it some may be missing.
-  struct Hole {
-    std::uint64_t offset = Stream::kNever;
-    std::uint64_t seen = Stream::kNever;     // of the responses, by who sent what it hides
-    std::uint64_t unasked = Stream::kNever;  // offset of the first response after it whose request is not known
-    bool before_capture = false;             // it is what was sent before the capture began
+  /// A place in the request stream after which requests may be missing.
+  struct RequestGap {
+    std::uint64_t offset = StreamPosition::kNever;
+    /// Responses before it had arrived at the sender of what the gap hides.
+    std::uint64_t acknowledged = StreamPosition::kNever;
+    /// Offset of the first response after the gap whose request is not known.
+    std::uint64_t first_unmatched = StreamPosition::kNever;
+    bool before_capture = false;  // it stands for what was sent before the capture began
 
-    bool exists() const { return offset != Stream::kNever; }
+    bool exists() const { return offset != StreamPosition::kNever; }
   };
 
   /// What is known since something was lost.
@@ -116,39 +121,42 @@ class RequestMatcher {
     explicit Doubt(std::pmr::memory_resource* memory) : kept(memory), settled(memory) {}
     std::pmr::memory_resource* memory() const { return kept.get_allocator().resource(); }
 
-    Hole hole, earlier;                    // the latest, and the one before it
-    std::pmr::vector<Exchange*> kept;      // responses without a request, in order
-    std::pmr::vector<Exchange*> settled;   // to be taken out, in order
-    std::size_t hidden = 0;                // the oldest requests that have surely been answered by lost responses
-    std::size_t most_hidden = kUnbounded;  // beyond these, at most
-    unsigned waits = 0;                    // since the loss, when the client may have waited
-    bool responses_lost = false;
-
     static constexpr std::size_t kUnbounded = ~std::size_t{0};
 
-    /// A response begins at `offset` whose request is not known.
-    void note_unasked(std::uint64_t offset) { hole.unasked = std::min(hole.unasked, offset); }
+    RequestGap gap, earlier_gap;          // the latest one, and the one before it
+    std::pmr::vector<Exchange*> kept;     // responses without a request, in order
+    std::pmr::vector<Exchange*> settled;  // joined or given up, in order
+    std::size_t hidden = 0;               // so many of the oldest requests were answered by lost responses
+    std::size_t max_hidden = kUnbounded;  // at most so many more may have been
+    unsigned waits = 0;                   // how often since the loss the client appeared to have waited
+    bool responses_lost = false;
+
+    /// Records that a response whose request is not known begins at `offset`.
+    void record_unmatched(std::uint64_t offset) { gap.first_unmatched = std::min(gap.first_unmatched, offset); }
   };
 
   static bool is_unanswered(const Exchange& exchange) {
-    return exchange.request.begun && !exchange.response.begun && exchange.pair == Pair::open;
+    return exchange.request.begun && !exchange.response.begun && exchange.match == Match::open;
   }
-  std::size_t count_asked(std::uint64_t acknowledged) const;
+  std::size_t count_unanswered(std::uint64_t acknowledged) const;
   Exchange* first_unanswered() const;
-  Exchange* answered_in_doubt(Exchange* first, std::uint64_t offset, std::uint64_t acknowledged,
-                              std::uint64_t requests_known);
-  Exchange* asked_at(std::uint64_t offset, std::uint64_t acknowledged) const;
+  Exchange* find_in_doubt(std::uint64_t offset, std::uint64_t acknowledged, std::uint64_t requests_known);
+  Exchange* match_by_acknowledgment(std::uint64_t offset, std::uint64_t acknowledged);
+  Exchange* match_by_count(std::uint64_t acknowledged);
+  void give_up_hidden();
+  Exchange* sent_after(std::uint64_t offset, std::uint64_t acknowledged) const;
+  bool is_before_gap(const Exchange& request) const { return request.request.begin < doubt_->gap.offset; }
   void give_up(Exchange& exchange);
   bool may_follow_lost(const Exchange& request) const;
   void settle(const Exchange* until, bool from_back);
   Doubt& begin_doubt();
   void end_doubt();
-  bool is_in_doubt() const { return doubt_ != nullptr && (doubt_->responses_lost || doubt_->hole.exists()); }
+  bool is_in_doubt() const { return doubt_ != nullptr && (doubt_->responses_lost || doubt_->gap.exists()); }
 
-  ExchangeLog& exchanges_;
-  Habit habit_;
+  ExchangeLog& log_;
+  ClientHabit habit_;
   Owned<Doubt> doubt_;  // null until something is lost
-  bool keeps_ = false;
+  bool must_keep_ = false;
 };
 
 }  // namespace wirelap

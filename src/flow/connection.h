@@ -26,10 +26,6 @@ enum class Ending : std::uint8_t {
 
 /// What the consumer of a connection's bytes keeps with it. Owned by the consumer.
 struct Attachment {
-  std::uint8_t kind = 0;  ///< which of the consumer's kinds it is
-  Side began_by{};        ///< who sent its first bytes
-  Arrival began;          ///< of these
-
  protected:
   ~Attachment() = default;
 };

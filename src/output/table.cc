@@ -52,15 +52,15 @@ std::string describe_request(const Row& row, std::size_t width) {
   const Exchange& exchange = row.exchange;
   std::string start;
   if (exchange.outcome != Outcome::complete) start = "[" + std::string(name_of(exchange.outcome)) + "] ";
-  const bool is_tls = exchange.protocol == Protocol::tls;
-  if (is_tls || exchange.protocol == Protocol::tcp) {
+  const bool is_tls = exchange.encrypted;
+  if (is_tls || exchange.protocol == "tcp") {
     const std::string server =
         exchange.host.empty() ? describe_endpoint(row.connection.key, other(row.connection.client)) : exchange.host;
     return fit_text(start + (is_tls ? "TLS " : "TCP ") + server, width);
   }
-  const bool is_tunnel = exchange.protocol == Protocol::websocket || exchange.protocol == Protocol::tunnel;
+  const bool is_tunnel = exchange.protocol == "websocket" || exchange.protocol == "tunnel";
   if (exchange.method.empty() && !is_tunnel) return start + "(not captured)";
-  start += (is_tunnel ? std::string(name_of_protocol(exchange)) : exchange.method) + " ";
+  start += (is_tunnel ? std::string(exchange.protocol) : exchange.method) + " ";
   // An absolute target (RFC 9112, section 3.2.2) names the host itself.
   const bool wants_host = exchange.target.starts_with('/');
   const bool fits = start.size() + exchange.host.size() + exchange.target.size() <= width;

@@ -17,20 +17,6 @@ std::string_view name_of(Outcome outcome) {
   return "";
 }
 
-std::string_view name_of_protocol(const Exchange& exchange) {
-  switch (exchange.protocol) {
-    case Protocol::http:
-      if (exchange.minor_version == http1::kSimple) return "http/0.9";
-      return exchange.minor_version == 0 ? "http/1.0" : "http/1.1";
-    case Protocol::h2: return "h2";
-    case Protocol::tls: return "tls";
-    case Protocol::tcp: return "tcp";
-    case Protocol::websocket: return "websocket";
-    case Protocol::tunnel: return "tunnel";
-  }
-  return "";
-}
-
 std::string_view name_of_ending(const Connection& connection) {
   switch (connection.ending) {
     case Ending::closed: return "fin";
@@ -82,7 +68,7 @@ Phases measure_phases(const Exchange& exchange, const Handshake& handshake) {
   const Nanos begin = request.begun ? request.first : response.first;
   phases.connect =
       measure_connect(exchange, handshake, exchange.tls_first == kUnknownTime ? begin : exchange.tls_first);
-  const bool in_clear = exchange.protocol != Protocol::tls;
+  const bool in_clear = !exchange.encrypted;
   phases.tls = in_clear && phases.connect == kUnknownTime ? kUnknownTime : exchange.tls;
   const Nanos end = std::max(exchange.ended, std::max(request.last, response.last));
   if (request.begun) {

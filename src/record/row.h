@@ -11,7 +11,6 @@
 #include <cstdint>
 #include <string_view>
 
-#include "app/http1/head.h"
 #include "base/time.h"
 #include "capture/packet_record.h"
 #include "exchange/exchange.h"
@@ -69,7 +68,6 @@ inline Nanos duration_of(const Connection& connection) {
 /// Names in records.
 std::string_view name_of(Outcome outcome);
 std::string_view name_of(Cause cause);
-std::string_view name_of_protocol(const Exchange& exchange);
 std::string_view name_of_tls_version(std::uint16_t version);  ///< "1.2"; empty: not known
 
 // Inlined, a column's name is a constant that is stored without a loop, and
@@ -138,7 +136,7 @@ WIRELAP_INLINE void visit_columns(const Row& row, Visitor& visit) {
   visit.integer("last_frame"_column, record_number(exchange.last_packet));
   visit.seconds("start"_column, request.first);
   visit_endpoints(connection.key, connection.client, visit);
-  visit.text("protocol"_column, name_of_protocol(exchange));
+  visit.text("protocol"_column, exchange.protocol);
   visit.text_if_any("method"_column, exchange.method);
   visit.text_if_any("host"_column, exchange.host);
   visit.text_if_any("target"_column, exchange.target);

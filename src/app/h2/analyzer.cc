@@ -15,8 +15,8 @@ constexpr std::uint32_t kStreamsAhead = 1 << 15;
 
 bool is_client_stream(std::uint32_t stream) { return stream % 2 == 1; }
 
-Start start_of(Direction direction, const Stream& stream) {
-  if (!stream.at_start()) return Start::unknown;
+Start start_of(Direction direction, const StreamPosition& position) {
+  if (!position.at_start()) return Start::unknown;
   return direction == Direction::to_server ? Start::preface : Start::boundary;
 }
 
@@ -33,16 +33,15 @@ int parse_status(std::string_view text, std::size_t most_digits) {
 
 }  // namespace
 
-Analyzer::Analyzer(const Connection& connection, ExchangePool& pool)
-    : Talk(connection, pool),
-      connection_(connection),
-      states_{{Direction::to_server, connection.stream(connection.client).next,
-               start_of(Direction::to_server, connection.stream(connection.client)), exchanges_},
-              {Direction::to_client, connection.stream(other(connection.client)).next,
-               start_of(Direction::to_client, connection.stream(other(connection.client))), exchanges_}},
+Analyzer::Analyzer(const StreamView& view, ExchangePool& pool, const Probe&)
+    : wirelap::Analyzer(view, pool),
+      states_{{Direction::to_server, view.next(Direction::to_server),
+               start_of(Direction::to_server, view.position(Direction::to_server)), log_},
+              {Direction::to_client, view.next(Direction::to_client),
+               start_of(Direction::to_client, view.position(Direction::to_client)), log_}},
       open_(pool.memory()),
       section_(pool.memory()),
-      requests_end_(connection.stream(connection.client).next) {
+      requests_end_(view.next(Direction::to_server)) {
   for (DirectionState& from : states_) {
     if (!from.parser.lost()) continue;
     from.was_lost = true;
@@ -50,47 +49,44 @@ Analyzer::Analyzer(const Connection& connection, ExchangePool& pool)
   }
 }
 
-Analyzer::Analyzer(const Connection& connection, ExchangeLog&& exchanges, std::uint64_t requests,
-                   std::uint64_t responses)
-    : Talk(std::move(exchanges)),
-      connection_(connection),
-      states_{{Direction::to_server, requests, Start::preface, exchanges_},
-              {Direction::to_client, responses, responses == Stream::kNever ? Start::unknown : Start::boundary,
-               exchanges_}},
-      open_(exchanges_.memory()),
-      section_(exchanges_.memory()),
+Analyzer::Analyzer(ExchangeLog&& log, std::uint64_t requests, std::uint64_t responses)
+    : wirelap::Analyzer(std::move(log)),
+      states_{{Direction::to_server, requests, Start::preface, log_},
+              {Direction::to_client, responses, responses == StreamPosition::kNever ? Start::unknown : Start::boundary,
+               log_}},
+      open_(log_.memory()),
+      section_(log_.memory()),
       requests_end_(requests) {
   allow_anything(Direction::to_client);  // the settings in HTTP2-Settings are not read
-  const bool unseen = responses == Stream::kNever;
+  const bool unseen = responses == StreamPosition::kNever;
   if (unseen) {
-    server().parser =
-        FrameParser(Direction::to_client, connection.stream(other(connection.client)).next, Start::unknown);
+    server().parser = FrameParser(Direction::to_client, view().next(Direction::to_client), Start::unknown);
     server().was_lost = true;
     server().blocks.table().lose();
   }
-  Exchange* const newest = exchanges_.newest();
+  Exchange* const newest = log_.newest();
   Exchange* const upgraded = newest != nullptr && !newest->response.begun ? newest : nullptr;
-  while (exchanges_.oldest() != upgraded) {
-    Exchange& before = *exchanges_.oldest();
+  while (log_.oldest() != upgraded) {
+    Exchange& before = *log_.oldest();
     if (!before.request.begun && !before.response.begun) {  // interim responses alone
-      exchanges_.discard(before);
+      log_.discard(before);
       continue;
     }
-    exchanges_.sum_up(before, connection.last_time);
-    exchanges_.close(before, Outcome::gap);
+    log_.sum_up(before, view().previous_packet_time());
+    log_.close(before, Outcome::gap);
   }
   client().highest_stream = highest_seen_ = 1;
   if (upgraded == nullptr) return;
-  upgraded->protocol = Protocol::h2;
+  upgraded->protocol = "h2";
   upgraded->stream = 1;
   Open& open = open_.emplace_back(Open{1, upgraded});
   open.holed[index(Direction::to_server)] = upgraded->request.begun && !upgraded->request.complete;
   open.holed[index(Direction::to_client)] = unseen;
-  if (unseen) exchanges_.sum_up(*upgraded, connection.last_time);
+  if (unseen) log_.sum_up(*upgraded, view().previous_packet_time());
 }
 
 std::size_t Analyzer::held_bytes() const {
-  std::size_t bytes = sizeof *this + exchanges_.held_bytes() + open_.capacity() * sizeof(Open);
+  std::size_t bytes = sizeof *this + log_.held_bytes() + open_.capacity() * sizeof(Open);
   for (const DirectionState& from : states_) bytes += from.blocks.held_bytes();
   return bytes;
 }
@@ -113,26 +109,26 @@ void Analyzer::feed(Direction direction, const StreamData& data, const Arrival& 
   settle(direction, data.length);
 }
 
-void Analyzer::skip(Direction direction, std::uint64_t count, bool missing, const Arrival& arrival) {
+void Analyzer::gap(Direction direction, std::uint64_t count, bool captured, const Arrival& arrival) {
   prepare(direction, arrival);
-  state(direction).parser.skip(count, missing, *this);
+  state(direction).parser.skip(count, !captured, *this);
   settle(direction, count);
 }
 
 /// After `count` bytes of `direction`.
 void Analyzer::settle(Direction direction, std::uint64_t count) {
   if (direction == Direction::to_server) {
-    requests_end_ = connection_.stream(connection_.client).next + count;
+    requests_end_ = view().next(Direction::to_server) + count;
     if (responses_wait_) pass_requests();
   }
-  tell_whom_to_wait_for();
+  expect_sender();
 }
 
-void Analyzer::tell_whom_to_wait_for() const {
-  const Exchange* const oldest = exchanges_.oldest();
+void Analyzer::expect_sender() const {
+  const Exchange* const oldest = log_.oldest();
   if (oldest == nullptr) return;
   const bool asking = oldest->request.begun && !oldest->request.complete && !oldest->response.begun;
-  connection_.timing->wait_for(asking ? connection_.client : other(connection_.client));
+  view().expect(asking ? Direction::to_server : Direction::to_client);
 }
 
 void Analyzer::finish(Direction direction, const Arrival& arrival) {
@@ -141,18 +137,18 @@ void Analyzer::finish(Direction direction, const Arrival& arrival) {
   if (direction == Direction::to_client) end_open(Outcome::closed, arrival.time);
 }
 
-void Analyzer::end(Outcome outcome, Nanos time) {
+void Analyzer::finish(Outcome outcome, Nanos time) {
   end_open(outcome, time);
-  exchanges_.confirm(Stream::kNever);
+  log_.confirm(StreamPosition::kNever);
 }
 
 void Analyzer::end_open(Outcome outcome, Nanos time) {
-  while (Exchange* const exchange = exchanges_.oldest()) {
+  while (Exchange* const exchange = log_.oldest()) {
     Open& open = *find(exchange->stream);
     const bool is_whole = exchange->response.complete;
     if (!exchange->request.begun && !exchange->response.begun) {
       // Interim responses to a request that was not captured.
-      exchanges_.discard(*exchange);
+      log_.discard(*exchange);
       open_.erase(open_.begin() + (&open - open_.data()));
     } else if (open.may_be_over || open.holed[index(Direction::to_client)] || (is_whole && !exchange->request.begun)) {
       const bool summed_up = exchange->ended != kUnknownTime;
@@ -171,11 +167,11 @@ Analyzer::Open* Analyzer::find(std::uint32_t stream) {
 }
 
 Analyzer::Open& Analyzer::open_stream(std::uint32_t stream, const Arrival& arrival) {
-  if (exchanges_.is_full()) {
-    finish_stream(*find(exchanges_.oldest()->stream), Outcome::evicted, arrival_.time);
+  if (log_.is_full()) {
+    finish_stream(*find(log_.oldest()->stream), Outcome::evicted, arrival_.time);
   }
-  Exchange& exchange = exchanges_.open(arrival);
-  exchange.protocol = Protocol::h2;
+  Exchange& exchange = log_.open(arrival);
+  exchange.protocol = "h2";
   exchange.stream = stream;
   const auto after = std::upper_bound(open_.begin(), open_.end(), stream,
                                       [](std::uint32_t wanted, const Open& open) { return wanted < open.stream; });
@@ -187,7 +183,7 @@ void Analyzer::on_preface(Direction) {
   if (client().highest_stream > 1) return;
   client().blocks.table().begin_anew();
   client().was_lost = false;
-  if (exchanges_.count() != 0) return;
+  if (log_.count() != 0) return;
   server().blocks.table().begin_anew();
   if (server().parser.offset() != 0) return;
   server().was_lost = false;
@@ -249,7 +245,7 @@ Exchange* Analyzer::exchange_for_headers(Direction direction, std::uint32_t stre
   const Message& message = exchange.message(direction);
   if (message.complete || (direction == Direction::to_server && !is_client_stream(stream))) return nullptr;
   if (!message.begun) {
-    if (direction == Direction::to_server) exchanges_.begin_again(exchange, from.arrival);
+    if (direction == Direction::to_server) log_.move_beginning(exchange, from.arrival);
     begin_message(exchange, direction);
   }
   return &exchange;
@@ -275,7 +271,8 @@ void Analyzer::begin_message(Exchange& exchange, Direction direction) {
   message.begun = true;
   message.first = from.arrival.time;
   if (message.bytes == 0) message.begin = from.begin;  // else interim responses came before
-  (direction == Direction::to_server ? exchange.seen : exchange.acknowledged) = from.arrival.acknowledged;
+  (direction == Direction::to_server ? exchange.request_acknowledges : exchange.response_acknowledges) =
+      from.arrival.acknowledged;
 }
 
 void Analyzer::on_bytes(Direction direction, std::uint64_t bytes, std::uint64_t content, bool missing) {
@@ -287,14 +284,14 @@ void Analyzer::on_bytes(Direction direction, std::uint64_t bytes, std::uint64_t 
 void Analyzer::count(Exchange& exchange, Direction direction, std::uint64_t bytes, std::uint64_t content,
                      bool missing) {
   Message& message = exchange.message(direction);
-  exchanges_.count_bytes(exchange, direction, arrival_, bytes, content);
+  log_.count_bytes(exchange, direction, arrival_, bytes, content);
   message.between = state(direction).parser.offset() - message.begin - message.bytes;
   if (missing) exchange.missing_bytes += bytes;
   if (direction == Direction::to_server) return;
   if (!server().was_lost) return;
   // It may never be seen to end.
   const Open* const open = find(exchange.stream);
-  if (open != nullptr && open->holed[index(direction)]) exchanges_.sum_up(exchange, arrival_.time);
+  if (open != nullptr && open->holed[index(direction)]) log_.sum_up(exchange, arrival_.time);
 }
 
 void Analyzer::on_setting(Direction direction, std::uint16_t identifier, std::uint32_t value) {
@@ -400,7 +397,7 @@ void Analyzer::take_response(Open& open, const BlockDecoder& block) {
 /// Of a field that both messages have the response's stays.
 void Analyzer::keep_headers(Exchange& exchange) {
   if (section_.wanted.empty()) return;
-  exchange.headers.resize(exchanges_.wanted().headers.size());
+  exchange.headers.resize(log_.wanted().headers.size());
   for (std::size_t i = 0; i < section_.wanted.size(); ++i) {
     if (section_.wanted[i]) exchange.headers[i] = std::move(section_.wanted[i]);
   }
@@ -428,7 +425,7 @@ void Analyzer::end_message(Direction direction, std::uint32_t stream) {
   Message& message = open->exchange->message(direction);
   if (message.complete || !message.begun) return;
   message.complete = true;
-  if (direction == Direction::to_client) exchanges_.sum_up(*open->exchange, arrival_.time);
+  if (direction == Direction::to_client) log_.sum_up(*open->exchange, arrival_.time);
   finish_if_complete(*open);
 }
 
@@ -438,8 +435,8 @@ void Analyzer::finish_if_complete(Open& open) {
   const bool holed = open.holed[0] || open.holed[1];
   if (!exchange.request.begun) {
     // The request may have been captured after its response.
-    responses_wait_ = responses_wait_ || requests_end_ < exchange.acknowledged;
-    if (requests_end_ >= exchange.acknowledged) finish_stream(open, Outcome::gap, arrival_.time, true);
+    responses_wait_ = responses_wait_ || requests_end_ < exchange.response_acknowledges;
+    if (requests_end_ >= exchange.response_acknowledges) finish_stream(open, Outcome::gap, arrival_.time, true);
   } else if (exchange.request.complete || open.holed[index(Direction::to_server)]) {
     finish_stream(open, holed ? Outcome::gap : Outcome::complete, arrival_.time);
   }
@@ -460,7 +457,7 @@ void Analyzer::take_reset(std::uint32_t stream) {
   if (open == nullptr) return;
   const Exchange& exchange = *open->exchange;
   if (!exchange.request.begun && !exchange.response.begun) {
-    exchanges_.discard(*open->exchange);
+    log_.discard(*open->exchange);
     open_.erase(open_.begin() + (open - open_.data()));
     return;
   }
@@ -476,9 +473,9 @@ void Analyzer::finish_stream(Open& open, Outcome outcome, Nanos time, bool summe
   for (DirectionState& from : states_) {
     if (from.exchange == &exchange) from.exchange = nullptr;
   }
-  if (!summed_up) exchanges_.sum_up(exchange, time);
+  if (!summed_up) log_.sum_up(exchange, time);
   open_.erase(open_.begin() + (&open - open_.data()));
-  exchanges_.close(exchange, outcome);
+  log_.close(exchange, outcome);
 }
 
 void Analyzer::on_lost(Direction direction, bool missing) {
@@ -497,7 +494,7 @@ void Analyzer::on_lost(Direction direction, bool missing) {
     const Message& message = exchange.message(direction);
     if (message.complete || open.holed[index(direction)] || (direction == Direction::to_client && open.may_be_over))
       continue;
-    if (direction == Direction::to_client) exchanges_.sum_up(exchange, arrival_.time);
+    if (direction == Direction::to_client) log_.sum_up(exchange, arrival_.time);
     if (message.begun) {
       open.holed[index(direction)] = true;
     } else if (direction == Direction::to_client) {

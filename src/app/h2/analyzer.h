@@ -18,29 +18,28 @@
 #include "app/analyzer.h"
 #include "app/h2/field_block.h"
 #include "app/h2/frame.h"
-#include "flow/connection.h"
-#include "flow/stream.h"
+#include "app/h2/probe.h"
 
 namespace wirelap::h2 {
 
-class Analyzer : public Talk {
+class Analyzer : public wirelap::Analyzer {
  public:
-  /// `connection` and `pool` outlive the conversation.
-  Analyzer(const Connection& connection, ExchangePool& pool);
+  static Probe probe(const Opening& opening) { return h2::probe(opening); }
 
-  /// Goes on where HTTP/1 was left by "Upgrade: h2c" (RFC 7540, section 3.2).
-  /// `exchanges` are the connection's so far; its newest, if it has no response
-  /// yet, is stream 1. The client's stream is HTTP/2 from offset `requests` on,
-  /// the server's from `responses` on; kNever where the 101 was not captured.
-  Analyzer(const Connection& connection, ExchangeLog&& exchanges, std::uint64_t requests, std::uint64_t responses);
+  Analyzer(const StreamView& view, ExchangePool& pool, const Probe& probe);
+
+  /// Continues a connection of HTTP/1 after "Upgrade: h2c" (RFC 7540, section 3.2). `log` has its exchanges so far. The
+  /// newest one is stream 1, if it has no response yet. The client's stream is HTTP/2 from offset `requests` on, the
+  /// server's from `responses` on; kNever where the 101 response was not captured.
+  Analyzer(ExchangeLog&& log, std::uint64_t requests, std::uint64_t responses);
 
   void feed(Direction direction, const StreamData& data, const Arrival& arrival);
-  void skip(Direction direction, std::uint64_t count, bool missing, const Arrival& arrival);
+  void gap(Direction direction, std::uint64_t count, bool captured, const Arrival& arrival);
   void finish(Direction direction, const Arrival& arrival);
-  void end(Outcome outcome, Nanos time);
+  void finish(Outcome outcome, Nanos time);
   std::uint64_t skippable(Direction direction) const { return state(direction).parser.skippable(); }
   std::size_t held_bytes() const;
-  bool is_something_else() const { return not_h2_ && exchanges_.count() == 0; }
+  Verdict verdict() const { return not_h2_ && log_.count() == 0 ? Verdict::not_mine : Verdict::mine; }
 
  private:
   friend class FrameParser;  // calls the events below
@@ -69,8 +68,8 @@ class Analyzer : public Talk {
 
   /// One direction.
   struct DirectionState {
-    DirectionState(Direction direction, std::uint64_t offset, Start start, const ExchangeLog& exchanges)
-        : parser(direction, offset, start), blocks(exchanges.wanted().headers, exchanges.memory()) {}
+    DirectionState(Direction direction, std::uint64_t offset, Start start, const ExchangeLog& log)
+        : parser(direction, offset, start), blocks(log.wanted().headers, log.memory()) {}
 
     FrameParser parser;
     BlockDecoder blocks;
@@ -113,9 +112,8 @@ class Analyzer : public Talk {
   void prepare(Direction direction, const Arrival& arrival);
   void settle(Direction direction, std::uint64_t count);
   void allow_anything(Direction direction);
-  void tell_whom_to_wait_for() const;
+  void expect_sender() const;
 
-  const Connection& connection_;
   DirectionState states_[2];               // by Direction
   std::pmr::vector<Open> open_;            // by stream
   FieldSection section_;                   // of the latest block

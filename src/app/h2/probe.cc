@@ -8,8 +8,8 @@
 namespace wirelap::h2 {
 namespace {
 
-/// Which message a field block is of, by its first byte: pseudo-header fields
-/// come first (RFC 9113, section 8.3), and most are in the static table.
+/// The direction of a field block, by its first byte: pseudo-header fields come first (RFC 9113, section 8.3), and most
+/// are in the static table. Nothing where the byte does not show it.
 std::optional<Direction> direction_of_fields(std::uint8_t first) {
   const unsigned prefix = (first & 0x80) != 0 ? 0x7f : (first & 0x40) != 0 ? 0x3f : (first & 0x20) != 0 ? 0 : 0x0f;
   const unsigned static_index = first & prefix;
@@ -18,7 +18,7 @@ std::optional<Direction> direction_of_fields(std::uint8_t first) {
   return std::nullopt;
 }
 
-/// Whose the whole frames in `bytes` are, as the first HEADERS tells that does.
+/// The direction of the frames in `bytes`, by the first HEADERS that shows it.
 std::optional<Direction> direction_of_frames(Bytes bytes) {
   while (bytes.size() >= kFrameHeaderBytes) {
     const FrameHeader header = decode_frame_header(bytes.data());
@@ -32,36 +32,42 @@ std::optional<Direction> direction_of_frames(Bytes bytes) {
   return std::nullopt;
 }
 
+/// Whether `bytes` are the client's preface, as far as they go.
+Probe probe_preface(const Opening& opening) {
+  constexpr std::size_t kEnough = 3;  // no other method begins with PRI
+  const Bytes bytes = opening.bytes;
+  const std::size_t count = std::min(bytes.size(), kPreface.size());
+  if (as_text(bytes.first(count)) != kPreface.substr(0, count)) return {};
+  if (begins_with_preface(bytes, Direction::to_server)) return {Probe::Result::certain, Direction::to_server};
+  const bool enough = opening.position.at_start() && count >= kEnough;
+  return {enough ? Probe::Result::unsure : Probe::Result::not_mine, Direction::to_server};
+}
+
+/// Whether `bytes`, the first of the server, begin with its SETTINGS.
+Probe probe_settings(Bytes bytes) {
+  constexpr std::uint32_t kMaxSettingsBytes = 32 * 6;
+  const FrameHeader first = decode_frame_header(bytes.data());
+  const bool are_settings = first.is(FrameType::settings) && first.flags == 0 && first.length <= kMaxSettingsBytes &&
+                            Plausible{Direction::to_client, kMinMaxFrameSize, kMaxStream}(first);
+  return {are_settings ? Probe::Result::certain : Probe::Result::not_mine, Direction::to_client};
+}
+
 }  // namespace
 
-bool may_begin(Connection& connection, Side sender, Bytes bytes) {
-  const bool may_be_client = !connection.client_known || sender == connection.client;
-  const bool at_start = connection.stream(sender).at_start();
-  if (may_be_client) {
-    constexpr std::size_t kEnough = 3;  // no other method begins with PRI
-    const std::size_t count = std::min(bytes.size(), kPreface.size());
-    const bool told = as_text(bytes.first(count)) == kPreface.substr(0, count);
-    if (told && (begins_with_preface(bytes, Direction::to_server) || (at_start && count >= kEnough))) {
-      connection.set_client(sender);
-      return true;
-    }
+Probe probe(const Opening& opening) {
+  const Bytes bytes = opening.bytes;
+  if (opening.may_be(Direction::to_server)) {
+    if (const Probe preface = probe_preface(opening); preface.found()) return preface;
   }
-  if (bytes.size() < kFrameHeaderBytes) return false;
-  if (at_start) {
-    if (may_be_client) return false;
-    constexpr std::uint32_t kMostSettings = 32 * 6;
-    const FrameHeader first = decode_frame_header(bytes.data());
-    return first.is(FrameType::settings) && first.flags == 0 && first.length <= kMostSettings &&
-           Plausible{Direction::to_client, kMinMaxFrameSize, kMaxStream}(first);
-  }
-  if (bytes[0] != 0) return false;
-  const Direction most = may_be_client && connection.client_known ? Direction::to_server : Direction::to_client;
-  if (!frames_fill(bytes, {most, kMinMaxFrameSize, kMaxStream})) return false;
-  const std::optional<Direction> direction = direction_of_frames(bytes);
-  if (!direction) return false;
-  if (connection.client_known) return may_be_client == (*direction == Direction::to_server);
-  connection.set_client(*direction == Direction::to_server ? sender : other(sender));
-  return true;
+  if (bytes.size() < kFrameHeaderBytes) return {};
+  if (opening.position.at_start()) return opening.may_be(Direction::to_server) ? Probe{} : probe_settings(bytes);
+  if (bytes[0] != 0) return {};
+  // A client may send fewer types of frames than a server.
+  const Direction direction = opening.direction.value_or(Direction::to_client);
+  if (!frames_fill(bytes, {direction, kMinMaxFrameSize, kMaxStream})) return {};
+  const std::optional<Direction> shown = direction_of_frames(bytes);
+  if (!shown || (opening.direction && *opening.direction != *shown)) return {};
+  return {Probe::Result::certain, *shown, true};
 }
 
 }  // namespace wirelap::h2

@@ -6,51 +6,66 @@
 namespace wirelap::http1 {
 namespace {
 
-Parser make_parser(Direction direction, const Stream& stream, const ExchangePool& pool) {
-  return {direction, stream.next, stream.at_start(), pool.memory()};
+constexpr std::string_view kHttp09 = "http/0.9", kHttp10 = "http/1.0", kHttp11 = "http/1.1";
+
+std::string_view name_of_version(std::uint8_t minor_version) {
+  return minor_version == kNoVersion ? kHttp09 : minor_version == 0 ? kHttp10 : kHttp11;
+}
+
+Parser make_parser(Direction direction, const StreamView& view, const ExchangePool& pool) {
+  const StreamPosition& position = view.position(direction);
+  return {direction, position.next, position.at_start(), pool.memory()};
+}
+
+/// How far the first bytes of a stream look like the beginning of a message.
+Likeness probe_start(Bytes bytes, Direction direction) {
+  const std::string_view text = as_text(bytes);
+  const Likeness likeness = is_start_line(text, direction);
+  if (likeness != Likeness::no || direction == Direction::to_client) [[likely]]
+    return likeness;
+  // A client may send empty lines before its request (RFC 9112, section 2.2).
+  const std::size_t begin = text.find_first_not_of("\r\n");
+  const bool after_empty_line = begin != 0 && begin != std::string_view::npos;
+  if (after_empty_line) return is_start_line(text.substr(begin), direction);
+  return is_simple_request(text) ? Likeness::yes : Likeness::no;
 }
 
 }  // namespace
 
-bool Analyzer::may_begin_stream(Bytes bytes, Direction direction) {
-  const std::string_view text = as_text(bytes);
-  if (is_start_line(text, direction) != Likeness::no) [[likely]]
-    return true;
-  if (direction == Direction::to_client) return false;
-  // Empty lines before a request are passed over (RFC 9112, 2.2).
-  const std::size_t begin = text.find_first_not_of("\r\n");
-  const bool after_empty = begin != 0 && begin != std::string_view::npos;
-  return after_empty ? is_start_line(text.substr(begin), direction) != Likeness::no : is_simple_request(text);
-}
-
-bool Analyzer::may_begin(Connection& connection, Side sender, Bytes bytes) {
-  if (connection.client_known) {
-    const Direction direction = sender == connection.client ? Direction::to_server : Direction::to_client;
-    const Stream& stream = connection.stream(sender);
-    if (stream.at_start()) return may_begin_stream(bytes, direction);
-    if (Parser::begins_message(bytes, direction)) return true;
-    // The beginning of the first requests was not captured.
-    Likeness likeness = Likeness::no;
-    const bool near_start = stream.from_syn && stream.next <= Parser::kMaxHeadBytes;
-    if (direction == Direction::to_server && near_start) find_start_line(as_text(bytes), direction, true, likeness);
-    return likeness == Likeness::yes;
+Probe Analyzer::probe(const Opening& opening) {
+  const auto of = [](Direction direction, Likeness likeness) -> Probe {
+    const Probe::Result result = likeness == Likeness::no    ? Probe::Result::not_mine
+                                 : likeness == Likeness::yes ? Probe::Result::certain
+                                                             : Probe::Result::unsure;
+    return {result, direction, false};
+  };
+  if (!opening.direction) {
+    for (const Direction direction : {Direction::to_server, Direction::to_client}) {
+      if (Parser::begins_message(opening.bytes, direction)) return of(direction, Likeness::yes);
+    }
+    return {};
   }
-  const bool request = Parser::begins_message(bytes, Direction::to_server);
-  if (!request && !Parser::begins_message(bytes, Direction::to_client)) return false;
-  connection.set_client(request ? sender : other(sender));
-  return true;
+  const Direction direction = *opening.direction;
+  if (opening.position.at_start()) return of(direction, probe_start(opening.bytes, direction));
+  if (Parser::begins_message(opening.bytes, direction)) return of(direction, Likeness::yes);
+  // Where the beginning of the first request was not captured, another request may follow in the same bytes.
+  Likeness likeness = Likeness::no;
+  const bool near_start = opening.position.from_syn && opening.position.next <= Parser::kMaxHeadBytes;
+  if (direction == Direction::to_server && near_start)
+    find_start_line(as_text(opening.bytes), direction, true, likeness);
+  return of(direction, likeness == Likeness::yes ? likeness : Likeness::no);
 }
 
-Analyzer::Analyzer(const Connection& connection, ExchangePool& pool)
-    : Talk(connection, pool),
-      connection_(connection),
-      matcher_(exchanges_),
-      requests_(make_parser(Direction::to_server, connection.stream(connection.client), pool)),
-      responses_(make_parser(Direction::to_client, connection.stream(other(connection.client)), pool)) {
-  // Before the capture there may have been others.
-  if (requests_.lost() && connection.stream(connection.client).from_syn) matcher_.lose_requests(0, Stream::kNever);
-  if (requests_.lost() && !connection.stream(connection.client).from_syn) matcher_.begin_inside();
-  if (responses_.lost()) matcher_.lose_responses(false);
+Analyzer::Analyzer(const StreamView& view, ExchangePool& pool, const Probe&)
+    : wirelap::Analyzer(view, pool),
+      matcher_(log_),
+      requests_(make_parser(Direction::to_server, view, pool)),
+      responses_(make_parser(Direction::to_client, view, pool)) {
+  // There may have been messages before the capture.
+  if (requests_.lost() && view.position(Direction::to_server).from_syn)
+    matcher_.record_lost_requests(0, StreamPosition::kNever);
+  if (requests_.lost() && !view.position(Direction::to_server).from_syn) matcher_.record_late_capture();
+  if (responses_.lost()) matcher_.record_lost_responses(false);
 }
 
 void Analyzer::feed(Direction direction, const StreamData& data, const Arrival& arrival) {
@@ -62,14 +77,14 @@ void Analyzer::feed(Direction direction, const StreamData& data, const Arrival& 
     parser(direction).skip(uncaptured, true, *this);
     snapped_ = false;
   }
-  if (direction == Direction::to_server) pass_requests(connection_.stream(connection_.client).next + data.length);
-  tell_whom_to_wait_for();
+  if (direction == Direction::to_server) pass_requests(view().next(direction) + data.length);
+  expect_sender();
 }
 
-void Analyzer::skip(Direction direction, std::uint64_t count, bool missing, const Arrival& arrival) {
+void Analyzer::gap(Direction direction, std::uint64_t count, bool captured, const Arrival& arrival) {
   arrival_ = arrival;
-  parser(direction).skip(count, missing, *this);
-  if (direction == Direction::to_server) pass_requests(connection_.stream(connection_.client).next + count);
+  parser(direction).skip(count, !captured, *this);
+  if (direction == Direction::to_server) pass_requests(view().next(direction) + count);
 }
 
 void Analyzer::finish(Direction direction, const Arrival& arrival) {
@@ -78,28 +93,28 @@ void Analyzer::finish(Direction direction, const Arrival& arrival) {
   // Without the server there is no response to come; a client may close its
   // half and still be answered.
   if (direction == Direction::to_client) return end_open(Outcome::closed, arrival.time);
-  const bool has_all = arrival.acknowledged == connection_.stream(other(connection_.client)).next;
+  const bool has_all = arrival.acknowledged == view().next(Direction::to_client);
   if (has_all && !responding_) matcher_.settle_at_end();
   finish_settled();
 }
 
-void Analyzer::end(Outcome outcome, Nanos time) {
+void Analyzer::finish(Outcome outcome, Nanos time) {
   end_open(outcome, time);
-  exchanges_.confirm(Stream::kNever);
+  log_.confirm(StreamPosition::kNever);
 }
 
 void Analyzer::end_open(Outcome outcome, Nanos time) {
-  if (exchanges_.empty()) return;
+  if (log_.empty()) return;
   requests_.reveal_start_line(*this);
   responses_.reveal_start_line(*this);
-  while (Exchange* const exchange = exchanges_.oldest()) {
+  while (Exchange* const exchange = log_.oldest()) {
     if (!exchange->request.begun && !exchange->response.begun) {
       // Interim responses to a request that was not captured, or a tunnel without a byte.
       discard(*exchange);
       continue;
     }
-    const bool is_alone = is_unasked(*exchange) || exchange->pair == Pair::kept;
-    if (is_alone || exchange == adrift_[index(Direction::to_client)]) {
+    const bool is_alone = lacks_request(*exchange) || exchange->match == Match::unmatched;
+    if (is_alone || exchange == open_ended_[index(Direction::to_client)]) {
       finish_exchange(*exchange, Outcome::gap, exchange->response.last);
       continue;
     }
@@ -113,37 +128,45 @@ void Analyzer::end_open(Outcome outcome, Nanos time) {
   }
 }
 
-/// Of too many that are open the oldest is given up.
+/// Opens an exchange. Its version is that of its messages, once their start lines are read.
+Exchange& Analyzer::open(const Arrival& arrival) {
+  Exchange& exchange = log_.open(arrival);
+  exchange.protocol = kHttp11;
+  return exchange;
+}
+
+/// Gives up the oldest exchange where too many are open.
 void Analyzer::make_room() {
-  if (exchanges_.is_full()) [[unlikely]]
-    finish_exchange(*exchanges_.oldest(), Outcome::evicted, arrival_.time);
+  if (log_.is_full()) [[unlikely]]
+    finish_exchange(*log_.oldest(), Outcome::evicted, arrival_.time);
 }
 
 Exchange& Analyzer::exchange_for_request(std::uint64_t offset, const Arrival& arrival) {
   // The capture may show a response before the request that it answers.
-  Exchange* exchange = exchanges_.oldest();
-  if (exchanges_.empty() || exchanges_.newest()->request.begun) exchange = nullptr;
-  while (exchange != nullptr &&
-         (exchange->request.begun || exchange->pair == Pair::kept || offset >= exchange->acknowledged)) {
+  Exchange* exchange = log_.oldest();
+  if (log_.empty() || log_.newest()->request.begun) exchange = nullptr;
+  while (exchange != nullptr && (exchange->request.begun || exchange->match == Match::unmatched ||
+                                 offset >= exchange->response_acknowledges)) {
     exchange = exchange->next;
   }
   if (exchange != nullptr) [[unlikely]] {
-    exchanges_.begin_again(*exchange, arrival);
+    log_.move_beginning(*exchange, arrival);
     return *exchange;
   }
   make_room();
-  return exchanges_.open(arrival);
+  return open(arrival);
 }
 
 Exchange& Analyzer::exchange_for_response(std::uint64_t offset, const Arrival& arrival) {
-  const std::uint64_t requests_known = connection_.stream(connection_.client).next;
-  Exchange* const request = matcher_.answered(offset, arrival.acknowledged, requests_known);
+  const std::uint64_t requests_known = view().next(Direction::to_server);
+  Exchange* const request = matcher_.find_request(offset, arrival.acknowledged, requests_known);
   finish_settled();
   if (request != nullptr) [[likely]]
     return *request;
   make_room();
-  if (!matcher_.keeps()) return exchanges_.open(arrival);
-  Exchange& response = exchanges_.open_response(arrival);
+  if (!matcher_.must_keep()) return open(arrival);
+  Exchange& response = log_.open_response(arrival);
+  response.protocol = kHttp11;
   matcher_.keep(response);
   return response;
 }
@@ -153,7 +176,7 @@ void Analyzer::finish_settled() {
   if (!matcher_.has_settled()) [[likely]]
     return;
   while (Exchange* const exchange = matcher_.next_settled()) {
-    const bool whole = exchange->pair == Pair::joined && exchange->request.complete;
+    const bool whole = exchange->match == Match::joined && exchange->request.complete;
     finish_exchange(*exchange, whole ? Outcome::complete : Outcome::gap, arrival_.time);
   }
 }
@@ -161,18 +184,18 @@ void Analyzer::finish_settled() {
 void Analyzer::on_held(Direction direction) { held_[index(direction)] = arrival_; }
 
 void Analyzer::on_begin(Direction direction, std::uint64_t offset, bool held) {
-  end_adrift();
-  adrift_[index(Direction::to_server)] = nullptr;
+  end_open_ended_response();
+  open_ended_[index(Direction::to_server)] = nullptr;
   const Arrival& arrival = held ? held_[index(direction)] : arrival_;
   Exchange*& exchange = current(direction);
   if (direction == Direction::to_server) {
-    matcher_.note_request(arrival.acknowledged, connection_.stream(other(connection_.client)).next);
-    note_unseen_answer(arrival);
+    matcher_.record_request(arrival.acknowledged, view().next(Direction::to_client));
+    record_unseen_response(arrival);
     exchange = &exchange_for_request(offset, arrival);
-    exchange->seen = arrival.acknowledged;
+    exchange->request_acknowledges = arrival.acknowledged;
   } else if (exchange == nullptr) {
     exchange = &exchange_for_response(offset, arrival);
-    exchange->acknowledged = arrival.acknowledged;
+    exchange->response_acknowledges = arrival.acknowledged;
   }
   Message& begun = exchange->message(direction);
   begun.begun = true;
@@ -182,11 +205,11 @@ void Analyzer::on_begin(Direction direction, std::uint64_t offset, bool held) {
 
 /// The client goes on: where it has acknowledged an answer to its latest request that was not
 /// captured, that was over by now.
-void Analyzer::note_unseen_answer(const Arrival& arrival) {
-  Exchange* const latest = exchanges_.newest();
-  if (latest == nullptr || latest->response.begun || arrival.acknowledged <= latest->seen) [[likely]]
+void Analyzer::record_unseen_response(const Arrival& arrival) {
+  Exchange* const latest = log_.newest();
+  if (latest == nullptr || latest->response.begun || arrival.acknowledged <= latest->request_acknowledges) [[likely]]
     return;
-  exchanges_.sum_up(*latest, arrival.time);
+  log_.sum_up(*latest, arrival.time);
   latest->tcp.packets -= 1;  // the one that brings the next request
 }
 
@@ -200,13 +223,14 @@ void Analyzer::on_start_line(Direction direction, const Head& head) {
   } else {
     exchange->status = head.status;
   }
-  if (!exchanges_.wanted().headers.empty()) keep_headers(*exchange, head);
-  if (direction == Direction::to_server || !exchange->request.begun) exchange->minor_version = head.minor_version;
+  if (!log_.wanted().headers.empty()) keep_headers(*exchange, head);
+  if (direction == Direction::to_server || !exchange->request.begun)
+    exchange->protocol = name_of_version(head.minor_version);
 }
 
 /// Of a field that both messages have the response's stays.
 void Analyzer::keep_headers(Exchange& exchange, const Head& head) const {
-  const std::vector<std::string>& names = exchanges_.wanted().headers;
+  const std::vector<std::string>& names = log_.wanted().headers;
   exchange.headers.resize(names.size());
   for (std::size_t i = 0; i < names.size(); ++i) {
     if (const auto value = find_field(head.fields, names[i])) exchange.headers[i].emplace(*value, exchange.memory());
@@ -215,11 +239,11 @@ void Analyzer::keep_headers(Exchange& exchange, const Head& head) const {
 
 Framing Analyzer::on_head(Direction direction, const Head& head) {
   on_start_line(direction, head);
-  return direction == Direction::to_server ? request_framing(head) : take_response(head);
+  return direction == Direction::to_server ? request_framing(head) : process_response_head(head);
 }
 
 /// Its start line is told.
-Framing Analyzer::take_response(const Head& head) {
+Framing Analyzer::process_response_head(const Head& head) {
   if (head.is_interim()) [[unlikely]]
     return {Framing::Kind::length, 0};
   // A client that has its answer may leave out the body that it announced (RFC 9110, 10.1.1).
@@ -228,7 +252,7 @@ Framing Analyzer::take_response(const Head& head) {
   const Exchange* const exchange = responding_;  // null where it has been given up
   if (switches_to_h2(head)) [[unlikely]] {
     responding_->status = Exchange::kNoStatus;  // it is an interim one
-    left_for_h2_ = 0;
+    h2_bytes_ = 0;
     return {Framing::Kind::tunnel, 0};
   }
   const std::string_view method = exchange != nullptr ? std::string_view(exchange->method) : std::string_view();
@@ -241,39 +265,38 @@ Framing Analyzer::take_response(const Head& head) {
 [[gnu::noinline]] void Analyzer::begin_tunnel(const Head& head) {
   requests_.begin_tunnel();
   make_room();
-  tunnel_ = &exchanges_.open(arrival_);
-  tunnel_->protocol = equal_ignoring_case(head.upgrade, "websocket") ? Protocol::websocket : Protocol::tunnel;
+  tunnel_ = &log_.open(arrival_);
+  tunnel_->protocol = equal_ignoring_case(head.upgrade, "websocket") ? "websocket" : "tunnel";
   if (responding_ == nullptr) return;
   tunnel_->host = responding_->host;
   tunnel_->target = responding_->target;
 }
 
 /// Its request is what the client sends, its response what the server does.
-void Analyzer::on_tunnel(Direction direction, std::uint64_t count, bool missing) {
-  if (left_for_h2_) *left_for_h2_ += count;
+void Analyzer::on_tunnel(Direction direction, std::uint64_t count, bool not_captured) {
+  if (h2_bytes_) *h2_bytes_ += count;
   if (tunnel_ == nullptr) return;
   if (!tunnel_->request.begun) {
-    exchanges_.restart(*tunnel_, arrival_);
+    log_.restart(*tunnel_, arrival_);
     tunnel_->request.begun = tunnel_->request.complete = true;
     tunnel_->request.first = tunnel_->request.last = arrival_.time;
   }
-  tunnel_turn_ = direction == Direction::to_client;
+  server_spoke_last_ = direction == Direction::to_client;
   Message& way = tunnel_->message(direction);
   if (!way.begun) way.first = arrival_.time;
   way.begun = way.complete = true;
-  exchanges_.count_bytes(*tunnel_, direction, arrival_, count, count);
-  if (missing) tunnel_->missing_bytes += count;
+  log_.count_bytes(*tunnel_, direction, arrival_, count, count);
+  if (not_captured) tunnel_->missing_bytes += count;
 }
 
 /// Whether from this response's end on the connection is HTTP/2, as its request asked for.
 bool Analyzer::switches_to_h2(const Head& head) const {
-  if (head.status != 101 || responding_ == nullptr || responding_ != exchanges_.newest()) return false;
+  if (head.status != 101 || responding_ == nullptr || responding_ != log_.newest()) return false;
   return equal_ignoring_case(head.upgrade, "h2c");
 }
 
 void Analyzer::on_bytes(Direction direction, std::uint64_t count, std::uint64_t body) {
-  if (Exchange* const exchange = current(direction))
-    exchanges_.count_bytes(*exchange, direction, arrival_, count, body);
+  if (Exchange* const exchange = current(direction)) log_.count_bytes(*exchange, direction, arrival_, count, body);
 }
 
 void Analyzer::on_not_captured(Direction direction, std::uint64_t count) {
@@ -283,7 +306,7 @@ void Analyzer::on_not_captured(Direction direction, std::uint64_t count) {
 void Analyzer::on_end(Direction direction) {
   Exchange* const exchange = current(direction);
   if (exchange == nullptr) return;
-  const bool interim = exchange->status == Exchange::kNoStatus && exchange->minor_version != kSimple;
+  const bool interim = exchange->status == Exchange::kNoStatus && exchange->protocol != kHttp09;
   if (direction == Direction::to_client && interim) return restart_response();
   exchange->message(direction).complete = true;
   current(direction) = nullptr;
@@ -299,20 +322,19 @@ void Analyzer::restart_response() {
 }
 
 /// A response that waits for a request before `offset` waits in vain.
-void Analyzer::end_unasked(std::uint64_t offset) {
-  while (exchanges_.oldest() != nullptr && is_unasked(*exchanges_.oldest()) &&
-         exchanges_.oldest()->acknowledged <= offset) {
-    finish_exchange(*exchanges_.oldest(), Outcome::gap, exchanges_.oldest()->response.last);
+void Analyzer::end_without_request(std::uint64_t offset) {
+  while (log_.oldest() != nullptr && lacks_request(*log_.oldest()) && log_.oldest()->response_acknowledges <= offset) {
+    finish_exchange(*log_.oldest(), Outcome::gap, log_.oldest()->response.last);
   }
 }
 
 void Analyzer::finish_if_complete(Exchange& exchange) {
   const Message& request = exchange.request;
   if (!exchange.response.complete || requesting_ == &exchange) return;
-  if (exchange.pair == Pair::kept) return exchanges_.sum_up(exchange, arrival_.time);
+  if (exchange.match == Match::unmatched) return log_.sum_up(exchange, arrival_.time);
   // The request may have been captured after its response.
-  if (!request.begun && connection_.stream(connection_.client).next < exchange.acknowledged) {
-    return exchanges_.sum_up(exchange, arrival_.time);
+  if (!request.begun && view().next(Direction::to_server) < exchange.response_acknowledges) {
+    return log_.sum_up(exchange, arrival_.time);
   }
   // Where the request was not seen, only the next response may tell that this one is over.
   const Nanos end = request.begun ? arrival_.time : exchange.response.last;
@@ -322,32 +344,32 @@ void Analyzer::finish_if_complete(Exchange& exchange) {
 void Analyzer::on_lost(Direction direction) {
   Exchange* const exchange = current(direction);
   current(direction) = nullptr;
-  note_loss(direction, exchange);
-  adrift_[index(direction)] = exchange;
-  if (exchange != nullptr && direction == Direction::to_client) exchanges_.sum_up(*exchange, arrival_.time);
+  record_loss(direction, exchange);
+  open_ended_[index(direction)] = exchange;
+  if (exchange != nullptr && direction == Direction::to_client) log_.sum_up(*exchange, arrival_.time);
   if (exchange != nullptr && direction == Direction::to_server) finish_if_complete(*exchange);
 }
 
 /// Messages of `direction` may be hidden from here on, after that of `exchange` (null: the first of them whole).
-void Analyzer::note_loss(Direction direction, const Exchange* exchange) {
-  if (direction == Direction::to_client) return matcher_.lose_responses(exchange == nullptr);
-  const std::uint64_t offset = connection_.stream(connection_.client).next;
-  matcher_.lose_requests(exchange == nullptr ? offset : std::max(offset, exchange->request.begin + 1),
-                         snapped_ ? arrival_.acknowledged : Stream::kNever);
+void Analyzer::record_loss(Direction direction, const Exchange* exchange) {
+  if (direction == Direction::to_client) return matcher_.record_lost_responses(exchange == nullptr);
+  const std::uint64_t offset = view().next(Direction::to_server);
+  matcher_.record_lost_requests(exchange == nullptr ? offset : std::max(offset, exchange->request.begin + 1),
+                                snapped_ ? arrival_.acknowledged : StreamPosition::kNever);
 }
 
 /// Until another message begins, what comes belongs to the one whose end is hidden.
-void Analyzer::on_stray(Direction direction, std::uint64_t count, bool missing) {
-  Exchange* const exchange = adrift_[index(direction)];
+void Analyzer::on_stray(Direction direction, std::uint64_t count, bool not_captured) {
+  Exchange* const exchange = open_ended_[index(direction)];
   if (exchange == nullptr || (direction == Direction::to_server && exchange->response.begun)) return;
-  exchanges_.count_bytes(*exchange, direction, arrival_, count, 0);
-  if (missing) exchange->missing_bytes += count;
-  if (direction == Direction::to_client) exchanges_.sum_up(*exchange, arrival_.time);
+  log_.count_bytes(*exchange, direction, arrival_, count, 0);
+  if (not_captured) exchange->missing_bytes += count;
+  if (direction == Direction::to_client) log_.sum_up(*exchange, arrival_.time);
 }
 
 /// Another message begins: the response whose end was hidden has ended.
-void Analyzer::end_adrift() {
-  if (Exchange* const exchange = adrift_[index(Direction::to_client)]) [[unlikely]] {
+void Analyzer::end_open_ended_response() {
+  if (Exchange* const exchange = open_ended_[index(Direction::to_client)]) [[unlikely]] {
     finish_exchange(*exchange, Outcome::gap, exchange->response.last);
   }
 }
@@ -357,11 +379,11 @@ void Analyzer::on_garbage(Direction direction) {
   Exchange& exchange = *current(direction);
   current(direction) = nullptr;
   // Before the request has a start line neither of them is HTTP.
-  if (direction == Direction::to_client && requesting_ == &exchange && exchanges_.count() == 1) {
+  if (direction == Direction::to_client && requesting_ == &exchange && log_.count() == 1) {
     requests_.reveal_start_line(*this);
     if (exchange.method.empty()) return give_up();
   }
-  note_loss(direction, &exchange);
+  record_loss(direction, &exchange);
   // An answer that cannot be read is one all the same.
   if (direction == Direction::to_client && exchange.request.begun) {
     return finish_exchange(exchange, Outcome::gap, arrival_.time);
@@ -371,22 +393,22 @@ void Analyzer::on_garbage(Direction direction) {
 }
 
 bool Analyzer::is_headless(Direction direction) const {
-  return direction == Direction::to_client && responding_ != nullptr && responding_->minor_version == kSimple;
+  return direction == Direction::to_client && responding_ != nullptr && responding_->protocol == kHttp09;
 }
 
 void Analyzer::finish_exchange(Exchange& exchange, Outcome outcome, Nanos time) {
   // A response whose end is hidden was summed up at each byte that came of it, one that is hidden when the client went
   // on.
-  const bool hidden = exchange.response.begun ? exchange.pair != Pair::open : outcome == Outcome::gap;
+  const bool hidden = exchange.response.begun ? exchange.match != Match::open : outcome == Outcome::gap;
   const bool has_sum = hidden && exchange.ended != kUnknownTime;
-  if (adrift_[index(Direction::to_client)] != &exchange && !has_sum) exchanges_.sum_up(exchange, time);
+  if (open_ended_[index(Direction::to_client)] != &exchange && !has_sum) log_.sum_up(exchange, time);
   forget(exchange);
-  exchanges_.close(exchange, outcome);
+  log_.close(exchange, outcome);
 }
 
 void Analyzer::discard(Exchange& exchange) {
   forget(exchange);
-  exchanges_.discard(exchange);
+  log_.discard(exchange);
 }
 
 void Analyzer::forget(const Exchange& exchange) {
@@ -397,8 +419,8 @@ void Analyzer::forget(const Exchange& exchange) {
   drop(tunnel_);
   drop(requesting_);
   drop(responding_);
-  drop(adrift_[0]);
-  drop(adrift_[1]);
+  drop(open_ended_[0]);
+  drop(open_ended_[1]);
 }
 
 }  // namespace wirelap::http1

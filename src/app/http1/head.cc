@@ -402,7 +402,7 @@ std::size_t find_head_end(std::string_view bytes, std::size_t from) {
 
 Head parse_simple_request(std::string_view line) {
   Head head;
-  head.minor_version = kSimple;
+  head.minor_version = kNoVersion;
   const std::string_view text = take_line(line);
   const std::size_t space = text.find(' ');
   head.method = text.substr(0, space);

@@ -14,13 +14,13 @@
 namespace wirelap::http1 {
 
 /// Stands for HTTP/0.9, whose messages have no version (RFC 1945, section 4.1).
-inline constexpr std::uint8_t kSimple = 9;
+inline constexpr std::uint8_t kNoVersion = 9;
 
 /// A head. The views point into the bytes that were parsed.
 struct Head {
   Head() {}  // without it all would be zeroed before it is set
 
-  std::uint8_t minor_version = 1;  ///< of HTTP/1; kSimple: the version before it
+  std::uint8_t minor_version = 1;  ///< of HTTP/1; kNoVersion: the version before it
   int status = 0;                  ///< of a response: three digits
   std::string_view method;         ///< of a request, as the others
   std::string_view target;

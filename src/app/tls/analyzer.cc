@@ -17,8 +17,6 @@ constexpr std::uint16_t kShorterTag = 8;  // TLS_AES_128_CCM_8_SHA256
 constexpr std::uint16_t kAes256Sha384 = 0x1302;
 constexpr std::uint16_t kAes128Ccm8 = 0x1305;
 
-bool at_start(const Stream& stream) { return stream.next == 0; }
-
 /// Whether `bytes` begin with a record that can hold no other than a ClientHello:
 /// what stands before it in its stream was something else. A second one comes
 /// behind a ChangeCipherSpec (RFC 8446, appendix D.4).
@@ -40,40 +38,38 @@ bool begins_with_client_hello(Bytes bytes) {
 
 }  // namespace
 
-Analyzer::Beginning Analyzer::may_begin(Connection& connection, Side sender, Bytes bytes, Side client) {
-  const Stream& stream = connection.stream(sender);
-  const bool from_client = !connection.client_known || sender == connection.client;
-  if (!at_start(stream) && from_client && begins_with_client_hello(bytes)) {
-    connection.set_client(sender);
-    return Beginning::client_hello;
-  }
-  if (!stream.at_start() && sender == client && are_data_records(bytes)) return Beginning::middle;
-  if (!at_start(stream)) return Beginning::none;
-  const bool handshake = bytes[0] == static_cast<std::uint8_t>(ContentType::handshake);
-  if (!handshake || !is_record_header(bytes.data(), bytes.size())) return Beginning::none;
-  // A ServerHello tells it where the client's is missing.
-  const std::uint8_t hello = from_client ? kClientHello : kServerHello;
-  if (bytes.size() > kRecordHeaderBytes && bytes[kRecordHeaderBytes] != hello) return Beginning::none;
-  if (connection.client_known) return from_client ? Beginning::client_hello : Beginning::server_hello;
-  // In mid-connection more is asked for.
-  if (bytes.size() <= kRecordHeaderBytes) return Beginning::none;
-  connection.set_client(sender);
-  return Beginning::client_hello;
+Probe Analyzer::probe(const Opening& opening) {
+  const Bytes bytes = opening.bytes;
+  const StreamPosition& position = opening.position;
+  const bool from_client = opening.may_be(Direction::to_server);
+  // After words in clear text (STARTTLS).
+  if (position.next != 0 && from_client && begins_with_client_hello(bytes))
+    return {Probe::Result::certain, Direction::to_server};
+  if (!position.at_start() && opening.likely == Direction::to_server && are_data_records(bytes))
+    return {Probe::Result::certain, Direction::to_server, true};
+  if (position.next != 0) return {};
+  const bool is_handshake = bytes[0] == static_cast<std::uint8_t>(ContentType::handshake);
+  if (!is_handshake || !is_record_header(bytes.data(), bytes.size())) return {};
+  // A ServerHello shows TLS where the client's hello was not captured.
+  const bool has_type = bytes.size() > kRecordHeaderBytes;
+  if (has_type && bytes[kRecordHeaderBytes] != (from_client ? kClientHello : kServerHello)) return {};
+  // In the middle of a connection a record header alone proves too little.
+  if (!opening.direction && !has_type) return {};
+  return {has_type ? Probe::Result::certain : Probe::Result::unsure,
+          from_client ? Direction::to_server : Direction::to_client};
 }
 
-Analyzer::Analyzer(const Connection& connection, ExchangePool& pool, Beginning beginning)
-    : Talk(connection, pool),
-      connection_(connection),
+Analyzer::Analyzer(const StreamView& view, ExchangePool& pool, const Probe& probe)
+    : wirelap::Analyzer(view, pool),
       session_(pool.memory()),
-      data_(connection, exchanges_, session_, beginning != Beginning::middle),
-      states_{{Direction::to_server, connection.stream(connection.client).next, true, pool.memory()},
-              {Direction::to_client, connection.stream(other(connection.client)).next, beginning != Beginning::middle,
-               pool.memory()}} {
-  if (beginning == Beginning::middle) {
+      data_(log_, session_, !probe.from_middle),
+      states_{{Direction::to_server, view.next(Direction::to_server), true, pool.memory()},
+              {Direction::to_client, view.next(Direction::to_client), !probe.from_middle, pool.memory()}} {
+  if (probe.from_middle) {
     session_.holed = client().hello_over = server().hello_over = true;
     session_.end();
-  } else if (beginning == Beginning::server_hello && !at_start(connection.stream(connection.client))) {
-    session_.holed = session_.lost[static_cast<int>(Direction::to_server)] = client().hello_over = true;
+  } else if (probe.direction == Direction::to_client && view.next(Direction::to_server) != 0) {
+    session_.holed = session_.lost[index(Direction::to_server)] = client().hello_over = true;
   }
 }
 
@@ -81,7 +77,7 @@ void Analyzer::feed(Direction direction, const StreamData& data, const Arrival& 
   if (over_) return;
   arrival_ = arrival;
   if (!session_.is_established() && session_.first != kUnknownTime) {
-    session_.max_gap = std::max(session_.max_gap, arrival.time - connection_.last_time);
+    session_.max_gap = std::max(session_.max_gap, arrival.time - view().previous_packet_time());
   }
   state(direction).parser.feed(data.bytes, *this);
   const std::uint64_t uncaptured = data.length - data.bytes.size();
@@ -89,10 +85,10 @@ void Analyzer::feed(Direction direction, const StreamData& data, const Arrival& 
   if (direction == Direction::to_client) data_.sum_up(arrival.time);
 }
 
-void Analyzer::skip(Direction direction, std::uint64_t count, bool missing, const Arrival& arrival) {
+void Analyzer::gap(Direction direction, std::uint64_t count, bool captured, const Arrival& arrival) {
   if (over_) return;
   arrival_ = arrival;
-  state(direction).parser.skip(count, missing, *this);
+  state(direction).parser.skip(count, !captured, *this);
   if (direction == Direction::to_client) data_.sum_up(arrival.time);
 }
 
@@ -109,9 +105,9 @@ void Analyzer::finish(Direction direction, const Arrival& arrival) {
   if (direction == Direction::to_client) end_turns(Outcome::closed, arrival.time);
 }
 
-void Analyzer::end(Outcome outcome, Nanos time) {
+void Analyzer::finish(Outcome outcome, Nanos time) {
   end_turns(outcome, time);
-  exchanges().confirm(Stream::kNever);
+  log_.confirm(StreamPosition::kNever);
 }
 
 void Analyzer::end_turns(Outcome outcome, Nanos time) {

@@ -19,40 +19,27 @@
 #include "app/tls/application_data.h"
 #include "app/tls/record.h"
 #include "app/tls/session.h"
-#include "flow/connection.h"
-#include "flow/stream.h"
 
 namespace wirelap::tls {
 
-class Analyzer : public Talk {
+class Analyzer : public wirelap::Analyzer {
  public:
   /// A longer hello is given up: its connection has no name.
   static constexpr std::size_t kMaxHelloBytes = 16 * 1024;
 
-  /// Where the capture lets a conversation begin.
-  enum class Beginning : std::uint8_t {
-    none,          // it does not
-    client_hello,  // with the handshake
-    server_hello,  // the client's may be missing
-    middle,        // after it
-  };
+  /// Finds a ClientHello anywhere in the client's stream, a ServerHello at the start of the server's, or, in the middle
+  /// of a connection, whole records of application data from the likely client.
+  static Probe probe(const Opening& opening);
 
-  /// Whether TLS may begin with `bytes`, which are the next of the stream that
-  /// `sender` sends on a connection without a conversation. Settles who is the
-  /// client where a hello says so; the middle is told by bytes of `client`,
-  /// who is taken for it where that is not known.
-  static Beginning may_begin(Connection& connection, Side sender, Bytes bytes, Side client);
-
-  /// `connection` and `pool` outlive the conversation.
-  Analyzer(const Connection& connection, ExchangePool& pool, Beginning beginning = Beginning::client_hello);
+  Analyzer(const StreamView& view, ExchangePool& pool, const Probe& probe);
 
   void feed(Direction direction, const StreamData& data, const Arrival& arrival);
-  void skip(Direction direction, std::uint64_t count, bool missing, const Arrival& arrival);
+  void gap(Direction direction, std::uint64_t count, bool captured, const Arrival& arrival);
   void finish(Direction direction, const Arrival& arrival);
-  void end(Outcome outcome, Nanos time);
+  void finish(Outcome outcome, Nanos time);
   std::uint64_t skippable(Direction direction) const;
-  std::size_t held_bytes() const { return sizeof *this + exchanges_.held_bytes(); }
-  bool is_something_else() const { return not_tls_; }
+  std::size_t held_bytes() const { return sizeof *this + log_.held_bytes(); }
+  Verdict verdict() const { return not_tls_ ? Verdict::not_mine : Verdict::mine; }
 
   /// The version, as far as it is known; 0: not at all.
   std::uint16_t version() const { return session_.version; }
@@ -106,16 +93,16 @@ class Analyzer : public Talk {
     data_.count(direction, state(direction).place, arrival_, bytes, body, missing);
   }
   void end_turns(Outcome outcome, Nanos time);
-  CauseTimes causes_now() const { return connection_.timing->causes_until(arrival_.time, connection_.client); }
+  CauseTimes causes_now() const { return view().causes_until(arrival_.time); }
 
-  const Connection& connection_;
   Session session_;
   ApplicationData data_;
   DirectionState states_[2];  // by Direction
   Arrival arrival_;           // of the bytes being fed
   bool not_tls_ = false;
   bool over_ = false;
-  std::uint64_t flight_begin_ = Stream::kNever;  // offset of the client's first encrypted record of the handshake
+  std::uint64_t flight_begin_ =
+      StreamPosition::kNever;  // offset of the client's first encrypted record of the handshake
 };
 
 }  // namespace wirelap::tls

@@ -15,7 +15,7 @@ constexpr bool is_control_length(std::uint16_t length) { return length == kAlert
 /// Whether what the client sends with `arrival` begins a turn: it had a byte of the answer to the last one.
 bool ApplicationData::begins_turn(const Arrival& arrival) const {
   const Held& answer = held(Direction::to_client);
-  return turns_.begins(arrival, answer.records == 1 ? answer.start.offset : Stream::kNever);
+  return turns_.begins(arrival, answer.records == 1 ? answer.start.offset : StreamPosition::kNever);
 }
 
 Place ApplicationData::place_of_request(const Start& start, std::uint16_t length) {
@@ -124,8 +124,8 @@ void ApplicationData::settle() {
 }
 
 Place ApplicationData::hold(Direction direction, const Start& start, std::uint16_t length) {
-  const CauseTimes spent = connection_.timing->causes_until(start.arrival.time, connection_.client);
-  held(direction) = {1, length, start, 0, 0, kUnknownTime, connection_.counts, spent};
+  const StreamView& view = log_.view();
+  held(direction) = {1, length, start, 0, 0, kUnknownTime, view.counts(), view.causes_until(start.arrival.time)};
   return Place::held;
 }
 
@@ -159,9 +159,9 @@ void ApplicationData::begin_turn(const Start& start, const Held* held) {
   Exchange& turn = turns_.begin(start.arrival, start.offset);
   if (first) {
     first_number_ = turn.number;
-    begin_first_turn(turn, start.arrival, held != nullptr ? held->spent : turn.causes_before);
+    begin_first_turn(turn, start.arrival, held != nullptr ? held->causes : turn.causes_before);
   } else if (held != nullptr) {
-    turn.causes_before = held->spent;
+    turn.causes_before = held->causes;
     turn.tcp_before = held->counts;
   }
   turn.host = session_.host;
@@ -177,12 +177,12 @@ void ApplicationData::name_present() {
 
 /// The first turn has the handshake's time, too: up to its end, or to the turn's
 /// first byte, where that comes before it (early data; RFC 7918).
-void ApplicationData::begin_first_turn(Exchange& turn, const Arrival& arrival, const CauseTimes& spent) {
+void ApplicationData::begin_first_turn(Exchange& turn, const Arrival& arrival, const CauseTimes& causes) {
   const bool over = session_.is_established();
   if (!over && session_.lost[static_cast<int>(Direction::to_client)] && !session_.early_data) session_.holed = true;
   turn.tls_first = session_.first;
   turn.gap_alone = std::max(turn.gap_alone, session_.max_gap);
-  turn.causes_before = spent;
+  turn.causes_before = causes;
   // It may have begun before the capture, or in what is lost of the handshake.
   if (!from_start_ || (session_.holed && may_be_tls13())) turn.outcome = Outcome::gap;
   if (session_.holed) {
@@ -192,8 +192,8 @@ void ApplicationData::begin_first_turn(Exchange& turn, const Arrival& arrival, c
   }
   turn.tls = Handshake::between(session_.first, over ? session_.last : arrival.time);
   turn.idle = over ? std::max<Nanos>(0, arrival.time - session_.last) : 0;
-  const CauseTimes handshake = (over ? session_.causes_latest : spent) - session_.causes_before;
-  turn.causes_before = spent - handshake;
+  const CauseTimes handshake = (over ? session_.causes_latest : causes) - session_.causes_before;
+  turn.causes_before = causes - handshake;
 }
 
 void ApplicationData::begin_response(const Start& start) {

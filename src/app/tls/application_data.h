@@ -10,7 +10,6 @@
 
 #include "app/tls/session.h"
 #include "exchange/turns.h"
-#include "flow/connection.h"
 #include "flow/stream.h"
 
 namespace wirelap::tls {
@@ -40,13 +39,9 @@ struct Start {
 
 class ApplicationData {
  public:
-  /// All outlive it. `from_start`: the connection's handshake was seen, or a part of it.
-  ApplicationData(const Connection& connection, ExchangeLog& exchanges, Session& session, bool from_start)
-      : connection_(connection),
-        session_(session),
-        turns_(connection, exchanges, Protocol::tls),
-        tickets_due_(from_start),
-        from_start_(from_start) {}
+  /// `log` and `session` outlive it. `from_start`: the connection's handshake was seen, or a part of it.
+  ApplicationData(ExchangeLog& log, Session& session, bool from_start)
+      : log_(log), session_(session), turns_(log, "tls", true), tickets_due_(from_start), from_start_(from_start) {}
 
   Turns& turns() { return turns_; }
   const Turns& turns() const { return turns_; }
@@ -83,7 +78,7 @@ class ApplicationData {
     std::uint64_t bytes = 0, body_bytes = 0;
     Nanos last = kUnknownTime;  // when the latest byte was there
     TcpCounts counts;
-    CauseTimes spent;
+    CauseTimes causes;
   };
 
   Held& held(Direction direction) { return held_[static_cast<int>(direction)]; }
@@ -92,11 +87,11 @@ class ApplicationData {
   bool begins_turn(const Arrival& arrival) const;
   /// What the server sends then answers bytes of the client that were not captured, or not yet.
   bool answers_missed(const Arrival& arrival) const {
-    return arrival.acknowledged > connection_.stream(connection_.client).next;
+    return arrival.acknowledged > log_.view().next(Direction::to_server);
   }
   bool is_first(const Exchange& turn) const { return turn.number == first_number_; }
   void begin_turn(const Start& start, const Held* held);
-  void begin_first_turn(Exchange& turn, const Arrival& arrival, const CauseTimes& spent);
+  void begin_first_turn(Exchange& turn, const Arrival& arrival, const CauseTimes& causes);
   void begin_response(const Start& start);
 
   Place hold(Direction direction, const Start& start, std::uint16_t length);
@@ -106,7 +101,7 @@ class ApplicationData {
   bool drop_key_updates();
   void settle_response(bool more);
 
-  const Connection& connection_;
+  ExchangeLog& log_;
   Session& session_;
   Turns turns_;
   Held held_[2];  // by Direction
