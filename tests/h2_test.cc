@@ -487,7 +487,7 @@ class Keeper : public Sink {
     const int client = index(row.connection.client);
     rows.push_back({row.connection.number, e.number, e.first_packet, e.last_packet, e.missing_bytes, e.stream,
                     row.connection.key.ports[client], e.method, e.host, e.target, std::string(name_of(e.outcome)),
-                    std::string(name_of_protocol(e)), e.status, e.grpc_status, e.request.first, phases.send,
+                    std::string(e.protocol), e.status, e.grpc_status, e.request.first, phases.send,
                     phases.wait, phases.receive, e.request.bytes, e.response.bytes, e.request.body_bytes,
                     e.response.body_bytes});
   }

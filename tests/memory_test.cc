@@ -168,7 +168,7 @@ struct Told : Sink {
          {row.connection.number, exchange.number, exchange.request.bytes, exchange.response.bytes}) {
       rows += std::to_string(part) + ' ';
     }
-    rows += std::string(name_of_protocol(exchange)) + ' ' + std::string(exchange.method) + ' ' +
+    rows += std::string(exchange.protocol) + ' ' + std::string(exchange.method) + ' ' +
             std::string(exchange.target) + ' ' + std::to_string(exchange.status) + ' ' +
             std::string(name_of(exchange.outcome)) + '\n';
   }

@@ -194,7 +194,7 @@ class Talk {
       connection_.stream(side).from_syn = true;
     }
     connection_.handshake.ack = 0;
-    conversation_ = std::make_unique<Analyzer>(connection_, pool_);
+    analyzer_ = std::make_unique<Analyzer>(StreamView(connection_), pool_, Probe{Probe::Result::certain, Direction::to_server});
   }
 
   /// `seen`: how much of the other stream its sender has; all of it by default.
@@ -202,7 +202,7 @@ class Talk {
   Talk& server(Bytes bytes, std::uint64_t seen = Stream::kNever) { return send(Direction::to_client, bytes, seen); }
   Talk& miss(Direction direction, std::uint64_t count) {
     const Arrival arrival = next(direction, Stream::kNever);
-    conversation_->skip(direction, count, true, arrival);
+    analyzer_->gap(direction, count, false, arrival);
     stream(direction).advance(count);
     return collect();
   }
@@ -215,7 +215,7 @@ class Talk {
 
   /// Ends it; each exchange is "request/response bytes outcome".
   std::string end(Outcome outcome = Outcome::closed) {
-    conversation_->end(outcome, time_ + kMillis);
+    analyzer_->finish(outcome, time_ + kMillis);
     collect();
     return text_;
   }
@@ -223,7 +223,7 @@ class Talk {
     for (Exchange* const exchange : exchanges_) pool_.give_back(*exchange);
   }
 
-  Analyzer& conversation() { return *conversation_; }
+  Analyzer& analyzer() { return *analyzer_; }
   const Exchange& exchange(std::size_t i) { return *exchanges_.at(i); }
   static constexpr Nanos kMillis = 1'000'000;
 
@@ -238,7 +238,7 @@ class Talk {
     const Arrival arrival = next(direction, seen);
     while (!bytes.empty()) {
       const std::size_t count = std::min(piece_, bytes.size());
-      conversation_->feed(direction, {guarded_.hold(bytes.first(count)), count}, arrival);
+      analyzer_->feed(direction, {guarded_.hold(bytes.first(count)), count}, arrival);
       stream(direction).advance(count);
       bytes = bytes.subspan(count);
     }
@@ -246,8 +246,8 @@ class Talk {
     return collect();
   }
   Talk& collect() {
-    conversation_->exchanges().confirm(Stream::kNever);
-    while (Exchange* const exchange = conversation_->exchanges().next_finished()) {
+    analyzer_->log().confirm(Stream::kNever);
+    while (Exchange* const exchange = analyzer_->log().next_finished()) {
       exchanges_.push_back(exchange);
       text_ += std::to_string(exchange->request.bytes) + "/" + std::to_string(exchange->response.bytes) + " " +
                names_[static_cast<int>(exchange->outcome)];
@@ -264,7 +264,7 @@ class Talk {
   Connection connection_;
   Wanted wanted_;
   ExchangePool pool_{wanted_};
-  std::unique_ptr<Analyzer> conversation_;
+  std::unique_ptr<Analyzer> analyzer_;
   std::vector<Exchange*> exchanges_;
   std::string text_;
   Nanos time_ = 0;
@@ -375,7 +375,7 @@ TEST_CASE("turns, however the bytes are cut") {
       CHECK(talk.end() == std::string(one.exchanges));
       if (talk.end().empty()) continue;
       CHECK(talk.exchange(0).host == "a.example");
-      CHECK(talk.exchange(0).protocol == Protocol::tls);
+      CHECK(talk.exchange(0).protocol == "tls");
     }
   }
 }
@@ -389,7 +389,7 @@ TEST_CASE("the handshake's time is the first exchange's, idle time is neither's"
   CHECK(talk.exchange(0).idle == Talk::kMillis);
   CHECK(talk.exchange(1).tls == 0);
   CHECK(talk.exchange(1).idle == Talk::kMillis);
-  CHECK(talk.conversation().version() == kTls13);
+  CHECK(talk.analyzer().version() == kTls13);
 }
 
 TEST_CASE("holes: what is missing is counted, and the turn goes on") {
@@ -427,20 +427,19 @@ TEST_CASE("hellos without end are given up, and the connection goes on without a
 TEST_CASE("what is not TLS") {
   Talk talk;
   talk.client(kClientHelloRecord).server(bytes_of("HTTP/1.1 400 Bad Request\r\n\r\n"));
-  CHECK(talk.conversation().is_something_else());
-  using Beginning = Analyzer::Beginning;
-  const auto begins = [](Side sender, Bytes bytes) {
-    Connection connection;
-    connection.set_client(Side::low);
-    for (Stream& stream : connection.streams) stream.from_syn = true;
-    return Analyzer::may_begin(connection, sender, bytes, Side::low);
+  CHECK(talk.analyzer().verdict() == Verdict::not_mine);
+  using enum Probe::Result;
+  const auto probe = [](Direction direction, Bytes bytes) {
+    const Probe found = Analyzer::probe({bytes, {.from_syn = true}, direction, direction});
+    CHECK((!found.found() || (found.direction == direction && !found.from_middle)));
+    return found.result;
   };
-  CHECK(begins(Side::low, bytes_of("GET / HTTP/1.1\r\n")) == Beginning::none);
-  CHECK(begins(Side::low, data(100)) == Beginning::none);
-  CHECK(begins(Side::high, kClientHelloRecord) == Beginning::none);
-  CHECK(begins(Side::high, kServerHello13) == Beginning::server_hello);
-  CHECK(begins(Side::low, kClientHelloRecord) == Beginning::client_hello);
-  CHECK(begins(Side::low, Bytes(kClientHelloRecord).first(1)) == Beginning::client_hello);
+  CHECK(probe(Direction::to_server, bytes_of("GET / HTTP/1.1\r\n")) == not_mine);
+  CHECK(probe(Direction::to_server, data(100)) == not_mine);
+  CHECK(probe(Direction::to_client, kClientHelloRecord) == not_mine);
+  CHECK(probe(Direction::to_client, kServerHello13) == certain);
+  CHECK(probe(Direction::to_server, kClientHelloRecord) == certain);
+  CHECK(probe(Direction::to_server, Bytes(kClientHelloRecord).first(1)) == unsure);
 }
 
 }  // namespace

@@ -42,7 +42,7 @@ class Keeper : public Sink {
     const Exchange& exchange = row.exchange;
     const Phases phases = measure_phases(exchange, row.connection.handshake);
     turns.push_back({row.connection.number, exchange.number, row.connection.key.ports[index(row.connection.client)],
-                     std::string(name_of_protocol(exchange)), exchange.host, std::string(name_of(exchange.outcome)),
+                     std::string(exchange.protocol), exchange.host, std::string(name_of(exchange.outcome)),
                      exchange.request.bytes, exchange.response.bytes, exchange.missing_bytes, exchange.request.first,
                      phases.tls, phases.send, phases.wait, phases.receive, exchange.idle});
   }
@@ -353,7 +353,7 @@ TEST_CASE("turns: idle time, a greeting's wait, and numbers that go on in TLS") 
   CHECK(turns[2].idle == 7 * kMilli);
 }
 
-/// Feeds a conversation as the engine would, each segment in two pieces cut at `cut`.
+/// Feeds an analyzer as the engine does, each segment in two pieces cut at `cut`.
 std::string fed_in_pieces(std::size_t cut) {
   Connection connection;
   connection.set_client(Side::low);
@@ -365,7 +365,7 @@ std::string fed_in_pieces(std::size_t cut) {
   }
   const Wanted wanted;
   ExchangePool pool(wanted);
-  generic::Analyzer conversation(connection, pool, true);
+  generic::Analyzer analyzer(StreamView(connection), pool, {Probe::Result::unsure, Direction::to_client});
   const std::size_t lengths[] = {9, 20, 7, 30, 5, 1};  // the server's first
   std::uint64_t frame = 0;
   for (const std::size_t length : lengths) {
@@ -376,14 +376,14 @@ std::string fed_in_pieces(std::size_t cut) {
     const Buffer bytes(length, 'x');
     for (const Bytes piece : {Bytes(bytes).first(std::min(cut, length)), Bytes(bytes).subspan(std::min(cut, length))}) {
       if (piece.empty()) continue;
-      conversation.feed(direction, {piece, piece.size()}, arrival);
-      conversation.exchanges().confirm(Stream::kNever);
+      analyzer.feed(direction, {piece, piece.size()}, arrival);
+      analyzer.log().confirm(Stream::kNever);
       from.advance(piece.size());
     }
   }
-  conversation.end(Outcome::closed, static_cast<Nanos>(++frame) * kMilli);
+  analyzer.finish(Outcome::closed, static_cast<Nanos>(++frame) * kMilli);
   std::string text;
-  while (Exchange* const turn = conversation.exchanges().next_finished()) {
+  while (Exchange* const turn = analyzer.log().next_finished()) {
     text += std::to_string(turn->request.bytes) + "/" + std::to_string(turn->response.bytes) + "@" +
             std::to_string(turn->first_packet) + "-" + std::to_string(turn->last_packet) + " ";
     pool.give_back(*turn);

@@ -1,7 +1,9 @@
 #include "fuzz/script.h"
 
 #include <cctype>
+#include <set>
 #include <string>
+#include <string_view>
 
 #include "fuzz/memory_file.h"
 #include "fuzz/rows.h"
@@ -102,8 +104,8 @@ Buffer pcap_of(const Pieces& script, bool in_two) {
 /// What no split may change of a conversation of which nothing was in doubt.
 struct Messages {
   bool certain = true;
-  bool bodyless = false;   // a request has no body
-  unsigned protocols = 0;  // bits, by Protocol
+  bool bodyless = false;  // a request has no body
+  std::set<std::string_view> protocols;
   std::uint64_t counted[2] = {0, 0};
   std::string text;
 };
@@ -115,7 +117,7 @@ class MessageSink : public Sink {
   void write(const Row& row) override {
     rows_.write(row);
     const Exchange& exchange = row.exchange;
-    all_.protocols |= 1u << static_cast<unsigned>(exchange.protocol);
+    all_.protocols.insert(exchange.protocol);
     all_.certain = all_.certain && exchange.outcome == Outcome::complete && exchange.missing_bytes == 0;
     // Of an answer to what was not yet whole it may not be known whether it has a body.
     all_.certain = all_.certain && exchange.response.first >= exchange.request.last;
@@ -130,7 +132,7 @@ class MessageSink : public Sink {
     all_.counted[0] += exchange.request.bytes;
     all_.counted[1] += exchange.response.bytes;
     all_.text += std::string(exchange.method) + ' ' + exchange.host + ' ' + exchange.target + ' ' +
-                 std::to_string(exchange.status) + ' ' + std::to_string(static_cast<int>(exchange.protocol)) + '\n';
+                 std::to_string(exchange.status) + ' ' + std::string(exchange.protocol) + '\n';
   }
 
  private:
@@ -199,7 +201,7 @@ void play(const Pieces& script, const EngineOptions& options) {
   // In mid-connection a protocol is told by a whole segment.
   if (whole.protocols != in_two.protocols) return;
   // A last word before FIN is no turn where it is known to be alone.
-  const bool is_tcp = whole.protocols == 1u << static_cast<unsigned>(Protocol::tcp);
+  const bool is_tcp = whole.protocols == std::set<std::string_view>{"tcp"};
   if (is_tcp && (looks_known(script) || !is_all_counted(script, in_two))) return;
   require(whole.text == in_two.text);
 }
