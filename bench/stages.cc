@@ -20,6 +20,7 @@
 #include "flow/table.h"
 #include "flow/tracker.h"
 #include "output/writer.h"
+#include "timing/observer.h"
 #include "wire/decode.h"
 
 // The secret of the flow table's hash: the same in each run, so that counts are too.
@@ -96,7 +97,8 @@ WIRELAP_STAGE stage_table(const char* path, Counts& counts) {
 WIRELAP_STAGE stage_stream(const char* path, Counts& counts) {
   IdleConsumer nobody;
   Memory memory;
-  Tracker<IdleConsumer> tracker(nobody, 0, memory);
+  TimingObserver<IdleConsumer> observer(nobody, &memory);
+  Tracker<TimingObserver<IdleConsumer>> tracker(observer, 0, memory);
   Segment segment;
   Nanos last = 0;
   counts = read_all(path, [&](const PacketRecord& record) {

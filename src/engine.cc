@@ -6,9 +6,11 @@
 #include <vector>
 
 #include "app/detector.h"
+#include "base/prefetch.h"
 #include "capture/reader.h"
 #include "flow/lookahead.h"
 #include "output/classic.h"
+#include "timing/observer.h"
 #include "wire/decoder.h"
 
 namespace wirelap {
@@ -60,7 +62,7 @@ class Engine::Dispatcher {
     if (ExchangeLog* const log = Detector::log_of(connection)) log->record_spurious(direction_of(connection, sender));
   }
 
-  void on_acknowledged(Connection& connection, Side sender) {
+  void on_acknowledged(Connection& connection, Side sender, const Acknowledgment&) {
     if (sender == connection.client) return;
     ExchangeLog* const log = Detector::log_of(connection);
     if (log != nullptr && log->confirm(connection.stream(sender).acknowledged)) report(connection);
@@ -92,6 +94,13 @@ class Engine::Dispatcher {
     if (!detector_.is_wanted(connection, client)) return;
     const Capture& capture = capture_of(connection.first_packet);
     engine_.sink_.write_connection({capture.name, capture.present_decimals(), connection, client});
+  }
+
+  void on_dropped(Connection& connection) { Detector::drop(connection); }
+
+  void prefetch(const Connection& connection) {
+    constexpr std::size_t kAttachmentBytes = 256;  // of an HTTP conversation
+    if (connection.attachment != nullptr) wirelap::prefetch(connection.attachment, kAttachmentBytes);
   }
 
   std::size_t held_bytes(const Connection& connection) {
@@ -177,10 +186,13 @@ class Engine::Dispatcher {
 
 struct Engine::Session {
   explicit Session(Engine& engine)
-      : dispatcher(engine), tracker(dispatcher, engine.summary_.connections, engine.memory_) {}
+      : dispatcher(engine),
+        observer(dispatcher, &engine.memory_),
+        tracker(observer, engine.summary_.connections, engine.memory_) {}
 
   Dispatcher dispatcher;
-  Tracker<Dispatcher> tracker;
+  TimingObserver<Dispatcher> observer;
+  Tracker<TimingObserver<Dispatcher>> tracker;
   Nanos end = 0;  // the time of its last record
 };
 
@@ -220,7 +232,7 @@ bool Engine::read_on() {
   Reader& reader = reading_->reader;
   if (!reading_->started && !start()) return !reader.error();
   const PacketNumber file = packet_number(session_->dispatcher.file(), 0);
-  Lookahead<Dispatcher> lookahead(session_->tracker);
+  Lookahead<TimingObserver<Dispatcher>> lookahead(session_->tracker);
   reading_->input.set_before_move([&] { lookahead.drain(); });
   PacketRecord record;
   while (reader.next(record)) {

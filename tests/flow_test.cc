@@ -865,7 +865,7 @@ struct Diary : IdleConsumer {
   }
   void on_retransmitted(Connection&, Side, std::uint64_t, const Arrival&) {}
   void on_spurious(Connection&, Side) {}
-  void on_acknowledged(Connection&, Side) {}
+  void on_acknowledged(Connection&, Side, const Acknowledgment&) {}
   void on_fin(Connection& connection, Side sender, const Arrival&) { note("fin", connection, sender, 0); }
   void on_ending(Connection& connection, Ending ending, Nanos) {
     note("end", connection, Side::low, static_cast<std::uint64_t>(ending));

@@ -8,13 +8,15 @@
 #include <string>
 #include <vector>
 
+#include "timing/observer.h"
+
 namespace wirelap {
 namespace {
 
 constexpr Nanos kMs = 1'000'000;
 
 /// Writes down what it is told.
-struct Events {
+struct Events : IdleConsumer {
   template <class... Parts>
   void note(const char* what, Side sender, Parts... parts) {
     log += what + std::to_string(index(sender));
@@ -35,7 +37,7 @@ struct Events {
   }
   void on_spurious(Connection&, Side sender) { note("spurious", sender); }
   // The general path tells of every acknowledgment, the straight one of those that say something new.
-  void on_acknowledged(Connection& connection, Side sender) {
+  void on_acknowledged(Connection& connection, Side sender, const Acknowledgment&) {
     note("acknowledged", sender, connection.stream(sender).acknowledged);
   }
   void on_fin(Connection&, Side sender, const Arrival& at) { note("fin", sender, at.time); }
@@ -48,7 +50,9 @@ struct Events {
 /// One connection, its segments by the straight path where that takes them, or never by it.
 class Followed {
  public:
+  using Observer = TimingObserver<Events>;
   explicit Followed(bool straight) : straight_(straight) {}
+  ~Followed() { observer.on_dropped(connection); }
 
   void take(Side sender, const Segment& segment) {
     const PacketIdentity mark = identity_of(segment);
@@ -59,7 +63,7 @@ class Followed {
       note_syn(connection, sender, segment);
     }
     connection.counts.packets += 1;
-    if (straight_ && connection.stream(sender).flows && Reassembler<Events>::is_next(connection, sender, segment.tcp)) {
+    if (straight_ && connection.stream(sender).flows && Reassembler<Observer>::is_next(connection, sender, segment.tcp)) {
       reassembler.take_next(connection, sender, segment, mark);
       straights += 1;
     } else {
@@ -70,8 +74,9 @@ class Followed {
   }
 
   Events events;
+  Observer observer{events};
   EndedConnections ended;
-  Reassembler<Events> reassembler{events, std::pmr::get_default_resource(), ended};
+  Reassembler<Observer> reassembler{observer, std::pmr::get_default_resource(), ended};
   Connection connection;
   int straights = 0;
 

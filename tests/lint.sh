@@ -6,7 +6,7 @@ complain() { echo "lint: $1" >&2; fail=1; }
 
 # A stage includes only itself and the stages before it.
 allowed=
-for stage in base capture wire timing flow exchange app record output; do
+for stage in base capture wire flow timing exchange app record output; do
   allowed="$allowed${allowed:+|}$stage"
   files=$(find "src/$stage" -name '*.h' -o -name '*.cc')
   wrong=$(grep -nE '^#include "' $files | grep -vE "#include \"($allowed)/" || true)

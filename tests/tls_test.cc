@@ -188,7 +188,7 @@ class Talk {
  public:
   explicit Talk(std::size_t piece = 1 << 20) : piece_(piece) {
     connection_.set_client(Side::low);
-    connection_.timing = make_in<Timing>(std::pmr::get_default_resource());
+    connection_.timing = &timing_;
     for (const Side side : {Side::low, Side::high}) {
       connection_.stream(side).start_at(0);
       connection_.stream(side).from_syn = true;
@@ -261,6 +261,7 @@ class Talk {
                                            "gap",      "capture_end", "evicted"};
   std::size_t piece_;
   test::GuardedBuffer guarded_;
+  Timing timing_;
   Connection connection_;
   Wanted wanted_;
   ExchangePool pool_{wanted_};

@@ -16,6 +16,7 @@
 #include "base/time.h"
 #include "flow/connection.h"
 #include "flow/direction.h"
+#include "timing/causes.h"
 
 namespace wirelap {
 

@@ -14,6 +14,7 @@
 #include "exchange/exchange.h"
 #include "exchange/stream_view.h"
 #include "flow/stream.h"
+#include "timing/timing.h"
 
 namespace wirelap {
 

@@ -5,14 +5,16 @@
 #include <cstdint>
 #include <string_view>
 
-#include "base/memory.h"
 #include "base/time.h"
+#include "flow/counts.h"
 #include "flow/handshake.h"
 #include "flow/key.h"
+#include "flow/packet_identity.h"
 #include "flow/stream.h"
-#include "timing/timing.h"
 
 namespace wirelap {
+
+class Timing;
 
 /// Why a connection is no more.
 enum class Ending : std::uint8_t {
@@ -33,7 +35,7 @@ struct Attachment {
 /// One connection, from its first packet on. What each packet needs stands first.
 struct alignas(64) Connection {
   FlowKey key;
-  Owned<Timing> timing;  ///< from the first payload on, until it is closed
+  Timing* timing = nullptr;  ///< from the first payload until the end; owned by TimingObserver, not used here
   Attachment* attachment = nullptr;
   Stream streams[2];                 ///< by the Side that sends
   PacketIdentity latest_packets[2];  ///< by the Side that sent them
@@ -44,6 +46,7 @@ struct alignas(64) Connection {
   std::int8_t scales[2] = {-1, -1};     ///< of windows, by the Side that says them; -1: not known
   Side client = Side::low;              ///< has a meaning only with client_known
   bool client_known = false;            ///< by SYN or SYN-ACK, or by what the consumer saw
+  bool has_payload = false;             ///< a segment with payload was reported
   bool closed = false;                  ///< both FINs or a reset: what still comes is not its data
   bool ignored = false;                 ///< the consumer wants none of its bytes; its own to set
   bool greeted = false;                 ///< the server spoke first, nothing that is known; the consumer's own to set
@@ -77,12 +80,5 @@ struct alignas(64) Connection {
   Stream& stream(Side side) { return *hold(&streams[index(side)]); }
   const Stream& stream(Side side) const { return *hold(&streams[index(side)]); }
 };
-
-/// Tells the timing what both ends have agreed on so far. Data may come before that (RFC 7413).
-void note_agreed(Connection& connection);
-
-/// Makes the timing of a connection, whose first payload `sender` sends, in `memory`. It
-/// starts with what is known by then. Once a connection: apart from what each packet runs through.
-[[gnu::noinline]] void begin_timing(Connection& connection, Side sender, std::pmr::memory_resource* memory);
 
 }  // namespace wirelap

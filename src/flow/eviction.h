@@ -52,7 +52,7 @@ class LongestIdle {
 
 /// Calls `evict(Connection&)`, which erases it from `table`, until `memory` is well under its
 /// limit, or for as many as need to go where all hold the same, and some more. What a
-/// connection holds beside itself and its timing is `held_bytes(const Connection&)`.
+/// connection holds beside itself is `held_bytes(const Connection&)`.
 template <class HeldBytes, class Evict>
 void evict_some(const FlowTable& table, const Memory& memory, HeldBytes held_bytes, Evict evict) {
   std::vector<Evictable> large;

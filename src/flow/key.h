@@ -13,7 +13,7 @@ namespace wirelap {
 /// The two ends of a connection, by place in its key; each is also the
 /// direction of what that end sends.
 enum class Side : std::uint8_t { low = 0, high = 1 };
-constexpr Side other(Side side) { return side == Side::low ? Side::high : Side::low; }
+constexpr Side other(Side side) { return static_cast<Side>(static_cast<int>(side) ^ 1); }
 constexpr int index(Side side) { return static_cast<int>(side); }
 
 /// `object`, one of two by a Side: g++ would else find its place anew for each of its members.

@@ -41,7 +41,7 @@ class Lookahead {
   // Each way to memory takes about as long as a packet of a connection that is
   // there: one or two packets are enough, more do no harm.
   static constexpr unsigned kToConnection = 4;  // from the slot
-  static constexpr unsigned kToTiming = 8;      // from the slot, by the connection
+  static constexpr unsigned kToKept = 8;        // from the slot, by the connection
   static constexpr unsigned kMost = 12;
   static constexpr unsigned kPlaces = 16;
 
@@ -65,7 +65,7 @@ class Lookahead {
     tracker_.table().prefetch_slot(newest.hash);
     waiting_ += 1;
     if (waiting_ > kToConnection) prefetch_connection(place(waiting_ - 1 - kToConnection));
-    if (waiting_ > kToTiming) prefetch_parts(place(waiting_ - 1 - kToTiming));
+    if (waiting_ > kToKept) prefetch_kept(place(waiting_ - 1 - kToKept));
     if (waiting_ == kMost) take_first();
     newest_ = &place(waiting_);
   }
@@ -83,13 +83,9 @@ class Lookahead {
     if (const Connection* const likely = tracker_.table().likely(waiting.hash)) prefetch(likely, Connection::kHotBytes);
   }
 
-  void prefetch_parts(const Waiting& waiting) {
-    const Connection* const likely = tracker_.table().likely(waiting.hash);
-    if (likely == nullptr) return;
-    if (likely->timing != nullptr) prefetch(likely->timing.get(), sizeof(Timing));
-    if (likely->attachment != nullptr) prefetch(likely->attachment, kAttachmentBytes);
+  void prefetch_kept(const Waiting& waiting) {
+    if (const Connection* const likely = tracker_.table().likely(waiting.hash)) tracker_.consumer().prefetch(*likely);
   }
-  static constexpr std::size_t kAttachmentBytes = 256;  // of an HTTP conversation
 
   Tracker<Consumer>& tracker_;
   Waiting places_[kPlaces];

@@ -1,8 +1,8 @@
 // flow: what the segments of one open connection do to it.
 //
 // In: its segments, in the order of the capture. Out, through an inlined consumer:
-// each stream's bytes in order, what is missing of them, and how streams end; what
-// the segments say of time goes to the connection's Timing. Bytes in order pass
+// each stream's bytes in order, what is missing of them, and how streams end; and of
+// each segment what the timing stage needs of it. Bytes in order pass
 // straight through; only those past a hole are copied, and only where the consumer
 // needs to see them.
 //
@@ -16,6 +16,7 @@
 
 #include "base/memory.h"
 #include "flow/connection.h"
+#include "flow/consumer.h"
 #include "flow/ended.h"
 #include "wire/decode.h"
 
@@ -39,22 +40,21 @@ class Reassembler {
   }
 
   /// The straight path for these: the same as take, without all that cannot be. `mark` is of `segment`.
-  void take_next(Connection& connection, Side sender, const Segment& segment, const PacketIdentity& mark) {
-    Timing& timing = *connection.timing;
+  /// (g++ would not always inline it.)
+  [[gnu::always_inline]] void take_next(Connection& connection, Side sender, const Segment& segment,
+                                        const PacketIdentity& mark) {
+    constexpr SegmentKind kind = SegmentKind::next;
     Stream& stream = connection.stream(sender);
     Stream& reverse = connection.stream(other(sender));
-    timing.note_packet(sender, mark);
+    consumer_.on_segment(connection, sender, mark, kind);
     const auto acknowledged = static_cast<std::uint64_t>(reverse.offset_of(mark.acknowledgment));
     const std::uint64_t edge = window_edge(connection, sender, acknowledged, segment.tcp);
     const Arrival arrival{segment.time, segment.packet, acknowledged};
     if (edge > reverse.allowed) reverse.allowed = edge;
     if (acknowledged > reverse.acknowledged) reverse.acknowledged = acknowledged;
-    if (!timing.take_next_acknowledgment(sender, acknowledged, edge, segment.time)) [[unlikely]]
-      time_acknowledgment(connection, sender, arrival, edge, segment.tcp);
-    consumer_.on_acknowledged(connection, other(sender));
-    if (segment.data_length == 0) return timing.note_position(sender, stream.next);
-    if (!timing.take_next(sender, connection.client, stream.next, mark, (segment.tcp.flags & kPsh) != 0))
-      time_data(connection, sender, segment, static_cast<std::int64_t>(stream.next), arrival);
+    consumer_.on_acknowledged(connection, other(sender), {acknowledged, edge, segment.time, segment.tcp, kind});
+    if (segment.data_length == 0) return consumer_.on_position(connection, sender, stream.next, segment.time, kind);
+    consumer_.on_payload(connection, sender, mark, static_cast<std::int64_t>(stream.next), arrival, kind);
     deliver(connection, sender, {segment.data, segment.data_length}, arrival);
   }
 
@@ -66,7 +66,7 @@ class Reassembler {
       return false;
     }
     take_open(connection, sender, segment);
-    if (connection.timing != nullptr) note_flowing(connection);
+    if (connection.has_payload && !connection.closed) note_flowing(connection);
     return connection.closed;
   }
 
@@ -88,7 +88,6 @@ class Reassembler {
     connection.ending = ending;
     consumer_.on_ending(connection, ending, time);
     for (Stream& stream : connection.streams) stream.count_rest();
-    connection.timing.reset();
     ended_.add(connection, time);
   }
 
@@ -99,11 +98,10 @@ class Reassembler {
 
   void take_open(Connection& connection, Side sender, const Segment& segment) {
     const TcpHeader& tcp = segment.tcp;
-    if (connection.timing != nullptr) connection.timing->note_packet(sender, connection.latest_packets[index(sender)]);
+    consumer_.on_segment(connection, sender, connection.latest_packets[index(sender)], SegmentKind::any);
     if (connection.opening) {
       note_opening(connection, sender, segment);
-      if (connection.timing != nullptr) [[unlikely]]
-        note_agreed(connection);
+      consumer_.on_handshake(connection);
     }
     Stream& stream = connection.stream(sender);
     const std::uint32_t sequence = tcp.sequence + ((tcp.flags & kSyn) != 0 ? 1 : 0);
@@ -135,8 +133,7 @@ class Reassembler {
     close(connection, is_refusal(connection, sender) ? Ending::refused : Ending::reset, segment.time);
   }
 
-  /// A stream flows while both have begun and none ends, data went before (so that there is
-  /// timing), and no byte that its sender sent or acknowledged is missing.
+  /// A stream flows while both have begun and none ends, and no byte that its sender sent or acknowledged is missing.
   static void note_flowing(Connection& connection) {
     Stream& low = connection.streams[0];
     Stream& high = connection.streams[1];
@@ -158,10 +155,8 @@ class Reassembler {
     arrival.acknowledged = reverse.take_acknowledgment(tcp.acknowledgment, (tcp.flags & kSyn) != 0);
     const std::uint64_t edge = window_edge(connection, sender, arrival.acknowledged, tcp);
     reverse.allowed = std::max(reverse.allowed, edge);
-    if (connection.timing != nullptr && (tcp.flags & (kSyn | kRst)) == 0) {
-      time_acknowledgment(connection, sender, arrival, edge, tcp);
-    }
-    consumer_.on_acknowledged(connection, other(sender));
+    consumer_.on_acknowledged(connection, other(sender),
+                              {arrival.acknowledged, edge, arrival.time, tcp, SegmentKind::any});
   }
 
   /// Takes a segment's payload, or its FIN, at offset `begin` of its stream.
@@ -172,7 +167,9 @@ class Reassembler {
     // Nothing follows a FIN (RFC 9293, 3.10.7.4): what says so is ignored. What was before it may be sent again.
     const bool follows = stream.finished && begin + segment.data_length > static_cast<std::int64_t>(stream.next);
     if (segment.data_length != 0 && !follows) {
-      time_data(connection, sender, segment, begin, arrival);
+      connection.has_payload = true;
+      consumer_.on_payload(connection, sender, connection.latest_packets[index(sender)], begin, arrival,
+                           SegmentKind::any);
       take_data(connection, sender, begin, {segment.data, segment.data_length}, arrival);
     }
     // The receiver has the bytes in the hole, and this segment was not they.
@@ -180,11 +177,6 @@ class Reassembler {
       give_up_holes(connection, sender, stream.acknowledged, arrival);
     }
     settle(connection, sender, arrival);
-  }
-
-  Timing& timing_of(Connection& connection, Side sender) {
-    if (connection.timing == nullptr) begin_timing(connection, sender, memory_);
-    return *connection.timing;
   }
 
   /// How far `side` lets the other send: `offset` and its window, as scaled by
@@ -198,48 +190,10 @@ class Reassembler {
     return offset + (std::uint64_t{tcp.window} << scale);
   }
 
-  /// A first SACK block below the acknowledgment number (RFC 2883, section 4).
-  static bool reports_duplicate(const TcpHeader& tcp) {
-    constexpr std::size_t kShortest = 12;  // one block, or timestamps alone
-    if (tcp.options.size() < kShortest) return false;
-    if (tcp.options.size() == kShortest && load_be32(tcp.options.data()) == kNopNopTimestamps) return false;
-    const TcpOptions options = decode_tcp_options(tcp.options);
-    return options.sack_blocks > 0 && static_cast<std::int32_t>(options.sack[0].right_edge - tcp.acknowledgment) <= 0;
-  }
-
-  /// `edge` is the right edge of the window that the segment allows.
-  void time_acknowledgment(Connection& connection, Side sender, const Arrival& arrival, std::uint64_t edge,
-                           const TcpHeader& tcp) {
-    const Acknowledged now{arrival.acknowledged, edge, tcp.window == 0, reports_duplicate(tcp), arrival.time};
-    if (connection.timing->take_acknowledgment(sender, now, connection.counts)) {
-      consumer_.on_spurious(connection, other(sender));
-    }
-  }
-
-  static void note_position(Connection& connection, Side sender, std::int64_t offset, const Segment& segment) {
+  void note_position(Connection& connection, Side sender, std::int64_t offset, const Segment& segment) {
     const bool plain = (segment.tcp.flags & (kSyn | kRst | kAck)) == kAck;
-    if (connection.timing == nullptr || !plain || offset <= 0) return;
-    connection.timing->note_position(sender, static_cast<std::uint64_t>(offset));
-    const bool probe = static_cast<std::uint64_t>(offset) + 1 == connection.stream(sender).next;
-    if (probe) [[unlikely]]
-      connection.timing->note_probe(sender, segment.time);
-  }
-
-  void time_data(Connection& connection, Side sender, const Segment& segment, std::int64_t begin,
-                 const Arrival& arrival) {
-    const Stream& stream = connection.stream(sender);
-    const bool pushed = (segment.tcp.flags & (kPsh | kFin)) != 0;
-    const std::int64_t end = begin + segment.data_length;
-    const bool hole = stream.has_out_of_order();
-    const bool fills_all =
-        hole && begin <= static_cast<std::int64_t>(stream.next) &&
-        stream.out_of_order->has_no_hole_after(static_cast<std::uint64_t>(std::max<std::int64_t>(end, 0)));
-    const Placed placed{sender, begin,     stream.next, stream.acknowledged,
-                        hole,   fills_all, pushed,      connection.latest_packets[index(sender)]};
-    if (timing_of(connection, sender).take_data(placed, connection.client, connection.counts)) {
-      consumer_.on_retransmitted(connection, sender, static_cast<std::uint64_t>(std::max<std::int64_t>(begin, 0)),
-                                 arrival);
-    }
+    if (!plain || offset <= 0) return;
+    consumer_.on_position(connection, sender, static_cast<std::uint64_t>(offset), segment.time, SegmentKind::any);
   }
 
   static void note_fin(Connection& connection, Side sender, std::int64_t offset, const Segment& segment) {
@@ -313,7 +267,7 @@ class Reassembler {
            stream.out_of_order->front().begin <= stream.next) {
       deliver_front(connection, sender, arrival);
     }
-    if (!stream.has_out_of_order() && connection.timing != nullptr) connection.timing->end_hole(sender);
+    if (!stream.has_out_of_order()) consumer_.on_gaps_filled(connection, sender);
     if (stream.next >= stream.fin) finish(connection, sender, arrival);
   }
 
@@ -364,7 +318,6 @@ class Reassembler {
       }
       const std::uint64_t count = end - stream.next;
       consumer_.on_not_captured(connection, sender, count, arrival);
-      if (connection.timing != nullptr) connection.timing->note_missing(sender);
       stream.missing += count;
       stream.advance(count);
       settle(connection, sender, arrival);

@@ -45,6 +45,7 @@ class Tracker {
   }
   ~Tracker() {
     if (memory_ != nullptr) memory_->on_over_limit([] {});
+    if (!finished_) drop_all();
   }
   Tracker(const Tracker&) = delete;
   Tracker& operator=(const Tracker&) = delete;
@@ -56,6 +57,7 @@ class Tracker {
   std::uint64_t evicted() const { return evicted_; }
 
   const FlowTable& table() const { return table_; }
+  Consumer& consumer() { return consumer_; }
 
   /// Takes the next segment of the capture.
   void take(const Segment& segment) {
@@ -80,6 +82,7 @@ class Tracker {
     // Those that end now push them out: none of them may be met afterwards.
     while (!ended_.empty()) forget_oldest();
     table_.for_each_in_order([&](Connection& connection) { end(connection, Ending::capture_end, time); });
+    finished_ = true;
   }
 
  private:
@@ -205,6 +208,12 @@ class Tracker {
     table_.erase(*oldest);
   }
 
+  [[gnu::noinline]] void drop_all() {
+    table_.for_each([this](Connection& connection) {
+      if (!connection.closed) consumer_.on_dropped(connection);
+    });
+  }
+
   /// What is due at `now`.
   void take_due(Nanos now) {
     if (memory_ != nullptr && memory_->is_over_limit()) make_room(now);
@@ -221,7 +230,7 @@ class Tracker {
     while (table_.size() != 0 && !memory_->is_well_below_limit()) evict_some(table_, *memory_, held, give_up);
   }
 
-  /// About what is kept with a connection, beside it and its timing.
+  /// About what is kept with a connection, beside it.
   std::size_t held_bytes(const Connection& connection) const {
     std::size_t held = consumer_.held_bytes(connection);
     for (const Stream& stream : connection.streams)
@@ -254,6 +263,7 @@ class Tracker {
   EndedConnections ended_;
   Reassembler<Consumer> reassembler_;
   Nanos due_ = kEndOfTime;  // when something is to be done beside the packets
+  bool finished_ = false;   // all connections have ended
 };
 
 }  // namespace wirelap

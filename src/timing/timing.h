@@ -17,6 +17,7 @@
 
 #include "base/memory.h"
 #include "base/time.h"
+#include "flow/counts.h"
 #include "flow/key.h"
 #include "flow/packet_identity.h"
 #include "timing/causes.h"
@@ -24,26 +25,6 @@
 #include "timing/offset_log.h"
 
 namespace wirelap {
-
-/// Counts that only grow; an exchange's own are the difference between two states.
-/// Those of 32 bits are of what is rare: each takes 2^32 packets of one connection to overflow.
-struct TcpCounts {
-  std::uint64_t packets = 0;
-  std::uint32_t zero_windows = 0;
-  std::uint32_t retransmitted = 0;  ///< segments sent again, needed or not
-  std::uint32_t lost = 0;           ///< segments that had to be sent again; `spurious` ones among them
-  std::uint32_t spurious = 0;       ///< segments taken for lost that had arrived after all
-  std::uint32_t out_of_order = 0;   ///< segments reordered on the way
-  std::uint32_t duplicate = 0;      ///< copies of one packet, made on the way or by the capture
-
-  TcpCounts operator-(const TcpCounts& then) const {
-    return {packets - then.packets,    zero_windows - then.zero_windows, retransmitted - then.retransmitted,
-            lost - then.lost,          spurious - then.spurious,         out_of_order - then.out_of_order,
-            duplicate - then.duplicate};
-  }
-  /// Segments that never arrived.
-  std::uint32_t truly_lost() const { return lost > spurious ? lost - spurious : 0; }
-};
 
 /// A segment with payload and its place in its stream.
 struct Placed {
@@ -190,11 +171,6 @@ class Timing {
 
   /// Nothing of `sender` waits behind a hole any more.
   void end_hole(Side sender) { sender_state(sender).has_hole = false; }
-
-  /// Bytes that waited behind a hole which only the capture had were in order at `time`.
-  void take_late(Side sender, Side client, Nanos time) {
-    advance({.sender = sender, .mark = {.time = time}}, client, false);
-  }
 
  private:
   /// What tells whether of two segments the one that came later was sent earlier.

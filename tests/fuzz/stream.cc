@@ -13,6 +13,7 @@
 #include "flow/tracker.h"
 #include "fuzz/target.h"
 #include "support/addresses.h"
+#include "timing/observer.h"
 
 namespace wirelap::fuzz {
 namespace {
@@ -96,7 +97,7 @@ struct Connections : IdleConsumer {
   }
   void on_retransmitted(Connection& connection, Side, std::uint64_t, const Arrival&) { require(!connection.closed); }
   void on_spurious(Connection& connection, Side) { require(!connection.closed); }
-  void on_acknowledged(Connection& connection, Side) { require(!connection.closed); }
+  void on_acknowledged(Connection& connection, Side, const Acknowledgment&) { require(!connection.closed); }
   void on_fin(Connection& connection, Side sender, const Arrival&) {
     require(connection.stream(sender).next >= connection.stream(sender).fin);
     told(connection, sender).finished = true;
@@ -140,7 +141,7 @@ struct Connections : IdleConsumer {
 /// Makes the segments.
 class Sender {
  public:
-  Sender(Connections& told, bool in_two) : tracker_(told, 0), in_two_(in_two) {}
+  Sender(Connections& told, bool in_two) : observer_(told), tracker_(observer_, 0), in_two_(in_two) {}
 
   void send(const std::uint8_t* op) {
     const std::uint8_t bits = op[0];
@@ -208,7 +209,8 @@ class Sender {
     tracker_.take(segment);
   }
 
-  Tracker<Connections> tracker_;
+  TimingObserver<Connections> observer_;
+  Tracker<TimingObserver<Connections>> tracker_;
   bool in_two_;
   End ends_[2][2];
   bool any_cut_overlaps_ = false;

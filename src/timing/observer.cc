@@ -1,4 +1,4 @@
-#include "flow/connection.h"
+#include "timing/observer.h"
 
 #include <algorithm>
 
@@ -17,27 +17,35 @@ std::uint32_t full_length(const Connection& connection) {
 
 }  // namespace
 
-void note_agreed(Connection& connection) {
+void set_agreed(Timing& timing, const Connection& connection) {
   if (!connection.agreed()) return;
-  Timing& timing = *connection.timing;
   timing.set_full_lengths(full_length(connection));
   const Handshake& handshake = connection.handshake;
   timing.note_path(connection.client, handshake.client_rtt());
   timing.note_path(other(connection.client), handshake.server_rtt());
 }
 
-void begin_timing(Connection& connection, Side sender, std::pmr::memory_resource* memory) {
-  connection.timing = make_in<Timing>(memory);
-  Timing& timing = *connection.timing;
+Owned<Timing> make_timing(const Connection& connection, Side sender, std::pmr::memory_resource* memory) {
+  Owned<Timing> made = make_in<Timing>(memory);
+  Timing& timing = *made;
   const Nanos opened = connection.handshake.ack;
   if (opened != kUnknownTime && sender != connection.client) timing.begin_with_server(connection.client, opened);
   const bool agreed = connection.agreed();
-  note_agreed(connection);
+  set_agreed(timing, connection);
   for (const Side side : {Side::low, Side::high}) {
     timing.begin_stream(side, connection.latest_packets[index(side)], agreed && connection.offers[index(side)].own_ids);
     const std::uint64_t allowed = connection.stream(side).allowed;
     if (allowed != 0) timing.set_allowed(side, allowed, connection.last_time);
   }
+  return made;
+}
+
+bool reports_duplicate(const TcpHeader& tcp) {
+  constexpr std::size_t kShortest = 12;  // one block, or timestamps alone
+  if (tcp.options.size() < kShortest) return false;
+  if (tcp.options.size() == kShortest && load_be32(tcp.options.data()) == kNopNopTimestamps) return false;
+  const TcpOptions options = decode_tcp_options(tcp.options);
+  return options.sack_blocks > 0 && static_cast<std::int32_t>(options.sack[0].right_edge - tcp.acknowledgment) <= 0;
 }
 
 }  // namespace wirelap

@@ -1,0 +1,160 @@
+// timing: what a tracker reports of a connection's segments, for its Timing.
+//
+// In: the events of a Tracker (flow/consumer.h). Out: the same events to the next consumer, and what the Timing finds
+// out: retransmissions of bytes that were reported before, and those of them that were spurious.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory_resource>
+#include <utility>
+
+#include "base/memory.h"
+#include "base/prefetch.h"
+#include "flow/connection.h"
+#include "flow/consumer.h"
+#include "timing/timing.h"
+
+namespace wirelap {
+
+/// Makes the Timing of a connection, whose first payload `sender` sends, in `memory`. It starts with what is known by
+/// then.
+[[gnu::noinline]] Owned<Timing> make_timing(const Connection& connection, Side sender,
+                                            std::pmr::memory_resource* memory);
+
+/// Sets what both ends have agreed on so far. Payload may come before that (RFC 7413).
+void set_agreed(Timing& timing, const Connection& connection);
+
+/// Whether the first SACK block is below the acknowledgment number (RFC 2883, section 4).
+bool reports_duplicate(const TcpHeader& tcp);
+
+/// The consumer of a Tracker. Owns the Timing of each connection, from its first payload to its end.
+template <class Consumer>
+class TimingObserver {
+ public:
+  /// `next` gets all events. What a Timing keeps is in `memory`. Both outlive it.
+  explicit TimingObserver(Consumer& next, std::pmr::memory_resource* memory = std::pmr::get_default_resource())
+      : next_(next), memory_(memory) {}
+  TimingObserver(const TimingObserver&) = delete;
+  TimingObserver& operator=(const TimingObserver&) = delete;
+
+  void on_segment(Connection& connection, Side sender, const PacketIdentity& packet, SegmentKind kind) {
+    if (has_timing(connection, kind)) connection.timing->note_packet(sender, packet);
+  }
+
+  void on_handshake(Connection& connection) {
+    if (connection.timing != nullptr) [[unlikely]]
+      set_agreed(*connection.timing, connection);
+  }
+
+  void on_acknowledged(Connection& connection, Side stream, const Acknowledgment& now) {
+    const bool is_next = now.kind == SegmentKind::next;
+    const bool counts = is_next || (connection.timing != nullptr && (now.tcp.flags & (kSyn | kRst)) == 0);
+    const bool done =
+        is_next && connection.timing->take_next_acknowledgment(other(stream), now.offset, now.edge, now.time);
+    if (counts && !done) take_acknowledgment(connection, stream, now.offset, now.edge, now.time, now.tcp);
+    next_.on_acknowledged(connection, stream, now);
+  }
+
+  void on_position(Connection& connection, Side sender, std::uint64_t offset, Nanos time, SegmentKind kind) {
+    if (!has_timing(connection, kind)) return;
+    connection.timing->note_position(sender, offset);
+    if (kind == SegmentKind::next) return;
+    const bool probe = offset + 1 == connection.stream(sender).next;
+    if (probe) [[unlikely]]
+      connection.timing->note_probe(sender, time);
+  }
+
+  void on_payload(Connection& connection, Side sender, const PacketIdentity& packet, std::int64_t begin,
+                  const Arrival& arrival, SegmentKind kind) {
+    if (kind == SegmentKind::next) {
+      const bool pushed = (packet.flags & kPsh) != 0;
+      if (connection.timing->take_next(sender, connection.client, static_cast<std::uint64_t>(begin), packet, pushed))
+        return;
+    } else if (connection.timing == nullptr) {
+      connection.timing = make_timing(connection, sender, memory_).release();
+    }
+    take_payload(connection, sender, packet, begin, arrival);
+  }
+
+  void on_not_captured(Connection& connection, Side stream, std::uint64_t count, const Arrival& arrival) {
+    next_.on_not_captured(connection, stream, count, arrival);
+    if (connection.timing != nullptr) connection.timing->note_missing(stream);
+  }
+
+  void on_gaps_filled(Connection& connection, Side stream) {
+    if (connection.timing != nullptr) connection.timing->end_hole(stream);
+  }
+
+  void on_ending(Connection& connection, Ending ending, Nanos time) {
+    next_.on_ending(connection, ending, time);
+    free_timing(connection);
+  }
+
+  void on_dropped(Connection& connection) {
+    next_.on_dropped(connection);
+    free_timing(connection);
+  }
+
+  void prefetch(const Connection& connection) {
+    if (connection.timing != nullptr) wirelap::prefetch(connection.timing, sizeof(Timing));
+    next_.prefetch(connection);
+  }
+
+  // The timing needs none of these.
+  void on_packet(Connection& connection, Side sender, const Segment& segment) {
+    next_.on_packet(connection, sender, segment);
+  }
+  void on_bytes(Connection& connection, Side stream, const StreamData& data, const Arrival& arrival) {
+    next_.on_bytes(connection, stream, data, arrival);
+  }
+  void on_skipped(Connection& connection, Side stream, std::uint64_t count, const Arrival& arrival) {
+    next_.on_skipped(connection, stream, count, arrival);
+  }
+  void on_fin(Connection& connection, Side stream, const Arrival& arrival) {
+    next_.on_fin(connection, stream, arrival);
+  }
+  void on_gone(Connection& connection) { next_.on_gone(connection); }
+  std::uint64_t skippable(Connection& connection, Side stream) { return next_.skippable(connection, stream); }
+  std::size_t held_bytes(const Connection& connection) { return next_.held_bytes(connection); }
+
+ private:
+  static bool has_timing(const Connection& connection, SegmentKind kind) {
+    return kind == SegmentKind::next || connection.timing != nullptr;
+  }
+
+  static void free_timing(Connection& connection) {
+    const Owned<Timing> freed(std::exchange(connection.timing, nullptr));
+  }
+
+  // Its arguments are not an Acknowledgment: the fast path would then have to store one in memory.
+  // Both are rare: apart from what each segment runs through.
+  [[gnu::noinline]] void take_acknowledgment(Connection& connection, Side stream, std::uint64_t offset,
+                                             std::uint64_t edge, Nanos time, const TcpHeader& tcp) {
+    const Acknowledged now{offset, edge, tcp.window == 0, reports_duplicate(tcp), time};
+    if (connection.timing->take_acknowledgment(other(stream), now, connection.counts)) {
+      next_.on_spurious(connection, stream);
+    }
+  }
+
+  [[gnu::noinline]] void take_payload(Connection& connection, Side sender, const PacketIdentity& packet,
+                                      std::int64_t begin, const Arrival& arrival) {
+    const Stream& stream = connection.stream(sender);
+    const bool pushed = (packet.flags & (kPsh | kFin)) != 0;
+    const std::int64_t end = begin + packet.length;
+    const bool hole = stream.has_out_of_order();
+    const bool fills_all =
+        hole && begin <= static_cast<std::int64_t>(stream.next) &&
+        stream.out_of_order->has_no_hole_after(static_cast<std::uint64_t>(std::max<std::int64_t>(end, 0)));
+    const Placed placed{sender, begin, stream.next, stream.acknowledged, hole, fills_all, pushed, packet};
+    if (connection.timing->take_data(placed, connection.client, connection.counts)) {
+      next_.on_retransmitted(connection, sender, static_cast<std::uint64_t>(std::max<std::int64_t>(begin, 0)), arrival);
+    }
+  }
+
+  Consumer& next_;
+  std::pmr::memory_resource* memory_;
+};
+
+}  // namespace wirelap
