@@ -103,7 +103,7 @@ WIRELAP_STAGE stage_stream(const char* path, Counts& counts) {
   Nanos last = 0;
   counts = read_all(path, [&](const PacketRecord& record) {
     last = record.time;
-    if (decode(record, segment) == DecodeError::none) tracker.take(segment);
+    if (decode(record, segment) == DecodeError::none) tracker.process(segment);
   });
   tracker.finish(last);
 }

@@ -241,7 +241,7 @@ bool Engine::read_on() {
     else
       last_time_ = record.time;
     record.number |= file;
-    if (decoder_.decode(record, lookahead.next())) lookahead.take(record);
+    if (decoder_.decode(record, lookahead.next())) lookahead.process(record);
   }
   lookahead.drain();
   reading_->input.set_before_move([] {});

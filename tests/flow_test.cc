@@ -286,7 +286,7 @@ class Wire {
     segment.tcp.flags = static_cast<std::uint8_t>(flags);
     segment.data = bytes_of(data);
     segment.data_length = static_cast<std::uint32_t>(data.size()) + uncaptured;
-    tracker.take(segment);
+    tracker.process(segment);
   }
 
   std::uint32_t starts_[2];
@@ -461,7 +461,7 @@ TEST_CASE("times of a handshake") {
     segment.tcp.flags = static_cast<std::uint8_t>(flags);
     segment.data = bytes_of(data);
     segment.data_length = static_cast<std::uint32_t>(data.size());
-    tracker.take(segment);
+    tracker.process(segment);
   };
   SUBCASE("with every packet sent again") {
     send(10, true, 100, kSyn);
@@ -658,10 +658,10 @@ TEST_CASE("a capture that starts inside a connection") {
 TEST_CASE("a capture that starts with a keep-alive probe misses nothing (RFC 9293, 3.8.4)") {
   Stream stream;
   stream.start_at(999);  // by a segment without payload
-  CHECK(stream.take_acknowledgment(1000, false) == 0);
+  CHECK(stream.record_acknowledgment(1000, false) == 0);
   CHECK(stream.next_sequence == 1000);
   CHECK_FALSE(stream.lacks_acknowledged());
-  CHECK(stream.take_acknowledgment(1003, false) == 3);  // these were sent
+  CHECK(stream.record_acknowledgment(1003, false) == 3);  // these were sent
   CHECK(stream.lacks_acknowledged());
 }
 
@@ -799,7 +799,7 @@ void check_random_stream(std::mt19937& random) {
     segment.tcp.flags = static_cast<std::uint8_t>(flags);
     segment.data = bytes_of(data);
     segment.data_length = static_cast<std::uint32_t>(data.size());
-    tracker.take(segment);
+    tracker.process(segment);
   };
   send(true, start - 1, {}, kSyn, 0);
   send(false, 0, {}, kSyn | kAck, 0);
@@ -896,7 +896,7 @@ TEST_CASE("segments that wait for memory reach the tracker as they would at once
       segment.data_length = 1;
     }
     sent[which] = ends ? 0 : sent[which] + 1;  // its ports are used again
-    direct.take(segment);
+    direct.process(segment);
     // Now and then the segment was put together from several records.
     const std::uint8_t elsewhere[1] = {};
     segment.tcp.options = Bytes(elsewhere).first(0);
@@ -904,7 +904,7 @@ TEST_CASE("segments that wait for memory reach the tracker as they would at once
     if (random() % 100 != 0) record.bytes = elsewhere;
     lookahead.next() = segment;
     const std::size_t before = later.entries.size();
-    lookahead.take(record);
+    lookahead.process(record);
     waited = waited || later.entries.size() == before;
     if (frame % kDrainEvery != 0) continue;
     lookahead.drain();

@@ -60,14 +60,14 @@ class Followed {
     if ((segment.tcp.flags & kSyn) != 0) {
       connection.stream(sender).start_at(segment.tcp.sequence + 1);
       connection.stream(sender).from_syn = true;
-      note_syn(connection, sender, segment);
+      record_syn(connection, sender, segment);
     }
     connection.counts.packets += 1;
-    if (straight_ && connection.stream(sender).flows && Reassembler<Observer>::is_next(connection, sender, segment.tcp)) {
-      reassembler.take_next(connection, sender, segment, mark);
+    if (straight_ && connection.stream(sender).on_fast_path && Reassembler<Observer>::is_next(connection, sender, segment.tcp)) {
+      reassembler.process_next(connection, sender, segment, mark);
       straights += 1;
     } else {
-      reassembler.take(connection, sender, segment);
+      reassembler.process(connection, sender, segment);
     }
     connection.last_time = segment.time;
     connection.last_packet = segment.packet;
@@ -162,11 +162,11 @@ void require_same(const Connection& left, const Connection& right) {
     REQUIRE(one.next == two.next);
     REQUIRE(one.next_sequence == two.next_sequence);
     REQUIRE(one.acknowledged == two.acknowledged);
-    REQUIRE(one.allowed == two.allowed);
-    REQUIRE(one.missing == two.missing);
+    REQUIRE(one.right_edge == two.right_edge);
+    REQUIRE(one.not_captured == two.not_captured);
     REQUIRE(one.fin == two.fin);
     REQUIRE(one.last_time == two.last_time);
-    REQUIRE((!one.flows || two.flows));  // the straight path does not look for what it is free of
+    REQUIRE((!one.on_fast_path || two.on_fast_path));  // the straight path does not look for what it is free of
   }
   REQUIRE(left.closed == right.closed);
   REQUIRE(left.counts.retransmitted == right.counts.retransmitted);

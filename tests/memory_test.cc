@@ -613,7 +613,7 @@ TEST_CASE("counters go on past 2^32") {
     const test::Buffer frame = test::ethernet_frame(spec);
     Segment segment;
     REQUIRE(decode(test::make_record(frame, 0, kNear + i), segment) == DecodeError::none);
-    tracker.take(segment);
+    tracker.process(segment);
   }
   tracker.finish(0);
   CHECK(tracker.connections() == kNear + 2);

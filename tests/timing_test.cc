@@ -87,20 +87,20 @@ class Told {
   explicit Told(bool straight) : straight_(straight) {}
 
   void acknowledge(Side side, const Acknowledged& now) {
-    if (straight_ && !now.zero_window && timing.take_next_acknowledgment(side, now.offset, now.edge, now.time)) {
+    if (straight_ && !now.zero_window && timing.process_next_acknowledgment(side, now.offset, now.edge, now.time)) {
       straight_acknowledgments += 1;
       return;
     }
-    timing.take_acknowledgment(side, now, counts);
+    timing.process_acknowledgment(side, now, counts);
   }
   void send(Side sender, std::uint64_t begin, std::uint64_t next, const PacketIdentity& mark, bool pushed) {
-    timing.note_packet(sender, mark);
-    if (straight_ && begin == next && timing.take_next(sender, Side::low, next, mark, pushed)) {
+    timing.process_packet(sender, mark);
+    if (straight_ && begin == next && timing.process_next(sender, Side::low, next, mark, pushed)) {
       straights += 1;
       return;
     }
-    timing.take_data(
-        {.sender = sender, .begin = static_cast<std::int64_t>(begin), .next = next, .pushed = pushed, .mark = mark},
+    timing.process_payload(
+        {.sender = sender, .begin = static_cast<std::int64_t>(begin), .next = next, .pushed = pushed, .packet = mark},
         Side::low, counts);
   }
 
@@ -122,8 +122,8 @@ TEST_CASE("the straight path judges as the general one does") {
     const std::uint32_t full = run % 5 == 0 ? 0 : 1000;
     const Nanos paths[2] = {static_cast<Nanos>(random() % (20 * kMs)), static_cast<Nanos>(random() % (20 * kMs))};
     for (Told* const told : both) {
-      if (full != 0) told->timing.note_path(Side::low, paths[0]);
-      if (full != 0) told->timing.note_path(Side::high, paths[1]);
+      if (full != 0) told->timing.record_round_trip(Side::low, paths[0]);
+      if (full != 0) told->timing.record_round_trip(Side::high, paths[1]);
       told->timing.set_full_lengths(full);
     }
     std::uint64_t next[2] = {0, 0}, acknowledged[2] = {0, 0};
@@ -221,8 +221,8 @@ TEST_CASE("a late copy is told from a retransmission by its IP ID") {
                           .flags = kAck,
                           .has_id = true,
                           .time = id * kMs};
-    timing.note_packet(Side::low, mark);
-    return timing.take_data({.sender = Side::low, .begin = begin, .next = next, .mark = mark}, Side::high, counts);
+    timing.process_packet(Side::low, mark);
+    return timing.process_payload({.sender = Side::low, .begin = begin, .next = next, .packet = mark}, Side::high, counts);
   };
   Timing timing;
   TcpCounts counts;
@@ -273,16 +273,16 @@ TEST_CASE("a packet that offload has merged has an IP ID for each segment in it;
     TcpCounts counts;
     timing.set_full_lengths(1000);
     timing.begin_stream(Side::high, {}, true);
-    timing.note_path(Side::low, kMs);
-    timing.note_path(Side::high, kMs);
+    timing.record_round_trip(Side::low, kMs);
+    timing.record_round_trip(Side::high, kMs);
     std::uint64_t next = 0;
     for (std::size_t i = 0; i < test.packets.size(); ++i) {
       const auto [id, length] = test.packets[i];
       const bool last = i + 1 == test.packets.size();
       const PacketIdentity mark{
           .id = id, .length = length, .has_id = true, .time = (static_cast<Nanos>(i) + (last ? 50 : 1)) * kMs};
-      timing.note_packet(Side::high, mark);
-      timing.take_data({.sender = Side::high, .begin = static_cast<std::int64_t>(next), .next = next, .mark = mark},
+      timing.process_packet(Side::high, mark);
+      timing.process_payload({.sender = Side::high, .begin = static_cast<std::int64_t>(next), .next = next, .packet = mark},
                        Side::low, counts);
       next += length;
     }
@@ -296,10 +296,10 @@ TEST_CASE("what was merged before a stream is timed has its IDs, too") {
     IpIds ids;
     ids.set_full_length(1000);
     ids.begin({.id = 10, .length = 3000, .has_id = true}, true);
-    ids.take({.id = 13, .length = 1000, .has_id = true});
+    ids.process({.id = 13, .length = 1000, .has_id = true});
     CHECK(ids.jump() == 0);
     CHECK(ids.are_steady());
-    ids.take({.id = static_cast<std::uint16_t>(lost ? 15 : 14), .length = 1000, .has_id = true});
+    ids.process({.id = static_cast<std::uint16_t>(lost ? 15 : 14), .length = 1000, .has_id = true});
     CHECK(ids.jump() == (lost ? 1 : 0));
   }
 }
@@ -308,22 +308,22 @@ TEST_CASE("what was merged before a stream is timed has its IDs, too") {
 struct Watched {
   explicit Watched(Nanos before, Nanos beyond) {
     timing.set_full_lengths(1000);
-    timing.note_path(Side::low, before);
-    timing.note_path(Side::high, beyond);
+    timing.record_round_trip(Side::low, before);
+    timing.record_round_trip(Side::high, beyond);
   }
   /// A segment at `begin`; its stream is there up to `next`, and acknowledged up to `acknowledged`.
   void send(Side sender, std::uint64_t begin, std::uint64_t next, std::uint64_t acknowledged, Nanos time) {
     const PacketIdentity mark{.length = 1000, .time = time};
-    timing.note_packet(sender, mark);
-    timing.take_data({.sender = sender,
+    timing.process_packet(sender, mark);
+    timing.process_payload({.sender = sender,
                       .begin = static_cast<std::int64_t>(begin),
                       .next = next,
                       .acknowledged = acknowledged,
-                      .mark = mark},
+                      .packet = mark},
                      Side::low, counts);
   }
   void acknowledge(Side side, std::uint64_t offset, std::uint64_t edge, Nanos time) {
-    timing.take_acknowledgment(side, {.offset = offset, .edge = edge, .time = time}, counts);
+    timing.process_acknowledgment(side, {.offset = offset, .edge = edge, .time = time}, counts);
   }
   Nanos spent(Cause cause) const { return timing.causes().by[cause]; }
 
@@ -335,12 +335,12 @@ TEST_CASE("where no longest segment is known, no ID left out is a loss") {
   Timing timing;
   TcpCounts counts;
   timing.begin_stream(Side::high, {}, true);
-  timing.note_path(Side::high, kMs);
+  timing.record_round_trip(Side::high, kMs);
   std::uint64_t next = 0;
   for (const std::uint16_t id : std::initializer_list<std::uint16_t>{10, 11, 12, 15}) {
     const PacketIdentity mark{.id = id, .length = 4000, .has_id = true, .time = id * 10 * kMs};
-    timing.note_packet(Side::high, mark);
-    timing.take_data({.sender = Side::high, .begin = static_cast<std::int64_t>(next), .next = next, .mark = mark},
+    timing.process_packet(Side::high, mark);
+    timing.process_payload({.sender = Side::high, .begin = static_cast<std::int64_t>(next), .next = next, .packet = mark},
                      Side::low, counts);
     next += 4000;
   }
@@ -416,21 +416,21 @@ struct Sent {
 struct Scene {
   explicit Scene(Nanos before = 0, Nanos beyond = 20 * kMs) {
     timing.set_full_lengths(1000);
-    timing.note_path(Side::low, before);
-    timing.note_path(Side::high, beyond);
+    timing.record_round_trip(Side::low, before);
+    timing.record_round_trip(Side::high, beyond);
     for (const Side side : {Side::low, Side::high}) timing.begin_stream(side, {}, true);
   }
   Scene& send(Side sender, const Sent& sent) {
     std::uint64_t& next = next_[index(sender)];
     const PacketIdentity mark{
         .id = sent.id, .timestamp = sent.timestamp, .length = sent.length, .has_id = sent.id != 0, .time = sent.time};
-    timing.note_packet(sender, mark);
-    Placed placed{.sender = sender, .pushed = sent.pushed, .mark = mark};
+    timing.process_packet(sender, mark);
+    PlacedSegment placed{.sender = sender, .pushed = sent.pushed, .packet = mark};
     placed.next = sent.next != ~std::uint64_t{0} ? sent.next : next;
     placed.begin = static_cast<std::int64_t>(sent.begin != ~std::uint64_t{0} ? sent.begin : placed.next);
     placed.acknowledged = acknowledged_[index(sender)];
-    placed.hole = placed.fills_all = sent.hole;
-    timing.take_data(placed, Side::low, counts);
+    placed.after_gap = placed.fills_gaps = sent.after_gap;
+    timing.process_payload(placed, Side::low, counts);
     next = std::max(next, static_cast<std::uint64_t>(placed.end()));
     return *this;
   }
@@ -439,7 +439,7 @@ struct Scene {
   Scene& acknowledge(Side side, Nanos time) {
     std::uint64_t& acknowledged = acknowledged_[index(other(side))];
     acknowledged = next_[index(other(side))];
-    timing.take_acknowledgment(side, {.offset = acknowledged, .edge = 1'000'000, .time = time}, counts);
+    timing.process_acknowledgment(side, {.offset = acknowledged, .edge = 1'000'000, .time = time}, counts);
     return *this;
   }
   Nanos spent(Cause cause) const { return timing.causes().by[cause]; }
@@ -451,10 +451,10 @@ struct Scene {
 
 TEST_CASE("an acknowledgment of no data tells no round trip") {
   Scene scene(20 * kMs, 0);
-  scene.timing.take_acknowledgment(Side::low, {.offset = 0, .edge = 9000, .time = 90 * kMs}, scene.counts);
+  scene.timing.process_acknowledgment(Side::low, {.offset = 0, .edge = 9000, .time = 90 * kMs}, scene.counts);
   scene.answer({.time = 100 * kMs});
   // Of the SYN-ACK's copy, say, which was on its way.
-  scene.timing.take_acknowledgment(Side::low, {.offset = 0, .edge = 9000, .time = 105 * kMs}, scene.counts);
+  scene.timing.process_acknowledgment(Side::low, {.offset = 0, .edge = 9000, .time = 105 * kMs}, scene.counts);
   CHECK(scene.timing.path_to(Side::low) == 20 * kMs);
   scene.acknowledge(Side::low, 119 * kMs);
   CHECK(scene.timing.path_to(Side::low) == 19 * kMs);
@@ -466,9 +466,9 @@ TEST_CASE("the first ID left out after a SYN-ACK counts") {
     IpIds ids;
     ids.set_full_length(1000);
     ids.begin({.id = 0, .flags = kSyn | kAck, .has_id = true}, own);
-    ids.take({.id = 50000, .has_id = true});
+    ids.process({.id = 50000, .has_id = true});
     CHECK(ids.jump() == 0);
-    ids.take({.id = 50002, .length = 1000, .has_id = true});
+    ids.process({.id = 50002, .length = 1000, .has_id = true});
     CHECK(ids.jump() == (own ? 1 : 0));
   }
 }
@@ -505,7 +505,7 @@ TEST_CASE("the server's time before a lost segment that others followed is its o
     const Nanos before = scene.spent(kServer);
     scene.ask(200 * kMs).answer({.time = 300 * kMs, .id = id, .begin = 3000, .next = 2000});
     scene.answer(
-        {.time = 320 * kMs, .id = static_cast<std::uint16_t>(id + 1), .begin = 2000, .next = 2000, .hole = true});
+        {.time = 320 * kMs, .id = static_cast<std::uint16_t>(id + 1), .begin = 2000, .next = 2000, .after_gap = true});
     CHECK(scene.spent(kServer) - before == server);
     CHECK(scene.spent(kLoss) == loss);
   }
@@ -517,7 +517,7 @@ TEST_CASE("a pause before a lost segment is attributed by what was known before 
   scene.send(Side::low, {.time = 100 * kMs, .length = 400, .pushed = true, .id = 10, .timestamp = 1100});
   scene.acknowledge(Side::high, 100 * kMs);
   scene.send(Side::low, {.time = 600 * kMs, .id = 12, .timestamp = 1600, .begin = 1400, .next = 400});
-  scene.send(Side::low, {.time = 607 * kMs, .id = 13, .timestamp = 1607, .begin = 400, .next = 400, .hole = true});
+  scene.send(Side::low, {.time = 607 * kMs, .id = 13, .timestamp = 1607, .begin = 400, .next = 400, .after_gap = true});
   CHECK(scene.spent(kClient) == 500 * kMs);
   CHECK(scene.spent(kLoss) == 7 * kMs);
 }
@@ -607,7 +607,7 @@ TEST_CASE("what an application pauses while a loss is repaired is the loss's") {
     CHECK(scene.spent(kServer) == 10 * kMs);
     CHECK(scene.spent(kLoss) == 25 * kMs);
     if (needed) continue;
-    scene.timing.take_acknowledgment(
+    scene.timing.process_acknowledgment(
         Side::low, {.offset = 1200, .edge = 9000, .duplicate_sack = true, .time = 140 * kMs}, scene.counts);
     CHECK(scene.spent(kServer) == 30 * kMs);
     CHECK(scene.spent(kLoss) == 0);
@@ -618,10 +618,10 @@ TEST_CASE("what waited behind a hole tells of no queue when it is answered") {
   Scene scene(20 * kMs, 0);  // at the server, the client uploads
   scene.send(Side::low, {.time = 100 * kMs}).acknowledge(Side::high, 100 * kMs);
   scene.send(Side::low, {.time = 100 * kMs, .begin = 2000, .next = 1000});
-  scene.send(Side::low, {.time = 120 * kMs, .begin = 4000, .next = 1000, .hole = true});
-  scene.send(Side::low, {.time = 140 * kMs, .begin = 1000, .next = 1000, .hole = true});
-  scene.timing.take_acknowledgment(Side::high, {.offset = 3000, .edge = 90'000, .time = 140 * kMs}, scene.counts);
-  scene.send(Side::low, {.time = 150 * kMs, .begin = 3000, .next = 3000, .hole = true});
+  scene.send(Side::low, {.time = 120 * kMs, .begin = 4000, .next = 1000, .after_gap = true});
+  scene.send(Side::low, {.time = 140 * kMs, .begin = 1000, .next = 1000, .after_gap = true});
+  scene.timing.process_acknowledgment(Side::high, {.offset = 3000, .edge = 90'000, .time = 140 * kMs}, scene.counts);
+  scene.send(Side::low, {.time = 150 * kMs, .begin = 3000, .next = 3000, .after_gap = true});
   scene.acknowledge(Side::high, 150 * kMs).answer({.time = 190 * kMs});
   CHECK(scene.spent(kServer) == 40 * kMs);
 }
@@ -631,11 +631,11 @@ TEST_CASE("a window that opened is known to have only when its sender asks no mo
   for (const bool asked : {true, false}) {
     Scene scene;
     scene.ask(0).answer({.time = 20 * kMs}).acknowledged_[index(Side::high)] = 1000;
-    scene.timing.take_acknowledgment(Side::low, {.offset = 1000, .edge = 1000, .zero_window = true, .time = 20 * kMs},
+    scene.timing.process_acknowledgment(Side::low, {.offset = 1000, .edge = 1000, .zero_window = true, .time = 20 * kMs},
                                      scene.counts);
-    scene.timing.take_acknowledgment(Side::low, {.offset = 1000, .edge = 9000, .time = 200 * kMs}, scene.counts);
+    scene.timing.process_acknowledgment(Side::low, {.offset = 1000, .edge = 9000, .time = 200 * kMs}, scene.counts);
     if (asked) {
-      scene.timing.note_probe(Side::high, 400 * kMs);
+      scene.timing.record_probe(Side::high, 400 * kMs);
       scene.send(Side::high, {.time = 800 * kMs, .length = 1, .begin = 999});  // as a byte, as some do
     }
     scene.acknowledge(Side::low, 800 * kMs).answer({.time = 820 * kMs});

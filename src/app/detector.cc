@@ -148,7 +148,7 @@ void Detector::replay(Connection& connection, Side first, const Arrival& first_a
     const Direction direction = direction_of(connection, side);
     const std::uint64_t count = stream.next;
     if (count == 0) continue;
-    if (count == stream.missing) {  // no byte of it was captured
+    if (count == stream.not_captured) {  // no byte of it was captured
       turns.process_not_captured(direction, 0, count, side == first ? first_arrival : arrival);
       continue;
     }

@@ -73,7 +73,7 @@ void note_answered(Connection& connection, const Segment& answer) {
 
 }  // namespace
 
-void note_syn(Connection& connection, Side sender, const Segment& segment) {
+void record_syn(Connection& connection, Side sender, const Segment& segment) {
   const bool answer = (segment.tcp.flags & kAck) != 0;
   connection.set_client(answer ? other(sender) : sender);
   const TcpOptions options = decode_tcp_options(segment.tcp.options);
@@ -86,7 +86,7 @@ void note_syn(Connection& connection, Side sender, const Segment& segment) {
   note_handshake_start(connection, answer, segment.time);
 }
 
-void note_opening(Connection& connection, Side sender, const Segment& segment) {
+void record_handshake(Connection& connection, Side sender, const Segment& segment) {
   Handshake& handshake = connection.handshake;
   if (connection.counts.packets > 1) {
     handshake.max_gap = std::max(handshake.max_gap, segment.time - connection.last_time);

@@ -46,9 +46,9 @@ struct Offer {
 };
 
 /// Takes a SYN, or the answer to one, of `sender` into `connection`.
-void note_syn(Connection& connection, Side sender, const Segment& segment);
+void record_syn(Connection& connection, Side sender, const Segment& segment);
 
 /// Takes a packet of `sender` into the times of a handshake that is not over yet.
-void note_opening(Connection& connection, Side sender, const Segment& segment);
+void record_handshake(Connection& connection, Side sender, const Segment& segment);
 
 }  // namespace wirelap

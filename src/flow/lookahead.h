@@ -24,17 +24,17 @@ class Lookahead {
   Segment& next() { return newest_->segment; }
 
   /// Takes the segment in next(), out of `record`, whose bytes stay until drain().
-  void take(const PacketRecord& record) {
+  void process(const PacketRecord& record) {
     if (tracker_.table().is_large() && is_inside(newest_->segment, record)) [[unlikely]]
       return wait();
     if (waiting_ != 0) [[unlikely]]
       drain();
-    tracker_.take(newest_->segment);
+    tracker_.process(newest_->segment);
   }
 
   /// Hands on all that waits.
   [[gnu::noinline]] void drain() {
-    while (waiting_ != 0) take_first();
+    while (waiting_ != 0) process_first();
   }
 
  private:
@@ -66,17 +66,17 @@ class Lookahead {
     waiting_ += 1;
     if (waiting_ > kToConnection) prefetch_connection(place(waiting_ - 1 - kToConnection));
     if (waiting_ > kToKept) prefetch_kept(place(waiting_ - 1 - kToKept));
-    if (waiting_ == kMost) take_first();
+    if (waiting_ == kMost) process_first();
     newest_ = &place(waiting_);
   }
 
   Waiting& place(unsigned behind_first) { return places_[(first_ + behind_first) % kPlaces]; }
 
-  void take_first() {
+  void process_first() {
     Waiting& first = place(0);
     first_ += 1;
     waiting_ -= 1;
-    tracker_.take(first.segment, first.key, first.sender, first.hash);
+    tracker_.process(first.segment, first.key, first.sender, first.hash);
   }
 
   void prefetch_connection(const Waiting& waiting) {

@@ -41,8 +41,8 @@ class Reassembler {
 
   /// The straight path for these: the same as take, without all that cannot be. `mark` is of `segment`.
   /// (g++ would not always inline it.)
-  [[gnu::always_inline]] void take_next(Connection& connection, Side sender, const Segment& segment,
-                                        const PacketIdentity& mark) {
+  [[gnu::always_inline]] void process_next(Connection& connection, Side sender, const Segment& segment,
+                                           const PacketIdentity& mark) {
     constexpr SegmentKind kind = SegmentKind::next;
     Stream& stream = connection.stream(sender);
     Stream& reverse = connection.stream(other(sender));
@@ -50,7 +50,7 @@ class Reassembler {
     const auto acknowledged = static_cast<std::uint64_t>(reverse.offset_of(mark.acknowledgment));
     const std::uint64_t edge = window_edge(connection, sender, acknowledged, segment.tcp);
     const Arrival arrival{segment.time, segment.packet, acknowledged};
-    if (edge > reverse.allowed) reverse.allowed = edge;
+    if (edge > reverse.right_edge) reverse.right_edge = edge;
     if (acknowledged > reverse.acknowledged) reverse.acknowledged = acknowledged;
     consumer_.on_acknowledged(connection, other(sender), {acknowledged, edge, segment.time, segment.tcp, kind});
     if (segment.data_length == 0) return consumer_.on_position(connection, sender, stream.next, segment.time, kind);
@@ -60,12 +60,12 @@ class Reassembler {
 
   /// Takes any segment of `sender` that is no copy, and whose mark is among the connection's
   /// last packets. True where that has ended the connection.
-  bool take(Connection& connection, Side sender, const Segment& segment) {
+  bool process(Connection& connection, Side sender, const Segment& segment) {
     if (connection.closed) {
       count_late(connection, sender, segment);
       return false;
     }
-    take_open(connection, sender, segment);
+    process_open(connection, sender, segment);
     if (connection.has_payload && !connection.closed) note_flowing(connection);
     return connection.closed;
   }
@@ -84,7 +84,7 @@ class Reassembler {
   /// The same at once: its holes stay as they are.
   void close(Connection& connection, Ending ending, Nanos time) {
     connection.closed = true;
-    for (Stream& stream : connection.streams) stream.flows = false;
+    for (Stream& stream : connection.streams) stream.on_fast_path = false;
     connection.ending = ending;
     consumer_.on_ending(connection, ending, time);
     for (Stream& stream : connection.streams) stream.count_rest();
@@ -96,11 +96,11 @@ class Reassembler {
     return {connection.last_time, connection.last_packet, 0};
   }
 
-  void take_open(Connection& connection, Side sender, const Segment& segment) {
+  void process_open(Connection& connection, Side sender, const Segment& segment) {
     const TcpHeader& tcp = segment.tcp;
     consumer_.on_segment(connection, sender, connection.latest_packets[index(sender)], SegmentKind::any);
     if (connection.opening) {
-      note_opening(connection, sender, segment);
+      record_handshake(connection, sender, segment);
       consumer_.on_handshake(connection);
     }
     Stream& stream = connection.stream(sender);
@@ -113,17 +113,17 @@ class Reassembler {
       if (connection.closed) return;
     }
     Arrival arrival{segment.time, segment.packet, 0};
-    if ((tcp.flags & kAck) != 0) take_acknowledgment(connection, sender, tcp, arrival);
+    if ((tcp.flags & kAck) != 0) process_acknowledgment(connection, sender, tcp, arrival);
     const std::int64_t begin = stream.offset_of(sequence);
     if (carries)
-      take_payload(connection, sender, segment, begin, arrival);
+      process_payload(connection, sender, segment, begin, arrival);
     else
-      note_position(connection, sender, begin, segment);
+      record_position(connection, sender, begin, segment);
     if ((tcp.flags & kRst) != 0) [[unlikely]]
-      take_reset(connection, sender, segment);
+      process_reset(connection, sender, segment);
   }
 
-  [[gnu::noinline]] void take_reset(Connection& connection, Side sender, const Segment& segment) {
+  [[gnu::noinline]] void process_reset(Connection& connection, Side sender, const Segment& segment) {
     if (connection.stream(sender).is_outside_window(segment.tcp.sequence)) return;
     for (const Side side : {Side::low, Side::high}) {
       give_up_holes(connection, side, connection.stream(side).acknowledged, last_arrival(connection));
@@ -139,8 +139,8 @@ class Reassembler {
     Stream& high = connection.streams[1];
     const bool may =
         !connection.opening && low.started && high.started && low.fin == Stream::kNever && high.fin == Stream::kNever;
-    low.flows = may && !low.has_out_of_order() && high.acknowledged <= high.next;
-    high.flows = may && !high.has_out_of_order() && low.acknowledged <= low.next;
+    low.on_fast_path = may && !low.has_out_of_order() && high.acknowledged <= high.next;
+    high.on_fast_path = may && !high.has_out_of_order() && low.acknowledged <= low.next;
   }
 
   /// Whether a RST of `sender` answers the other's SYN.
@@ -150,18 +150,18 @@ class Reassembler {
   }
 
   /// Takes what a segment acknowledges, and notes it in `arrival`, as an offset of the other's stream.
-  void take_acknowledgment(Connection& connection, Side sender, const TcpHeader& tcp, Arrival& arrival) {
+  void process_acknowledgment(Connection& connection, Side sender, const TcpHeader& tcp, Arrival& arrival) {
     Stream& reverse = connection.stream(other(sender));
-    arrival.acknowledged = reverse.take_acknowledgment(tcp.acknowledgment, (tcp.flags & kSyn) != 0);
+    arrival.acknowledged = reverse.record_acknowledgment(tcp.acknowledgment, (tcp.flags & kSyn) != 0);
     const std::uint64_t edge = window_edge(connection, sender, arrival.acknowledged, tcp);
-    reverse.allowed = std::max(reverse.allowed, edge);
+    reverse.right_edge = std::max(reverse.right_edge, edge);
     consumer_.on_acknowledged(connection, other(sender),
                               {arrival.acknowledged, edge, arrival.time, tcp, SegmentKind::any});
   }
 
   /// Takes a segment's payload, or its FIN, at offset `begin` of its stream.
-  void take_payload(Connection& connection, Side sender, const Segment& segment, std::int64_t begin,
-                    const Arrival& arrival) {
+  void process_payload(Connection& connection, Side sender, const Segment& segment, std::int64_t begin,
+                       const Arrival& arrival) {
     Stream& stream = connection.stream(sender);
     if ((segment.tcp.flags & kFin) != 0) note_fin(connection, sender, begin + segment.data_length, segment);
     // Nothing follows a FIN (RFC 9293, 3.10.7.4): what says so is ignored. What was before it may be sent again.
@@ -170,7 +170,7 @@ class Reassembler {
       connection.has_payload = true;
       consumer_.on_payload(connection, sender, connection.latest_packets[index(sender)], begin, arrival,
                            SegmentKind::any);
-      take_data(connection, sender, begin, {segment.data, segment.data_length}, arrival);
+      process_payload(connection, sender, begin, {segment.data, segment.data_length}, arrival);
     }
     // The receiver has the bytes in the hole, and this segment was not they.
     if (begin > static_cast<std::int64_t>(stream.next) && stream.acknowledged > stream.next) [[unlikely]] {
@@ -190,7 +190,7 @@ class Reassembler {
     return offset + (std::uint64_t{tcp.window} << scale);
   }
 
-  void note_position(Connection& connection, Side sender, std::int64_t offset, const Segment& segment) {
+  void record_position(Connection& connection, Side sender, std::int64_t offset, const Segment& segment) {
     const bool plain = (segment.tcp.flags & (kSyn | kRst | kAck)) == kAck;
     if (!plain || offset <= 0) return;
     consumer_.on_position(connection, sender, static_cast<std::uint64_t>(offset), segment.time, SegmentKind::any);
@@ -204,7 +204,8 @@ class Reassembler {
     if (!connection.has_ender) connection.set_ender(sender);
   }
 
-  void take_data(Connection& connection, Side sender, std::int64_t begin, StreamData data, const Arrival& arrival) {
+  void process_payload(Connection& connection, Side sender, std::int64_t begin, StreamData data,
+                       const Arrival& arrival) {
     Stream& stream = connection.stream(sender);
     const std::int64_t next = static_cast<std::int64_t>(stream.next);
     if (begin < next) {
@@ -246,7 +247,7 @@ class Reassembler {
     consumer_.on_bytes(connection, sender, data, arrival);
     Stream& stream = connection.stream(sender);
     if (data.bytes.size() != data.length) [[unlikely]]
-      stream.missing += data.length - data.bytes.size();
+      stream.not_captured += data.length - data.bytes.size();
     stream.advance(data.length);
     stream.last_time = arrival.time;
   }
@@ -318,7 +319,7 @@ class Reassembler {
       }
       const std::uint64_t count = end - stream.next;
       consumer_.on_not_captured(connection, sender, count, arrival);
-      stream.missing += count;
+      stream.not_captured += count;
       stream.advance(count);
       settle(connection, sender, arrival);
     }

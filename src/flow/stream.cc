@@ -29,7 +29,7 @@ void OutOfOrderQueue::add(std::uint64_t begin, StreamData data, bool skipped, co
   }
 }
 
-bool OutOfOrderQueue::has_no_hole_after(std::uint64_t offset) const {
+bool OutOfOrderQueue::is_contiguous_from(std::uint64_t offset) const {
   for (std::size_t i = first_; i < items_.size() && items_[i].begin <= offset; ++i) {
     offset = std::max(offset, items_[i].end());
     if (i + 1 == items_.size()) return true;
@@ -49,34 +49,34 @@ void OutOfOrderQueue::pop_front() {
 }
 
 bool Stream::is_outside_window(std::uint32_t sequence) const {
-  if (!started || allowed == 0) return false;
+  if (!started || right_edge == 0) return false;
   const std::int64_t offset = offset_of(sequence);
   const std::uint64_t left = std::min(acknowledged, next);
-  const std::uint64_t right = std::max(allowed, next) + 1;  // its FIN counts, too
+  const std::uint64_t right = std::max(right_edge, next) + 1;  // its FIN counts, too
   return offset < static_cast<std::int64_t>(left) || offset > static_cast<std::int64_t>(right);
 }
 
 void Stream::count_rest() {
   if (out_of_order != nullptr) [[unlikely]]
     count_out_of_order();
-  pass_missing(acknowledged);
+  pass_not_captured(acknowledged);
 }
 
 void Stream::count_out_of_order() {
   for (; has_out_of_order(); out_of_order->pop_front()) {
     const OutOfOrderQueue::Item& item = out_of_order->front();
-    pass_missing(item.begin);
+    pass_not_captured(item.begin);
     if (item.end() <= next) continue;
     const std::uint64_t count = item.end() - next;
-    if (!item.skipped) missing += std::min(count, item.length - item.bytes.size());
+    if (!item.skipped) not_captured += std::min(count, item.length - item.bytes.size());
     advance(count);
   }
   out_of_order.reset();
 }
 
-void Stream::pass_missing(std::uint64_t until) {
+void Stream::pass_not_captured(std::uint64_t until) {
   if (until <= next) return;
-  missing += until - next;
+  not_captured += until - next;
   advance(until - next);
 }
 

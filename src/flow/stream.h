@@ -72,7 +72,7 @@ class OutOfOrderQueue {
   bool full() const { return bytes_ > kMaxBytes || waiting_ >= kMaxSegments; }
   const Item& front() const { return items_[first_]; }
   /// Whether all that waits is in order once the stream has come to `offset`.
-  bool has_no_hole_after(std::uint64_t offset) const;
+  bool is_contiguous_from(std::uint64_t offset) const;
   void pop_front();
   /// About what it holds of memory.
   std::size_t held_bytes() const { return bytes_ + items_.capacity() * sizeof(Item); }
@@ -101,10 +101,10 @@ struct Stream : StreamPosition {
   // Flags and a half word first: they fill the rest of the position's last word.
   bool started = false;                 ///< next_sequence is known
   bool finished = false;                ///< the FIN has been delivered in order
-  bool flows = false;                   ///< what stands next in it needs the fast path alone (flow/reassembler.h)
+  bool on_fast_path = false;            ///< what stands next in it needs the fast path alone (flow/reassembler.h)
   std::uint32_t next_sequence = 0;      ///< sequence number of `next`
-  std::uint64_t allowed = 0;            ///< right edge of the other end's window, highest so far
-  std::uint64_t missing = 0;            ///< bytes before `next` that no packet of the capture holds
+  std::uint64_t right_edge = 0;         ///< right edge of the other end's window, highest so far
+  std::uint64_t not_captured = 0;       ///< bytes before `next` that no packet of the capture holds
   std::uint64_t fin = kNever;           ///< offset of the FIN, once seen
   Nanos last_time = kUnknownTime;       ///< when the last byte delivered was there in order
   Owned<OutOfOrderQueue> out_of_order;  ///< null while nothing is past a hole
@@ -134,7 +134,7 @@ struct Stream : StreamPosition {
   }
 
   /// Takes in that the other end acknowledges `sequence`; returns that as an offset. `syn`: in a SYN-ACK.
-  std::uint64_t take_acknowledgment(std::uint32_t sequence, bool syn) {
+  std::uint64_t record_acknowledgment(std::uint32_t sequence, bool syn) {
     if (!started) {
       start_at(sequence);
       from_syn = syn;  // a SYN-ACK acknowledges the SYN alone
@@ -146,8 +146,8 @@ struct Stream : StreamPosition {
     if (offset <= 0) return 0;
     // Nobody acknowledges what it did not let the other end send (RFC 9293, 3.10.7.4). But what
     // let it may not have been captured: where the next one says as much it is believed.
-    if (allowed != 0 && static_cast<std::uint64_t>(offset) > std::max(allowed, next) + 1) [[unlikely]] {
-      allowed = static_cast<std::uint64_t>(offset);
+    if (right_edge != 0 && static_cast<std::uint64_t>(offset) > std::max(right_edge, next) + 1) [[unlikely]] {
+      right_edge = static_cast<std::uint64_t>(offset);
       return 0;
     }
     // The FIN takes a sequence number, but is no byte of the stream.
@@ -171,7 +171,7 @@ struct Stream : StreamPosition {
 
  private:
   [[gnu::noinline]] void count_out_of_order();  // rare
-  void pass_missing(std::uint64_t until);
+  void pass_not_captured(std::uint64_t until);
 };
 
 }  // namespace wirelap

@@ -60,20 +60,20 @@ class Tracker {
   Consumer& consumer() { return consumer_; }
 
   /// Takes the next segment of the capture.
-  void take(const Segment& segment) {
+  void process(const Segment& segment) {
     look_for_due(segment.time);
     Side sender;
     bool added;
     Connection& connection = table_.find_or_add(segment, sender, added);
-    take(connection, added, sender, segment);
+    process(connection, added, sender, segment);
   }
 
   /// The same, with what was found before: its connection's key, the key's hash in `table`, and who sent it.
-  void take(const Segment& segment, const FlowKey& key, Side sender, std::uint32_t hash) {
+  void process(const Segment& segment, const FlowKey& key, Side sender, std::uint32_t hash) {
     look_for_due(segment.time);
     bool added;
     Connection& connection = table_.find_or_add(key, hash, added);
-    take(connection, added, sender, segment);
+    process(connection, added, sender, segment);
   }
 
   /// Ends every connection: the capture is over at `time`.
@@ -90,29 +90,29 @@ class Tracker {
 
   void look_for_due(Nanos time) {
     if (time >= due_) [[unlikely]]
-      take_due(time);
+      process_due(time);
   }
 
   // Inlined, so that a packet passes through one of the two alone.
-  [[gnu::always_inline]] void take(Connection& connection, bool added, Side sender, const Segment& segment) {
+  [[gnu::always_inline]] void process(Connection& connection, bool added, Side sender, const Segment& segment) {
     if (added) [[unlikely]]
       number(connection, segment);
-    if (connection.stream(sender).flows) [[likely]]
-      take_flowing(connection, sender, segment);
+    if (connection.stream(sender).on_fast_path) [[likely]]
+      process_flowing(connection, sender, segment);
     else
-      take_other(connection, sender, segment);
+      process_other(connection, sender, segment);
   }
 
   /// A packet of a stream that flows: nearly always one for the straight path.
-  void take_flowing(Connection& connection, Side sender, const Segment& segment) {
+  void process_flowing(Connection& connection, Side sender, const Segment& segment) {
     PacketIdentity& last = *hold(&connection.latest_packets[index(sender)]);
     if (!Reassembler<Consumer>::is_next(connection, sender, segment.tcp) || looks_the_same(segment, last)) [[unlikely]]
-      return take_other(connection, sender, segment);
+      return process_other(connection, sender, segment);
     // In its place: one made elsewhere would be copied by larger pieces than it was just written in, which waits.
     last = identity_of(segment);
     count_packet(connection, sender);
     consumer_.on_packet(connection, sender, segment);
-    reassembler_.take_next(connection, sender, segment, last);
+    reassembler_.process_next(connection, sender, segment, last);
     note_last(connection, segment);
   }
 
@@ -129,19 +129,19 @@ class Tracker {
 
   /// Any packet. What is rare in it stands apart, here and in the reassembler: the rest of it is in the cache more
   /// often.
-  [[gnu::noinline]] void take_other(Connection& connection, Side sender, const Segment& segment) {
+  [[gnu::noinline]] void process_other(Connection& connection, Side sender, const Segment& segment) {
     PacketIdentity& last = *hold(&connection.latest_packets[index(sender)]);
     if (looks_the_same(segment, last) && is_duplicate(segment, last)) [[unlikely]]
-      return take_copy(connection, sender, segment);
+      return process_copy(connection, sender, segment);
     last = identity_of(segment);
-    if ((segment.tcp.flags & kSyn) != 0) take_syn(connection, sender, segment);
+    if ((segment.tcp.flags & kSyn) != 0) process_syn(connection, sender, segment);
     count_other(connection, sender, segment);
     consumer_.on_packet(connection, sender, segment);
-    if (reassembler_.take(connection, sender, segment)) note_ended();
+    if (reassembler_.process(connection, sender, segment)) note_ended();
     note_last(connection, segment);
   }
 
-  [[gnu::noinline]] void take_copy(Connection& connection, Side sender, const Segment& segment) {
+  [[gnu::noinline]] void process_copy(Connection& connection, Side sender, const Segment& segment) {
     connection.latest_packets[index(sender)] = identity_of(segment);
     count_other(connection, sender, segment);
     connection.counts.duplicate += 1;
@@ -160,7 +160,7 @@ class Tracker {
       connection.counts.zero_windows += 1;
   }
 
-  void take_syn(Connection& connection, Side sender, const Segment& segment) {
+  void process_syn(Connection& connection, Side sender, const Segment& segment) {
     Stream& stream = connection.stream(sender);
     const std::uint32_t first = segment.tcp.sequence + 1;
     const bool answer = (segment.tcp.flags & kAck) != 0;
@@ -168,7 +168,7 @@ class Tracker {
     if (other_start && (connection.closed || !answer)) replace(connection, segment);
     if (!stream.started) stream.start_at(first);
     if (stream.offset_of(first) == 0) stream.from_syn = true;
-    note_syn(connection, sender, segment);
+    record_syn(connection, sender, segment);
   }
 
   /// The ports of an ended connection are used again.
@@ -215,7 +215,7 @@ class Tracker {
   }
 
   /// What is due at `now`.
-  void take_due(Nanos now) {
+  void process_due(Nanos now) {
     if (memory_ != nullptr && memory_->is_over_limit()) make_room(now);
     tell_gone(now);
   }

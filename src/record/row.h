@@ -220,7 +220,7 @@ WIRELAP_INLINE void visit_columns(const ConnectionRow& row, Visitor& visit) {
   visit.integer("out_of_order_packets"_column, counts.out_of_order);
   visit.integer("duplicate_packets"_column, counts.duplicate);
   visit.integer("zero_windows"_column, counts.zero_windows);
-  visit.integer("missing_bytes"_column, streams[0].missing + streams[1].missing);
+  visit.integer("missing_bytes"_column, streams[0].not_captured + streams[1].not_captured);
   visit.seconds("duration_s"_column, duration_of(connection));
   visit.integer("exchanges"_column, connection.exchanges);
   visit.integer("client_packets"_column, connection.packets[client]);

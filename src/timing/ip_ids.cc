@@ -11,7 +11,7 @@ void IpIds::begin(const PacketIdentity& latest, bool own) {
   note_merged(latest);
 }
 
-void IpIds::take(const PacketIdentity& mark) {
+void IpIds::process(const PacketIdentity& mark) {
   if (next_ != kNone) newest_ = static_cast<std::uint16_t>(next_ - 1);
   next_ = kNone;
   jump_ = 0;

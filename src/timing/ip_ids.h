@@ -36,14 +36,14 @@ class IpIds {
 
   /// The next packet, where its ID follows and nothing is to be told; false where nothing is done, since
   /// it may be another.
-  bool take_next(const PacketIdentity& mark) {
+  bool process_next(const PacketIdentity& mark) {
     if (mark.id != next_ || mark.length > longest_single_) return false;
     next_ = static_cast<std::uint16_t>(mark.id + 1);
     return true;
   }
 
   /// Any packet.
-  void take(const PacketIdentity& mark);
+  void process(const PacketIdentity& mark);
 
   /// IDs left out just before the latest packet: at most 63, and none where the sender may have used them for others.
   std::uint16_t jump() const { return jump_; }

@@ -21,8 +21,8 @@ void set_agreed(Timing& timing, const Connection& connection) {
   if (!connection.agreed()) return;
   timing.set_full_lengths(full_length(connection));
   const Handshake& handshake = connection.handshake;
-  timing.note_path(connection.client, handshake.client_rtt());
-  timing.note_path(other(connection.client), handshake.server_rtt());
+  timing.record_round_trip(connection.client, handshake.client_rtt());
+  timing.record_round_trip(other(connection.client), handshake.server_rtt());
 }
 
 Owned<Timing> make_timing(const Connection& connection, Side sender, std::pmr::memory_resource* memory) {
@@ -34,8 +34,8 @@ Owned<Timing> make_timing(const Connection& connection, Side sender, std::pmr::m
   set_agreed(timing, connection);
   for (const Side side : {Side::low, Side::high}) {
     timing.begin_stream(side, connection.latest_packets[index(side)], agreed && connection.offers[index(side)].own_ids);
-    const std::uint64_t allowed = connection.stream(side).allowed;
-    if (allowed != 0) timing.set_allowed(side, allowed, connection.last_time);
+    const std::uint64_t allowed = connection.stream(side).right_edge;
+    if (allowed != 0) timing.set_right_edge(side, allowed, connection.last_time);
   }
   return made;
 }

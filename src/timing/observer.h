@@ -40,7 +40,7 @@ class TimingObserver {
   TimingObserver& operator=(const TimingObserver&) = delete;
 
   void on_segment(Connection& connection, Side sender, const PacketIdentity& packet, SegmentKind kind) {
-    if (has_timing(connection, kind)) connection.timing->note_packet(sender, packet);
+    if (has_timing(connection, kind)) connection.timing->process_packet(sender, packet);
   }
 
   void on_handshake(Connection& connection) {
@@ -52,39 +52,39 @@ class TimingObserver {
     const bool is_next = now.kind == SegmentKind::next;
     const bool counts = is_next || (connection.timing != nullptr && (now.tcp.flags & (kSyn | kRst)) == 0);
     const bool done =
-        is_next && connection.timing->take_next_acknowledgment(other(stream), now.offset, now.edge, now.time);
-    if (counts && !done) take_acknowledgment(connection, stream, now.offset, now.edge, now.time, now.tcp);
+        is_next && connection.timing->process_next_acknowledgment(other(stream), now.offset, now.edge, now.time);
+    if (counts && !done) process_acknowledgment(connection, stream, now.offset, now.edge, now.time, now.tcp);
     next_.on_acknowledged(connection, stream, now);
   }
 
   void on_position(Connection& connection, Side sender, std::uint64_t offset, Nanos time, SegmentKind kind) {
     if (!has_timing(connection, kind)) return;
-    connection.timing->note_position(sender, offset);
+    connection.timing->record_position(sender, offset);
     if (kind == SegmentKind::next) return;
     const bool probe = offset + 1 == connection.stream(sender).next;
     if (probe) [[unlikely]]
-      connection.timing->note_probe(sender, time);
+      connection.timing->record_probe(sender, time);
   }
 
   void on_payload(Connection& connection, Side sender, const PacketIdentity& packet, std::int64_t begin,
                   const Arrival& arrival, SegmentKind kind) {
     if (kind == SegmentKind::next) {
       const bool pushed = (packet.flags & kPsh) != 0;
-      if (connection.timing->take_next(sender, connection.client, static_cast<std::uint64_t>(begin), packet, pushed))
+      if (connection.timing->process_next(sender, connection.client, static_cast<std::uint64_t>(begin), packet, pushed))
         return;
     } else if (connection.timing == nullptr) {
       connection.timing = make_timing(connection, sender, memory_).release();
     }
-    take_payload(connection, sender, packet, begin, arrival);
+    process_payload(connection, sender, packet, begin, arrival);
   }
 
   void on_not_captured(Connection& connection, Side stream, std::uint64_t count, const Arrival& arrival) {
     next_.on_not_captured(connection, stream, count, arrival);
-    if (connection.timing != nullptr) connection.timing->note_missing(stream);
+    if (connection.timing != nullptr) connection.timing->record_not_captured(stream);
   }
 
   void on_gaps_filled(Connection& connection, Side stream) {
-    if (connection.timing != nullptr) connection.timing->end_hole(stream);
+    if (connection.timing != nullptr) connection.timing->end_sequence_gap(stream);
   }
 
   void on_ending(Connection& connection, Ending ending, Nanos time) {
@@ -130,25 +130,25 @@ class TimingObserver {
 
   // Its arguments are not an Acknowledgment: the fast path would then have to store one in memory.
   // Both are rare: apart from what each segment runs through.
-  [[gnu::noinline]] void take_acknowledgment(Connection& connection, Side stream, std::uint64_t offset,
-                                             std::uint64_t edge, Nanos time, const TcpHeader& tcp) {
+  [[gnu::noinline]] void process_acknowledgment(Connection& connection, Side stream, std::uint64_t offset,
+                                                std::uint64_t edge, Nanos time, const TcpHeader& tcp) {
     const Acknowledged now{offset, edge, tcp.window == 0, reports_duplicate(tcp), time};
-    if (connection.timing->take_acknowledgment(other(stream), now, connection.counts)) {
+    if (connection.timing->process_acknowledgment(other(stream), now, connection.counts)) {
       next_.on_spurious(connection, stream);
     }
   }
 
-  [[gnu::noinline]] void take_payload(Connection& connection, Side sender, const PacketIdentity& packet,
-                                      std::int64_t begin, const Arrival& arrival) {
+  [[gnu::noinline]] void process_payload(Connection& connection, Side sender, const PacketIdentity& packet,
+                                         std::int64_t begin, const Arrival& arrival) {
     const Stream& stream = connection.stream(sender);
     const bool pushed = (packet.flags & (kPsh | kFin)) != 0;
     const std::int64_t end = begin + packet.length;
     const bool hole = stream.has_out_of_order();
     const bool fills_all =
         hole && begin <= static_cast<std::int64_t>(stream.next) &&
-        stream.out_of_order->has_no_hole_after(static_cast<std::uint64_t>(std::max<std::int64_t>(end, 0)));
-    const Placed placed{sender, begin, stream.next, stream.acknowledged, hole, fills_all, pushed, packet};
-    if (connection.timing->take_data(placed, connection.client, connection.counts)) {
+        stream.out_of_order->is_contiguous_from(static_cast<std::uint64_t>(std::max<std::int64_t>(end, 0)));
+    const PlacedSegment placed{sender, begin, stream.next, stream.acknowledged, hole, fills_all, pushed, packet};
+    if (connection.timing->process_payload(placed, connection.client, connection.counts)) {
       next_.on_retransmitted(connection, sender, static_cast<std::uint64_t>(std::max<std::int64_t>(begin, 0)), arrival);
     }
   }

@@ -16,7 +16,7 @@ std::int32_t clock_distance(std::uint32_t earlier, std::uint32_t later) {
 
 }  // namespace
 
-void Timing::note_path(Side side, Nanos measured) {
+void Timing::record_round_trip(Side side, Nanos measured) {
   Nanos& path = sender_state(side).path;
   constexpr Nanos kLongest = 3600 * kNanosPerSecond;  // longer ones are clocks that stepped
   if (measured == kUnknownTime || measured >= kLongest || (path != kUnknownTime && measured >= path)) return;
@@ -32,7 +32,7 @@ bool Timing::may_get_lost(Side sender) const {
   return before == kUnknownTime || beyond == kUnknownTime || beyond > before / 4;
 }
 
-bool Timing::take_acknowledgment(Side side, const Acknowledged& now, TcpCounts& counts) {
+bool Timing::process_acknowledgment(Side side, const Acknowledged& now, TcpCounts& counts) {
   SenderState& data = sender_state(other(side));
   const bool spurious = resent_ != nullptr && give_back_if_unneeded(other(side), now, counts);
   SenderState& answers = sender_state(side);
@@ -104,12 +104,12 @@ bool Timing::was_unneeded(const Acknowledged& now) const {
   return now.offset >= resent_->end && now.time - resent_->time < beyond * 9 / 10;
 }
 
-bool Timing::take_data(const Placed& placed, Side client, TcpCounts& counts) {
+bool Timing::process_payload(const PlacedSegment& placed, Side client, TcpCounts& counts) {
   SenderState& from = sender_state(placed.sender);
   if (placed.end() <= static_cast<std::int64_t>(placed.next)) return take_seen_before(placed, client, counts);
   if (placed.begin > static_cast<std::int64_t>(placed.next)) {
-    if (!placed.hole) note_hole(from, placed, client);
-  } else if (placed.hole) {
+    if (!placed.after_gap) note_hole(from, placed, client);
+  } else if (placed.after_gap) {
     fill_hole(from, placed, counts);
   } else if (is_while_waited_for(placed.sender, client)) {
     from.unseen = 0;
@@ -122,13 +122,13 @@ bool Timing::take_data(const Placed& placed, Side client, TcpCounts& counts) {
     }
     from.unseen = 0;
   }
-  note_new(from, static_cast<std::uint64_t>(placed.end()), placed.mark, placed.pushed);
+  note_new(from, static_cast<std::uint64_t>(placed.end()), placed.packet, placed.pushed);
   return false;
 }
 
 /// A segment came that others should have come before.
-void Timing::note_hole(SenderState& from, const Placed& placed, Side client) {
-  from.behind_hole = {placed.mark.id, placed.mark.timestamp, placed.mark.time};
+void Timing::note_hole(SenderState& from, const PlacedSegment& placed, Side client) {
+  from.behind_hole = {placed.packet.id, placed.packet.timestamp, placed.packet.time};
   from.has_hole = true;
   // One that is itself sent again, as a probe for a lost tail is, shows a hole that was there since what came before
   // it. Where its sender had no more to send then, as far as is known, more IDs are left out than what is missing has.
@@ -138,17 +138,17 @@ void Timing::note_hole(SenderState& from, const Placed& placed, Side client) {
   const bool probed = had_more || from.announced > placed.next || from.ids.jump() > (missing + full - 1) / full;
   if (ledger_.until == kUnknownTime || (probed && looks_resent(placed))) return;
   // Else what is missing was sent just before it.
-  Placed first = placed;
+  PlacedSegment first = placed;
   first.begin = static_cast<std::int64_t>(placed.next);
-  first.mark.length = static_cast<std::uint32_t>(std::min(missing, full));
-  judge(first, client, placed.mark.time, false);
+  first.packet.length = static_cast<std::uint32_t>(std::min(missing, full));
+  judge(first, client, placed.packet.time, false);
   mover_ = placed.sender;
 }
 
-void Timing::fill_hole(SenderState& from, const Placed& placed, TcpCounts& counts) {
-  const bool reordered = was_reordered(from, placed.mark);
-  ledger_.attribute(reordered ? kNetwork : kLoss, placed.mark.time);
-  filled_ = placed.mark.time;
+void Timing::fill_hole(SenderState& from, const PlacedSegment& placed, TcpCounts& counts) {
+  const bool reordered = was_reordered(from, placed.packet);
+  ledger_.attribute(reordered ? kNetwork : kLoss, placed.packet.time);
+  filled_ = placed.packet.time;
   mover_ = placed.sender;
   if (from.unseen > 0) from.unseen -= 1;
   if (reordered) {
@@ -159,8 +159,8 @@ void Timing::fill_hole(SenderState& from, const Placed& placed, TcpCounts& count
     from.recovered = true;
   }
   // What is unseen then were retransmissions that got lost themselves.
-  if (placed.fills_all && from.recovered) count_resent(from, counts);
-  if (placed.fills_all) from.recovered = false;
+  if (placed.fills_gaps && from.recovered) count_resent(from, counts);
+  if (placed.fills_gaps) from.recovered = false;
 }
 
 /// Each ID left out is a packet lost on its way to the capture point.
@@ -171,12 +171,12 @@ void Timing::count_resent(SenderState& from, TcpCounts& counts) {
 }
 
 /// Bytes that the capture point has seen before: sent again, or only a copy.
-bool Timing::take_seen_before(const Placed& placed, Side client, TcpCounts& counts) {
+bool Timing::take_seen_before(const PlacedSegment& placed, Side client, TcpCounts& counts) {
   SenderState& from = sender_state(placed.sender);
   const bool all_acknowledged = placed.acknowledged >= placed.next;
-  const bool keep_alive = placed.mark.length <= 1 && all_acknowledged;  // RFC 9293, 3.8.4
+  const bool keep_alive = placed.packet.length <= 1 && all_acknowledged;  // RFC 9293, 3.8.4
   if (keep_alive) {
-    note_probe(placed.sender, placed.mark.time);
+    record_probe(placed.sender, placed.packet.time);
     return false;
   }
   // A second late arrival of one packet carries its old ID.
@@ -186,7 +186,7 @@ bool Timing::take_seen_before(const Placed& placed, Side client, TcpCounts& coun
   }
   counts.retransmitted += 1;
   if (static_cast<std::int64_t>(placed.acknowledged) >= placed.end()) {
-    from.heard_again = placed.mark.time;
+    from.heard_again = placed.packet.time;
     return false;
   }
   counts.lost += 1;
@@ -198,7 +198,7 @@ bool Timing::take_seen_before(const Placed& placed, Side client, TcpCounts& coun
     charge_loss_since(*first);
   }
   note_drained(placed);
-  ledger_.attribute(kLoss, placed.mark.time);
+  ledger_.attribute(kLoss, placed.packet.time);
   resent_->charged = ledger_.causes.by[kLoss] - resent_->ledger.causes.by[kLoss];
   mover_ = placed.sender;
   return true;
@@ -237,10 +237,10 @@ bool Timing::was_reordered(const SenderState& from, const PacketIdentity& mark) 
 
 /// Whether a segment in order was lost before the capture point at first, with
 /// nothing behind it to show the hole.
-bool Timing::looks_resent(const Placed& placed) const {
+bool Timing::looks_resent(const PlacedSegment& placed) const {
   const SenderState& from = streams_[index(placed.sender)];
   if (ledger_.until == kUnknownTime) return false;
-  const Nanos waited = placed.mark.time - ledger_.until - (mover_ == placed.sender ? 0 : or_zero(from.path));
+  const Nanos waited = placed.packet.time - ledger_.until - (mover_ == placed.sender ? 0 : or_zero(from.path));
   // A probe or timeout comes no sooner than two round trips (RFC 8985, 7.2).
   if (waited < std::max(round_trip_ * 3 / 2, kSoonestResent)) return false;
   if (from.announced > placed.next) return true;
@@ -253,11 +253,11 @@ bool Timing::looks_resent(const Placed& placed) const {
 
 /// How much of a pause its sender's clock (TSval, RFC 7323) says was none:
 /// segments sent together that arrive apart were spread by a queue.
-Nanos Timing::spread(const Placed& placed, Nanos pause) const {
+Nanos Timing::spread(const PlacedSegment& placed, Nanos pause) const {
   const SenderState& from = streams_[index(placed.sender)];
-  if (placed.mark.timestamp == 0 || from.latest_timestamp == 0) return 0;
+  if (placed.packet.timestamp == 0 || from.latest_timestamp == 0) return 0;
   // Linux, macOS and Windows tick in milliseconds; a slower clock leaves less to see.
-  const Nanos sent_apart = (clock_distance(from.latest_timestamp, placed.mark.timestamp) + Nanos{1}) * kMillisecond;
+  const Nanos sent_apart = (clock_distance(from.latest_timestamp, placed.packet.timestamp) + Nanos{1}) * kMillisecond;
   return sent_apart < pause / 2 ? pause - std::max<Nanos>(sent_apart, 0) : 0;
 }
 
@@ -273,36 +273,37 @@ bool Timing::fills_window(const SenderState& from, std::uint64_t next, Nanos lat
 
 /// Whether a segment came `gap` after the one before as one does behind a thin part of the path that is never empty:
 /// as that one came after its own predecessor, for their lengths.
-bool Timing::is_at_line_rate(const Placed& placed, Nanos gap) const {
+bool Timing::is_at_line_rate(const PlacedSegment& placed, Nanos gap) const {
   constexpr Nanos kLongest = kNanosPerSecond;
   constexpr std::int64_t kHeaders = 60;
   const OffsetLog::Step before = streams_[index(placed.sender)].sent.last_step();
   if (before.bytes == 0 || before.took <= 0 || before.took > kLongest || gap > kLongest) return false;
   constexpr std::uint64_t kMostBytes = 1 << 20;
-  if (before.bytes > kMostBytes || placed.mark.length > kMostBytes) return false;
-  const std::int64_t expected = before.took * (placed.mark.length + kHeaders);
+  if (before.bytes > kMostBytes || placed.packet.length > kMostBytes) return false;
+  const std::int64_t expected = before.took * (placed.packet.length + kHeaders);
   const std::int64_t scaled = gap * (static_cast<std::int64_t>(before.bytes) + kHeaders);
   return scaled <= expected + expected / 4 && scaled >= expected - expected / 4;
 }
 
-void Timing::advance(const Placed& placed, Side client, bool resent) {
+void Timing::advance(const PlacedSegment& placed, Side client, bool resent) {
   note_drained(placed);
-  judge(placed, client, placed.mark.time, resent);
+  judge(placed, client, placed.packet.time, resent);
   mover_ = placed.sender;
 }
 
 /// With a new turn the queue that its answers had to pass is empty, and so it is where nothing was sent for longer
 /// than that takes.
-void Timing::note_drained(const Placed& placed) {
+void Timing::note_drained(const PlacedSegment& placed) {
   SenderState& answers = sender_state(other(placed.sender));
   // Long, too, where the ledger has nothing yet, or has come further.
-  const std::uint64_t since = static_cast<std::uint64_t>(placed.mark.time) - static_cast<std::uint64_t>(ledger_.until);
+  const std::uint64_t since =
+      static_cast<std::uint64_t>(placed.packet.time) - static_cast<std::uint64_t>(ledger_.until);
   const Nanos emptied = std::max(answers.queued, kSoonestResent);  // what comes sooner may be on the straight path
   if (mover_ != placed.sender || since > static_cast<std::uint64_t>(emptied)) answers.queued = 0;
 }
 
 /// Spends what lies before `until` on what kept the segment from coming sooner.
-void Timing::judge(const Placed& placed, Side client, Nanos until, bool resent) {
+void Timing::judge(const PlacedSegment& placed, Side client, Nanos until, bool resent) {
   if (ledger_.until == kUnknownTime || until <= ledger_.until) return ledger_.attribute(kNetwork, until);
   if (spend_window(placed, until)) return;
   if (mover_ != placed.sender) return judge_turn(ledger_, placed.sender, client, until, resent);
@@ -322,12 +323,12 @@ void Timing::note_paused(Cause cause, Nanos length) {
 
 /// Time in which the receiver's window had no room for the segment, as far as
 /// its sender could know. True where that explains all of it.
-bool Timing::spend_window(const Placed& placed, Nanos until) {
+bool Timing::spend_window(const PlacedSegment& placed, Nanos until) {
   const SenderState& from = streams_[index(placed.sender)];
-  if (placed.mark.length == 0) return false;
+  if (placed.packet.length == 0) return false;
   // A segment cut to what is left of the window waited for more (RFC 9293, 3.8.6.2.1).
   const std::uint64_t edge = from.allowed.now();
-  if (placed.mark.length < from.full_length && static_cast<std::uint64_t>(placed.end()) == edge &&
+  if (placed.packet.length < from.full_length && static_cast<std::uint64_t>(placed.end()) == edge &&
       mover_ == placed.sender) {
     wait_for_window(until);
     return true;
@@ -358,7 +359,7 @@ void Timing::judge_turn(Ledger& ledger, Side sender, Side client, Nanos until, b
 }
 
 /// Its sender had sent before, and paused.
-void Timing::judge_pause(const Placed& placed, Side client, Nanos until, bool resent) {
+void Timing::judge_pause(const PlacedSegment& placed, Side client, Nanos until, bool resent) {
   const SenderState& from = streams_[index(placed.sender)];
   if (resent) return ledger_.attribute(kLoss, until);
   const Nanos begun = ledger_.until;
@@ -375,7 +376,7 @@ void Timing::judge_pause(const Placed& placed, Side client, Nanos until, bool re
 
   // Nagle's algorithm (RFC 1122, 4.2.3.4) holds a short segment back until the
   // one before is acknowledged, which the receiver delays (4.2.3.2).
-  const bool short_now = full != 0 && placed.mark.length < full;
+  const bool short_now = full != 0 && placed.packet.length < full;
   const bool at_once = on_acknowledgment && until - free <= near && free - until <= near;
   if (at_once && short_before && short_now && acknowledged - begun >= beyond + kLeastAckDelay) {
     return ledger_.attribute(kAckDelay, until);

@@ -27,17 +27,17 @@
 namespace wirelap {
 
 /// A segment with payload and its place in its stream.
-struct Placed {
+struct PlacedSegment {
   Side sender = Side::low;
   std::int64_t begin = 0;          ///< offset of its first byte
   std::uint64_t next = 0;          ///< first byte of the stream that was not there in order before it
   std::uint64_t acknowledged = 0;  ///< of the stream, by its receiver, before it
-  bool hole = false;               ///< segments past `next` were there already
-  bool fills_all = false;          ///< with it, nothing is missing before the last of those
+  bool after_gap = false;          ///< segments past `next` were there already
+  bool fills_gaps = false;         ///< with it, nothing is missing before the last of those
   bool pushed = false;
-  PacketIdentity mark;
+  PacketIdentity packet;
 
-  std::int64_t end() const { return begin + static_cast<std::int64_t>(mark.length); }
+  std::int64_t end() const { return begin + static_cast<std::int64_t>(packet.length); }
 };
 
 /// An acknowledgment and its place in the stream.
@@ -68,7 +68,7 @@ class Timing {
   /// the quickest answer; kUnknownTime where there was neither.
   Nanos path_to(Side side) const { return streams_[index(side)].path; }
   /// A round trip that was measured; the smallest counts.
-  void note_path(Side side, Nanos round_trip);
+  void record_round_trip(Side side, Nanos round_trip);
 
   /// Whether what `sender` sends may still get lost after the capture point saw it.
   bool may_get_lost(Side sender) const;
@@ -88,7 +88,7 @@ class Timing {
   }
 
   /// The right edge of the window that `sender` has had so far.
-  void set_allowed(Side sender, std::uint64_t edge, Nanos time) {
+  void set_right_edge(Side sender, std::uint64_t edge, Nanos time) {
     sender_state(sender).allowed.reach(edge, time, 0, 0, memory_);
   }
 
@@ -99,11 +99,11 @@ class Timing {
   }
 
   /// A packet of `sender`, with or without payload, that is no copy.
-  void note_packet(Side sender, const PacketIdentity& mark) {
+  void process_packet(Side sender, const PacketIdentity& mark) {
     SenderState& from = sender_state(sender);
-    if (from.ids.take_next(mark)) [[likely]]
+    if (from.ids.process_next(mark)) [[likely]]
       return;
-    from.ids.take(mark);
+    from.ids.process(mark);
     from.unseen = static_cast<std::uint16_t>(from.unseen + from.ids.jump());
   }
 
@@ -115,14 +115,14 @@ class Timing {
   }
 
   /// A segment of `sender` without payload stands at `offset` of its stream: it has sent all before.
-  void note_position(Side sender, std::uint64_t offset) {
+  void record_position(Side sender, std::uint64_t offset) {
     SenderState& from = sender_state(sender);
     if (offset > from.announced) from.announced = offset;
   }
 
   /// `sender` sent nothing, or a byte, from before what it is to send next: it asks whether its window is closed still
   /// (RFC 9293, 3.8.6.1), and has not heard that it opened; or it is a keep-alive.
-  void note_probe(Side sender, Nanos time) {
+  void record_probe(Side sender, Nanos time) {
     SenderState& from = sender_state(sender);
     if (mover_ != sender || from.window_closed || from.reopened < ledger_.until) return;
     from.reopened = time;
@@ -131,11 +131,11 @@ class Timing {
 
   /// `side` acknowledged the other's stream. True where that shows that what was
   /// last taken for lost and sent again had arrived at first: its time is given back.
-  bool take_acknowledgment(Side side, const Acknowledged& now, TcpCounts& counts);
+  bool process_acknowledgment(Side side, const Acknowledged& now, TcpCounts& counts);
 
   /// The same on a short path, where the window, up to `edge`, is open: false where nothing is
   /// done, since there is more to do.
-  bool take_next_acknowledgment(Side side, std::uint64_t offset, std::uint64_t edge, Nanos time) {
+  bool process_next_acknowledgment(Side side, std::uint64_t offset, std::uint64_t edge, Nanos time) {
     SenderState& data = sender_state(other(side));
     if (data.window_closed || resent_ != nullptr) return false;
     note_acknowledged(data, side, offset, edge, time);
@@ -146,8 +146,8 @@ class Timing {
   /// and whose sender only the network has kept from sending it sooner: most are
   /// such. The same as take_data, on a short path; false where nothing is done,
   /// since it may not be one.
-  [[gnu::always_inline]] bool take_next(Side sender, Side client, std::uint64_t begin, const PacketIdentity& mark,
-                                        bool pushed) {
+  [[gnu::always_inline]] bool process_next(Side sender, Side client, std::uint64_t begin, const PacketIdentity& mark,
+                                           bool pushed) {
     SenderState& from = sender_state(sender);
     const std::uint64_t end = begin + mark.length;
     // Long, too, where the ledger has nothing yet, or has come further.
@@ -164,13 +164,13 @@ class Timing {
 
   /// A segment with payload, before its bytes are delivered. True where it was
   /// seen before and got lost beyond the capture point: its receiver has it only now.
-  bool take_data(const Placed& placed, Side client, TcpCounts& counts);
+  bool process_payload(const PlacedSegment& placed, Side client, TcpCounts& counts);
 
   /// Bytes of `sender` are missing from the capture alone: so are the packets that brought them.
-  void note_missing(Side sender) { sender_state(sender).unseen = 0; }
+  void record_not_captured(Side sender) { sender_state(sender).unseen = 0; }
 
   /// Nothing of `sender` waits behind a hole any more.
-  void end_hole(Side sender) { sender_state(sender).has_hole = false; }
+  void end_sequence_gap(Side sender) { sender_state(sender).has_hole = false; }
 
  private:
   /// What tells whether of two segments the one that came later was sent earlier.
@@ -234,10 +234,10 @@ class Timing {
     Cause cause;    // which
     std::pmr::memory_resource* made_in;
 
-    Resent(const Placed& placed, const Timing& before, std::pmr::memory_resource* memory)
+    Resent(const PlacedSegment& placed, const Timing& before, std::pmr::memory_resource* memory)
         : sender(placed.sender),
           end(static_cast<std::uint64_t>(placed.end())),
-          time(placed.mark.time),
+          time(placed.packet.time),
           ledger(before.ledger_),
           moved(before.moved_),
           mover(before.mover_),
@@ -299,7 +299,7 @@ class Timing {
     if (sent <= OffsetLog::kLongAgo) return;
     SenderState& answers = sender_state(side);
     const Nanos took = time - sent;
-    if (took < answers.path || answers.path == kUnknownTime) note_path(side, took);
+    if (took < answers.path || answers.path == kUnknownTime) record_round_trip(side, took);
     // What came before a hole was filled waited for that.
     if (data.sent.has(offset + 1) && sent > filled_) answers.queued = took;
   }
@@ -319,24 +319,24 @@ class Timing {
   bool give_back_if_unneeded(Side sender, const Acknowledged& now, TcpCounts& counts);
   bool was_unneeded(const Acknowledged& now) const;
   // Rare: apart from what each segment runs through.
-  [[gnu::noinline]] bool take_seen_before(const Placed& placed, Side client, TcpCounts& counts);
-  [[gnu::noinline]] void note_hole(SenderState& from, const Placed& placed, Side client);
-  [[gnu::noinline]] void fill_hole(SenderState& from, const Placed& placed, TcpCounts& counts);
+  [[gnu::noinline]] bool take_seen_before(const PlacedSegment& placed, Side client, TcpCounts& counts);
+  [[gnu::noinline]] void note_hole(SenderState& from, const PlacedSegment& placed, Side client);
+  [[gnu::noinline]] void fill_hole(SenderState& from, const PlacedSegment& placed, TcpCounts& counts);
   static void count_resent(SenderState& from, TcpCounts& counts);
   bool was_reordered(const SenderState& from, const PacketIdentity& mark) const;
-  void advance(const Placed& placed, Side client, bool resent);
-  void note_drained(const Placed& placed);
+  void advance(const PlacedSegment& placed, Side client, bool resent);
+  void note_drained(const PlacedSegment& placed);
   void note_paused(Cause cause, Nanos length);
-  void judge(const Placed& placed, Side client, Nanos until, bool resent);
+  void judge(const PlacedSegment& placed, Side client, Nanos until, bool resent);
   void judge_turn(Ledger& ledger, Side sender, Side client, Nanos until, bool resent) const;
-  void judge_pause(const Placed& placed, Side client, Nanos until, bool resent);
-  bool spend_window(const Placed& placed, Nanos until);
+  void judge_pause(const PlacedSegment& placed, Side client, Nanos until, bool resent);
+  bool spend_window(const PlacedSegment& placed, Nanos until);
   void wait_for_window(Nanos until);
   void charge_loss_since(const OffsetLog::Point& first);
-  bool looks_resent(const Placed& placed) const;
-  Nanos spread(const Placed& placed, Nanos pause) const;
+  bool looks_resent(const PlacedSegment& placed) const;
+  Nanos spread(const PlacedSegment& placed, Nanos pause) const;
   static bool fills_window(const SenderState& from, std::uint64_t next, Nanos late);
-  bool is_at_line_rate(const Placed& placed, Nanos gap) const;
+  bool is_at_line_rate(const PlacedSegment& placed, Nanos gap) const;
   /// Times nearer than this are one.
   Nanos tolerance() const { return grain_ > kMillisecond / 2 ? grain_ : kMillisecond / 2; }
 

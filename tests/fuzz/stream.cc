@@ -104,7 +104,7 @@ struct Connections : IdleConsumer {
   }
   void on_ending(Connection& connection, Ending, Nanos) {
     for (const Side side : {Side::low, Side::high}) {
-      require(all[connection.number].sides[index(side)].missing == connection.stream(side).missing);
+      require(all[connection.number].sides[index(side)].missing == connection.stream(side).not_captured);
     }
     all[connection.number].ended = true;
   }
@@ -206,7 +206,7 @@ class Sender {
     segment.ip.id = ++id_;  // no packet is a copy of another
     segment.data = data;
     segment.data_length = length;
-    tracker_.take(segment);
+    tracker_.process(segment);
   }
 
   TimingObserver<Connections> observer_;
