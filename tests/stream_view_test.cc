@@ -54,7 +54,7 @@ class Path {
  public:
   Path() : pool_(wanted_) {
     connection_.set_client(Side::low);
-    connection_.timing = make_in<Timing>(std::pmr::get_default_resource());
+    connection_.timing = &timing_;
     connection_.handshake.ack = 0;
     for (Stream& stream : connection_.streams) {
       stream.start_at(0);
@@ -97,6 +97,7 @@ class Path {
   Stream& stream(Direction direction) { return connection_.streams[index(direction)]; }
   Analyzer& analyzer() { return *analyzer_; }
 
+  Timing timing_;
   Connection connection_;
 
  private:

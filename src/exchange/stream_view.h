@@ -12,6 +12,7 @@
 #include "flow/direction.h"
 #include "flow/stream.h"
 #include "timing/causes.h"
+#include "timing/timing.h"
 
 namespace wirelap {
 
