@@ -409,7 +409,7 @@ struct Sent {
   std::uint32_t timestamp = 0;
   std::uint64_t begin = ~std::uint64_t{0};  // where not next
   std::uint64_t next = ~std::uint64_t{0};   // where not all that was sent
-  bool hole = false;
+  bool after_gap = false;
 };
 
 /// A server that answers, seen by its client, 20 ms away, unless said. The client acknowledges all at once.
