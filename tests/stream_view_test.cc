@@ -108,6 +108,7 @@ class Path {
     }
   }
 
+  Timing timing_;
   const Wanted wanted_;
   ExchangePool pool_;
   Analyzer* analyzer_ = nullptr;

@@ -90,8 +90,7 @@ void Analyzer::gap(Direction direction, std::uint64_t count, bool captured, cons
 void Analyzer::finish(Direction direction, const Arrival& arrival) {
   arrival_ = arrival;
   parser(direction).finish(*this);
-  // Without the server there is no response to come; a client may close its
-  // half and still be answered.
+  // No response can follow the server's FIN. A client may close its direction and still receive a response.
   if (direction == Direction::to_client) return end_open(Outcome::closed, arrival.time);
   const bool has_all = arrival.acknowledged == view().next(Direction::to_client);
   if (has_all && !responding_) matcher_.settle_at_end();
@@ -171,7 +170,7 @@ Exchange& Analyzer::exchange_for_response(std::uint64_t offset, const Arrival& a
   return response;
 }
 
-/// Ends what the pairing has settled; it was summed up when its response ended.
+/// Ends the exchanges that the matcher has settled. They were summed up when their responses ended.
 void Analyzer::finish_settled() {
   if (!matcher_.has_settled()) [[likely]]
     return;
@@ -203,14 +202,14 @@ void Analyzer::on_begin(Direction direction, std::uint64_t offset, bool held) {
   if (begun.bytes == 0) begun.begin = offset;  // else interim responses came before
 }
 
-/// The client goes on: where it has acknowledged an answer to its latest request that was not
-/// captured, that was over by now.
+/// The client sends its next request. Where it has acknowledged bytes of a response to its latest request that was not
+/// captured, that exchange was over by now.
 void Analyzer::record_unseen_response(const Arrival& arrival) {
   Exchange* const latest = log_.newest();
   if (latest == nullptr || latest->response.begun || arrival.acknowledged <= latest->request_acknowledges) [[likely]]
     return;
   log_.sum_up(*latest, arrival.time);
-  latest->tcp.packets -= 1;  // the one that brings the next request
+  latest->tcp.packets -= 1;  // the packet that brings the next request
 }
 
 void Analyzer::on_start_line(Direction direction, const Head& head) {
@@ -228,7 +227,7 @@ void Analyzer::on_start_line(Direction direction, const Head& head) {
     exchange->protocol = name_of_version(head.minor_version);
 }
 
-/// Of a field that both messages have the response's stays.
+/// Keeps the values of the wanted header fields. Where both messages have a field the response's value stays.
 void Analyzer::keep_headers(Exchange& exchange, const Head& head) const {
   const std::vector<std::string>& names = log_.wanted().headers;
   exchange.headers.resize(names.size());
@@ -242,16 +241,16 @@ Framing Analyzer::on_head(Direction direction, const Head& head) {
   return direction == Direction::to_server ? request_framing(head) : process_response_head(head);
 }
 
-/// Its start line is told.
+/// Processes a response's head, after its start line.
 Framing Analyzer::process_response_head(const Head& head) {
   if (head.is_interim()) [[unlikely]]
     return {Framing::Kind::length, 0};
-  // A client that has its answer may leave out the body that it announced (RFC 9110, 10.1.1).
+  // A client that has received the final response may omit the body that it announced (RFC 9110, section 10.1.1).
   if (requesting_ != nullptr && requesting_ == responding_ && requesting_->request.body_bytes == 0)
     requests_.doubt_body();
-  const Exchange* const exchange = responding_;  // null where it has been given up
+  const Exchange* const exchange = responding_;  // null where the exchange was given up
   if (switches_to_h2(head)) [[unlikely]] {
-    responding_->status = Exchange::kNoStatus;  // it is an interim one
+    responding_->status = Exchange::kNoStatus;  // the final response follows in HTTP/2
     h2_bytes_ = 0;
     return {Framing::Kind::tunnel, 0};
   }
@@ -261,7 +260,7 @@ Framing Analyzer::process_response_head(const Head& head) {
   return response_framing(head, method);
 }
 
-/// From here on the bytes of both ends are the tunnel's.
+/// From here on the bytes of both directions belong to the tunnel, an exchange of its own.
 [[gnu::noinline]] void Analyzer::begin_tunnel(const Head& head) {
   requests_.begin_tunnel();
   make_room();
@@ -272,7 +271,7 @@ Framing Analyzer::process_response_head(const Head& head) {
   tunnel_->target = responding_->target;
 }
 
-/// Its request is what the client sends, its response what the server does.
+/// Adds bytes to the tunnel. Its request is what the client sends, its response what the server sends.
 void Analyzer::on_tunnel(Direction direction, std::uint64_t count, bool not_captured) {
   if (h2_bytes_) *h2_bytes_ += count;
   if (tunnel_ == nullptr) return;
@@ -289,7 +288,7 @@ void Analyzer::on_tunnel(Direction direction, std::uint64_t count, bool not_capt
   if (not_captured) tunnel_->missing_bytes += count;
 }
 
-/// Whether from this response's end on the connection is HTTP/2, as its request asked for.
+/// Whether the connection is HTTP/2 from the end of this response on, as its request asked for.
 bool Analyzer::switches_to_h2(const Head& head) const {
   if (head.status != 101 || responding_ == nullptr || responding_ != log_.newest()) return false;
   return equal_ignoring_case(head.upgrade, "h2c");
@@ -313,15 +312,14 @@ void Analyzer::on_end(Direction direction) {
   finish_if_complete(*exchange);
 }
 
-/// An interim response (1xx) is no answer: the final one is still to begin. Its
-/// bytes count, its time does not.
+/// Waits for the final response after an interim one (1xx). The bytes of the interim response count, its times do not.
 void Analyzer::restart_response() {
   Message& response = responding_->response;
   response.begun = false;
   response.first = kUnknownTime;
 }
 
-/// A response that waits for a request before `offset` waits in vain.
+/// Ends the responses that wait for a request before `offset`: it was not captured.
 void Analyzer::end_without_request(std::uint64_t offset) {
   while (log_.oldest() != nullptr && lacks_request(*log_.oldest()) && log_.oldest()->response_acknowledges <= offset) {
     finish_exchange(*log_.oldest(), Outcome::gap, log_.oldest()->response.last);
@@ -332,11 +330,11 @@ void Analyzer::finish_if_complete(Exchange& exchange) {
   const Message& request = exchange.request;
   if (!exchange.response.complete || requesting_ == &exchange) return;
   if (exchange.match == Match::unmatched) return log_.sum_up(exchange, arrival_.time);
-  // The request may have been captured after its response.
+  // The capture may hold the request after its response.
   if (!request.begun && view().next(Direction::to_server) < exchange.response_acknowledges) {
     return log_.sum_up(exchange, arrival_.time);
   }
-  // Where the request was not seen, only the next response may tell that this one is over.
+  // Without its request, a response may be known to be over only when the next one begins.
   const Nanos end = request.begun ? arrival_.time : exchange.response.last;
   finish_exchange(exchange, request.complete ? Outcome::complete : Outcome::gap, end);
 }
@@ -350,7 +348,8 @@ void Analyzer::on_lost(Direction direction) {
   if (exchange != nullptr && direction == Direction::to_server) finish_if_complete(*exchange);
 }
 
-/// Messages of `direction` may be hidden from here on, after that of `exchange` (null: the first of them whole).
+/// Reports to the matcher that messages of `direction` may be hidden from here on. `exchange`: whose message was being
+/// read; null: the first hidden message may be hidden from its first byte on.
 void Analyzer::record_loss(Direction direction, const Exchange* exchange) {
   if (direction == Direction::to_client) return matcher_.record_lost_responses(exchange == nullptr);
   const std::uint64_t offset = view().next(Direction::to_server);
@@ -358,7 +357,7 @@ void Analyzer::record_loss(Direction direction, const Exchange* exchange) {
                                 snapped_ ? arrival_.acknowledged : StreamPosition::kNever);
 }
 
-/// Until another message begins, what comes belongs to the one whose end is hidden.
+/// Adds bytes to the message whose end is not known, until another one begins.
 void Analyzer::on_stray(Direction direction, std::uint64_t count, bool not_captured) {
   Exchange* const exchange = open_ended_[index(direction)];
   if (exchange == nullptr || (direction == Direction::to_server && exchange->response.begun)) return;
@@ -367,7 +366,7 @@ void Analyzer::on_stray(Direction direction, std::uint64_t count, bool not_captu
   if (direction == Direction::to_client) log_.sum_up(*exchange, arrival_.time);
 }
 
-/// Another message begins: the response whose end was hidden has ended.
+/// Ends the response whose end is not known, since another message begins.
 void Analyzer::end_open_ended_response() {
   if (Exchange* const exchange = open_ended_[index(Direction::to_client)]) [[unlikely]] {
     finish_exchange(*exchange, Outcome::gap, exchange->response.last);
@@ -378,13 +377,13 @@ void Analyzer::on_garbage(Direction direction) {
   if (current(direction) == nullptr) return;
   Exchange& exchange = *current(direction);
   current(direction) = nullptr;
-  // Before the request has a start line neither of them is HTTP.
+  // If the request has no start line either, the connection is not HTTP.
   if (direction == Direction::to_client && requesting_ == &exchange && log_.count() == 1) {
     requests_.reveal_start_line(*this);
     if (exchange.method.empty()) return give_up();
   }
   record_loss(direction, &exchange);
-  // An answer that cannot be read is one all the same.
+  // A response that cannot be parsed is a response all the same.
   if (direction == Direction::to_client && exchange.request.begun) {
     return finish_exchange(exchange, Outcome::gap, arrival_.time);
   }
@@ -397,8 +396,8 @@ bool Analyzer::is_headless(Direction direction) const {
 }
 
 void Analyzer::finish_exchange(Exchange& exchange, Outcome outcome, Nanos time) {
-  // A response whose end is hidden was summed up at each byte that came of it, one that is hidden when the client went
-  // on.
+  // A response whose end is not known was summed up at each of its bytes. A response that was not captured was summed
+  // up when the client sent its next request.
   const bool hidden = exchange.response.begun ? exchange.match != Match::open : outcome == Outcome::gap;
   const bool has_sum = hidden && exchange.ended != kUnknownTime;
   if (open_ended_[index(Direction::to_client)] != &exchange && !has_sum) log_.sum_up(exchange, time);
@@ -406,11 +405,13 @@ void Analyzer::finish_exchange(Exchange& exchange, Outcome outcome, Nanos time) 
   log_.close(exchange, outcome);
 }
 
+/// Removes an exchange that turned out to be none.
 void Analyzer::discard(Exchange& exchange) {
   forget(exchange);
   log_.discard(exchange);
 }
 
+/// Drops every pointer to `exchange`.
 void Analyzer::forget(const Exchange& exchange) {
   matcher_.forget(exchange);
   const auto drop = [&](Exchange*& mine) {

@@ -31,7 +31,7 @@ class Analyzer : public wirelap::Analyzer {
   /// where they may be more.
   bool feed_body(Direction direction, const StreamData& data, const Arrival& arrival) {
     Exchange* const exchange = current(direction);
-    if (exchange == nullptr || data.bytes.size() != data.length || !parser(direction).take_content(data.length))
+    if (exchange == nullptr || data.bytes.size() != data.length || !parser(direction).pass_content(data.length))
       return false;
     log_.count_bytes(*exchange, direction, arrival, data.length, data.length);
     if (direction == Direction::to_server) pass_requests(view().next(direction) + data.length);
