@@ -97,7 +97,6 @@ class Path {
   Stream& stream(Direction direction) { return connection_.streams[index(direction)]; }
   Analyzer& analyzer() { return *analyzer_; }
 
-  Timing timing_;
   Connection connection_;
 
  private:
