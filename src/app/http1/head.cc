@@ -15,8 +15,8 @@ namespace {
 
 constexpr std::string_view kVersion = "HTTP/", kLowerVersion = "http/";
 constexpr std::size_t kMaxMethod = 32;
-constexpr std::size_t kLongestStartLine = 8192;  // of one that is searched for
-// No body is as long, and most receivers hold lengths in 63 bits.
+constexpr std::size_t kMaxSearchedLine = 8192;  // of a start line that is searched for
+// Most receivers hold lengths in 63 bits.
 constexpr std::uint64_t kMaxLength = std::numeric_limits<std::int64_t>::max();
 
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -38,7 +38,7 @@ bool is_token_char(char c) {
   return kIsOne[static_cast<unsigned char>(c)];
 }
 
-/// Up to eight characters, in lower case, to be compared with others in whatever case.
+/// Up to eight characters in lower case, for a comparison without regard to case.
 struct Word {
   std::array<char, 8> text{}, mask{}, either_case{};
 
@@ -75,21 +75,20 @@ inline std::string_view without_line_end(std::string_view line) {
   return line;
 }
 
-/// Takes one line off the front of `text`, without its line end.
-std::string_view take_line(std::string_view& text) {
+/// Removes the first line from `text` and returns it without its line end.
+std::string_view remove_line(std::string_view& text) {
   const std::string_view line = text.substr(0, std::min(text.find('\n'), text.size() - 1) + 1);
   text.remove_prefix(line.size());
   return without_line_end(line);
 }
 
-/// Whether `text` is "HTTP/", or its beginning, in whatever case.
+/// Whether `text` is "HTTP/" or the beginning of it, in any case.
 bool is_version_name(std::string_view text) {
   return text == kVersion.substr(0, text.size()) || equal_ignoring_case(text, kLowerVersion.substr(0, text.size()));
 }
 
-/// "HTTP/", digits, a dot, digits. Only HTTP/1.0 and 1.1 were ever given out,
-/// but peers send and take other numbers, even 1.0.8 or "1."; all are read as HTTP/1.
-/// Case counts (RFC 9112, section 2.3), but not to the clients that read it.
+/// Parses "HTTP/", digits, a dot, digits. Only 1.0 and 1.1 exist, but peers send and accept other numbers, even 1.0.8
+/// or "1."; all are parsed as HTTP/1. The name is case-sensitive (RFC 9112, section 2.3), but clients ignore that.
 bool parse_version(std::string_view text, Head& head) {
   head.minor_version = 1;
   if (text.size() == 8 && std::memcmp(text.data(), "HTTP/1.1", 8) == 0) return true;
@@ -109,14 +108,14 @@ bool parse_version(std::string_view text, Head& head) {
 
 constexpr std::string_view kUsualEnd = " HTTP/1.1";
 
-/// Whether `line` ends as most of requests do.
+/// Whether `line` ends as most request lines do.
 inline bool ends_with_version(std::string_view line) {
   return line.size() >= kUsualEnd.size() &&
          std::memcmp(line.data() + line.size() - kUsualEnd.size(), kUsualEnd.data(), kUsualEnd.size()) == 0;
 }
 
-/// method SP target SP version (RFC 9112, section 3). The target may hold
-/// spaces that it should not, so it ends at the last one; it may be missing.
+/// Parses method SP target SP version (RFC 9112, section 3). The target may be absent. It ends at the last space, since
+/// some clients send spaces inside it.
 bool parse_request_line(std::string_view line, Head& head) {
   line = trim_end(line);
   std::size_t first = 0;
@@ -130,9 +129,9 @@ bool parse_request_line(std::string_view line, Head& head) {
   return is_usual || parse_version(line.substr(last + 1), head);
 }
 
-/// version SP status [SP reason]; a tab may stand for the space (RFC 9112, section 4),
-/// as may a bare CR (section 2.2).
-[[gnu::noinline]] bool parse_odd_status_line(std::string_view line, Head& head) {
+/// Parses version SP status [SP reason]. A tab may stand for a space (RFC 9112, section 4), and so may a bare CR
+/// (section 2.2).
+[[gnu::noinline]] bool parse_any_status_line(std::string_view line, Head& head) {
   std::size_t space = 0;
   while (space < line.size() && line[space] != ' ' && line[space] != '\t') ++space;
   if (space == line.size() || !parse_version(line.substr(0, space), head)) return false;
@@ -144,7 +143,7 @@ bool parse_request_line(std::string_view line, Head& head) {
   return true;
 }
 
-/// The same; nearly all lines are alike.
+/// Parses a status line. The fast path is for HTTP/1.1 with single spaces.
 bool parse_status_line(std::string_view line, Head& head) {
   const auto is_end = [&](std::size_t at) { return at == line.size() || line[at] == ' '; };
   if (line.size() >= 12 && std::memcmp(line.data(), "HTTP/1.1 ", 9) == 0 && is_end(12) && is_digit(line[9]) &&
@@ -152,7 +151,7 @@ bool parse_status_line(std::string_view line, Head& head) {
     head.status = (line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0');
     return true;
   }
-  return parse_odd_status_line(line, head);
+  return parse_any_status_line(line, head);
 }
 
 bool parse_start_line(std::string_view line, Direction direction, Head& head) {
@@ -164,8 +163,8 @@ bool parse_start_line(std::string_view line, Direction direction, Head& head) {
   return parse_start_line(line, direction, head);
 }
 
-/// Content-Length, which may be a list of equal numbers (RFC 9112, section 6.3).
-[[gnu::noinline]] void take_odd_content_length(std::string_view value, Head& head) {
+/// Parses Content-Length, which may be a list of equal numbers (RFC 9112, section 6.3).
+[[gnu::noinline]] void parse_content_length_list(std::string_view value, Head& head) {
   do {
     const std::size_t comma = std::min(value.find(','), value.size());
     const std::string_view number = trim(value.substr(0, comma));
@@ -179,22 +178,23 @@ bool parse_start_line(std::string_view line, Direction direction, Head& head) {
   } while (!value.empty());
 }
 
-/// The same; nearly all are one number.
-void take_content_length(std::string_view value, Head& head) {
+/// Parses Content-Length. The fast path is for one number.
+void parse_content_length(std::string_view value, Head& head) {
   std::uint64_t length = 0;
   std::size_t digits = 0;
   for (; digits < value.size() && is_digit(value[digits]); ++digits)
     length = length * 10 + static_cast<std::uint64_t>(value[digits] - '0');
-  constexpr std::size_t kSurelyFit = std::numeric_limits<std::int64_t>::digits10;
-  if (digits == value.size() && digits - 1 < kSurelyFit && !head.content_length) {
+  constexpr std::size_t kMaxDigits = std::numeric_limits<std::int64_t>::digits10;
+  if (digits == value.size() && digits - 1 < kMaxDigits && !head.content_length) {
     head.content_length = length;
   } else {
-    take_odd_content_length(value, head);
+    parse_content_length_list(value, head);
   }
 }
 
-/// The last of the codings; empty elements do not count (RFC 9110, 5.6.1.2), nor does "identity" (RFC 2616).
-void take_transfer_encoding(std::string_view value, Head& head) {
+/// Parses Transfer-Encoding. Only the last coding matters. Empty elements (RFC 9110, section 5.6.1.2) and "identity"
+/// (RFC 2616) do not count.
+void parse_transfer_encoding(std::string_view value, Head& head) {
   while (!value.empty() && (value.back() == ',' || trim(value).size() != value.size())) {
     value = trim(value.back() == ',' ? value.substr(0, value.size() - 1) : value);
   }
@@ -210,24 +210,24 @@ bool is_empty_line(std::string_view text, std::size_t at) {
   return text[at] == '\n' || (text[at] == '\r' && at + 1 < text.size() && text[at + 1] == '\n');
 }
 
-/// Whether a line that begins at `at` belongs to the field before it (RFC 9112, section 5.2).
+/// Whether the line at offset `at` continues the field before it (RFC 9112, section 5.2).
 bool is_folded(std::string_view text, std::size_t at) {
   return at < text.size() && text[at] <= ' ' && (text[at] == ' ' || text[at] == '\t');
 }
 
-/// Takes one field line off the front of `text`, with those folded onto it.
-std::string_view take_field_line(std::string_view& text) {
+/// Removes the first field line from `text`, with the lines folded onto it, and returns it.
+std::string_view remove_field_line(std::string_view& text) {
   const std::string_view from = text;
   do {
-    take_line(text);
+    remove_line(text);
   } while (is_folded(text, 0));
   return from.substr(0, from.size() - text.size());
 }
 
-/// Whether `line` may begin a field that take_field knows, or be the empty one: most are passed over for it.
+/// Whether `line` may begin a field that parse_field() needs, or be the empty line. Most lines are passed over by this.
 inline bool may_matter(std::string_view line) {
   constexpr std::size_t kLetters = 9;
-  // Letters in either case, and blanks: the others with the same last five bits are looked at in vain.
+  // Letters in either case, and blanks. Other bytes with the same low five bits pass, too, and are rejected later.
   constexpr std::uint32_t kFirst = 1u << ('h' & 31) | 1u << ('u' & 31) | 1u << ('c' & 31) | 1u << ('t' & 31) |
                                    1u << (' ' & 31) | 1u << ('\t' & 31) | 1u << ('\r' & 31) | 1u << ('\n' & 31);
   if ((kFirst >> (line[0] & 31) & 1) == 0) return false;
@@ -242,8 +242,8 @@ inline bool may_matter(std::string_view line) {
   }
 }
 
-/// One field line, whatever stands before its colon. Their lengths tell the few names that matter from the rest.
-[[gnu::noinline]] void take_odd_field(std::string_view line, Head& head) {
+/// Parses a field line with blanks anywhere. The length of the name excludes most fields.
+[[gnu::noinline]] void parse_any_field(std::string_view line, Head& head) {
   const std::size_t colon = line.find(':');
   if (colon == std::string_view::npos) return;
   const std::string_view name = trim(line.substr(0, colon));
@@ -256,24 +256,24 @@ inline bool may_matter(std::string_view line) {
       if (equal_ignoring_case(name, "upgrade")) head.upgrade = value();
       break;
     case 14:
-      if (equal_ignoring_case(name, "content-length")) take_content_length(value(), head);
+      if (equal_ignoring_case(name, "content-length")) parse_content_length(value(), head);
       break;
     case 17:
-      if (equal_ignoring_case(name, "transfer-encoding")) take_transfer_encoding(value(), head);
+      if (equal_ignoring_case(name, "transfer-encoding")) parse_transfer_encoding(value(), head);
       break;
     default: break;
   }
 }
 
-/// One field line.
-void take_field(std::string_view line, Head& head) {
+/// Parses a field line. The fast path is for a name at its start, directly before the colon.
+void parse_field(std::string_view line, Head& head) {
   const char* const at = line.data();
   if (line.size() >= 8 && is_word(at, "host:")) {
     if (head.host.empty()) head.host = trim(line.substr(5));
   } else if (line.size() > 15 && is_word(at, "content-") && is_word(at + 7, "-length:")) {
-    take_content_length(trim(line.substr(15)), head);
+    parse_content_length(trim(line.substr(15)), head);
   } else {
-    take_odd_field(line, head);
+    parse_any_field(line, head);
   }
 }
 
@@ -312,7 +312,7 @@ Likeness is_start_line(std::string_view bytes, Direction direction) {
 
 namespace {
 
-/// Offset of the next place from `from` on where a message may begin; past the end for none.
+/// Returns the next offset from `from` on where a message may begin; past the end where there is none.
 std::size_t find_candidate(std::string_view bytes, Direction direction, bool inside, std::size_t from) {
   if (from == 0 && direction == Direction::to_server) return bytes.find_first_not_of("\r\n");
   if (from == 0 && !inside) return 0;
@@ -320,8 +320,8 @@ std::size_t find_candidate(std::string_view bytes, Direction direction, bool ins
   return find_head_end(bytes, from - 1);
 }
 
-/// Whether `bytes` begin with a registered method (IANA's list), or are cut inside one:
-/// the rest of a method, after a hole, is a token, too.
+/// Whether `bytes` begin with a registered method (IANA's list), or are cut inside one. Any token would not do: after a
+/// gap the rest of a method is a token, too.
 bool begins_with_method(std::string_view bytes) {
   constexpr std::string_view kMethods[] = {
       "GET",
@@ -382,7 +382,7 @@ bool is_simple_request(std::string_view bytes) {
 
 std::size_t find_start_line(std::string_view bytes, Direction direction, bool inside, Likeness& likeness) {
   for (std::size_t at = 0; (at = find_candidate(bytes, direction, inside, at)) < bytes.size(); ++at) {
-    const std::string_view rest = bytes.substr(at, kLongestStartLine);
+    const std::string_view rest = bytes.substr(at, kMaxSearchedLine);
     likeness = is_start_line(rest, direction);
     if (likeness == Likeness::no || (direction == Direction::to_server && !begins_with_method(rest))) continue;
     if (likeness == Likeness::yes || at + rest.size() == bytes.size()) return at;
@@ -403,7 +403,7 @@ std::size_t find_head_end(std::string_view bytes, std::size_t from) {
 Head parse_simple_request(std::string_view line) {
   Head head;
   head.minor_version = kNoVersion;
-  const std::string_view text = take_line(line);
+  const std::string_view text = remove_line(line);
   const std::size_t space = text.find(' ');
   head.method = text.substr(0, space);
   head.target = text.substr(space + 1);
@@ -418,7 +418,7 @@ std::optional<Head> parse_head(std::string_view bytes, Direction direction) {
   const std::string_view line = without_line_end({bytes.data(), begin});
   if (!parse_start_line(line, direction, head)) {
     found.reset();
-    return found;  // as at the end, so that it is made where it goes
+    return found;  // the same object as at the end, so that it is built in place
   }
   const std::size_t fields = begin;
   while (begin < bytes.size()) {
@@ -428,10 +428,10 @@ std::optional<Head> parse_head(std::string_view bytes, Direction direction) {
         head.size = end;
         break;
       }
-      // What is folded onto a field that does not matter is passed over, too.
+      // A line folded onto a field that is not needed is passed over, too.
       const bool is_field = begin == fields || !is_folded(bytes, begin);
       while (is_folded(bytes, end)) end = ends.pass();
-      if (is_field) take_field({bytes.data() + begin, end - begin}, head);
+      if (is_field) parse_field({bytes.data() + begin, end - begin}, head);
     }
     begin = end;
   }
@@ -451,7 +451,7 @@ bool begins_tunnel(const Head& head, std::string_view method) {
 std::optional<std::string> find_field(std::string_view fields, std::string_view name) {
   std::optional<std::string> found;
   while (!fields.empty()) {
-    const std::string_view line = take_field_line(fields);
+    const std::string_view line = remove_field_line(fields);
     const std::size_t colon = line.find(':');
     if (colon == std::string_view::npos || !equal_ignoring_case(trim(line.substr(0, colon)), name)) continue;
     found = (found ? *found + ", " : "") + std::string(trim(line.substr(colon + 1)));
@@ -459,7 +459,7 @@ std::optional<std::string> find_field(std::string_view fields, std::string_view 
   return found;
 }
 
-// Whatever its method: a request has a body where its head says so (RFC 9112, 6.3).
+// A request has a body where its head says so, whatever its method (RFC 9112, section 6.3).
 Framing request_framing(const Head& head) {
   if (head.chunked) [[unlikely]]
     return {Framing::Kind::chunked, 0};
