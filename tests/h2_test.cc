@@ -17,7 +17,7 @@
 
 #include "engine.h"
 #include "exchange/log.h"
-#include "app/h2/frame.h"
+#include "app/h2/frame_parser.h"
 #include "app/h2/hpack.h"
 #include "app/h2/huffman.h"
 #include "record/row.h"
@@ -60,7 +60,7 @@ std::string text_of(const FieldSection& section) {
   for (std::size_t i = 0; i < section.wanted.size(); ++i) {
     if (section.wanted[i]) text += kWanted[i] + "=" + *section.wanted[i] + " ";
   }
-  if (section.unknown) text += "? ";
+  if (section.has_unknown) text += "? ";
   if (!text.empty()) text.pop_back();
   return text;
 }
@@ -153,7 +153,7 @@ TEST_CASE("HPACK: malformed blocks (RFC 7541)") {
     CHECK(decoder.decode(as_bytes(hex("4001 6101 62")), section));
     if (bytes != "be") CHECK_FALSE(decoder.decode(as_bytes(hex(bytes)), section));
     if (bytes == "be") CHECK_FALSE(decoder.decode(as_bytes(hex("bf")), section));
-    CHECK_FALSE(decoder.is_exact());
+    CHECK_FALSE(decoder.is_table_known());
     CHECK(decoder.entries() == 0);
     // No prefix of it crashes.
     const std::string whole = hex(bytes);
@@ -206,7 +206,7 @@ TEST_CASE("HPACK: a section too long, a table too large") {
   CHECK(section.find(Field::path)->size() == 2900);
   CHECK(section.find(Field::status) == nullptr);
   CHECK(decoder.entries() == 2);
-  CHECK(decoder.is_exact());
+  CHECK(decoder.is_table_known());
   // Allowed more than is kept: what is past that is unknown, not wrong.
   decoder.allow_table(1 << 20);
   CHECK(decoder.decode(as_bytes(hex("3fe1ff3f")), section));  // a table of 2^20
@@ -240,11 +240,11 @@ TEST_CASE("HPACK: after lost blocks a field is the right one or unknown") {
       entries = whole.entries();
       if (!good) break;  // a reference to what was evicted
       if (random() % 5 == 0) {
-        lossy.lose();
+        lossy.forget_table();
         continue;
       }
       CHECK(lossy.decode(as_bytes(bytes), seen));
-      if (seen.unknown) {
+      if (seen.has_unknown) {
         ++unknown;
       } else {
         ++known;
@@ -282,7 +282,7 @@ class Log {
   void on_begin(Direction, std::uint64_t offset) { begin_ = offset; }
   void on_frame(Direction, const FrameHeader& header) {
     text += "@" + std::to_string(begin_) + " " + std::to_string(header.type) + "/" + std::to_string(header.flags) +
-            " on " + std::to_string(header.stream);
+            " on " + std::to_string(header.stream_identifier);
     bytes_ = content_ = missing_ = 0;
     fragment_.clear();
   }
@@ -298,14 +298,14 @@ class Log {
     content_ += content;
     missing_ += missing ? count : 0;
   }
-  void on_damage(Direction) { text += " damaged"; }
+  void on_incomplete(Direction) { text += " damaged"; }
   void on_end(Direction) {
     if (!fragment_.empty()) text += " [" + fragment_ + "]";
     text += " " + std::to_string(bytes_) + "/" + std::to_string(content_);
     if (missing_ != 0) text += " missing " + std::to_string(missing_);
     text += "\n";
   }
-  void on_lost(Direction, bool) { text += "lost\n"; }
+  void on_sync_lost(Direction, bool) { text += "lost\n"; }
 
  private:
   std::uint64_t begin_ = 0, bytes_ = 0, content_ = 0, missing_ = 0;
@@ -344,48 +344,48 @@ TEST_CASE("frames, cut anywhere (RFC 9113)") {
       {"3.4: preface", kRequest, Start::preface, std::string(kPreface) + settings,
        "preface\n@24 4/0 on 0 1=4096 5=16384 12/0\n"},
       {"3.4: no preface", kRequest, Start::preface, "PRI * HTTP/1.1\r\n\r\nSM\r\n\r\n", "lost\n"},
-      {"6.1: DATA", kResponse, Start::boundary, frame(FrameType::data, 1, 1, "abc"), "@0 0/1 on 1 3/3\n"},
-      {"6.1: empty DATA", kResponse, Start::boundary, frame(FrameType::data, 1, 1) + frame(FrameType::data, 0, 3, "x"),
+      {"6.1: DATA", kResponse, Start::frame, frame(FrameType::data, 1, 1, "abc"), "@0 0/1 on 1 3/3\n"},
+      {"6.1: empty DATA", kResponse, Start::frame, frame(FrameType::data, 1, 1) + frame(FrameType::data, 0, 3, "x"),
        "@0 0/1 on 1 0/0\n@9 0/0 on 3 1/1\n"},
-      {"6.1: padding", kResponse, Start::boundary, frame(FrameType::data, 8, 1, "\2abc\0\0"s), "@0 0/8 on 1 6/3\n"},
-      {"6.1: padding alone", kResponse, Start::boundary, frame(FrameType::data, 8, 1, "\2\0\0"s), "@0 0/8 on 1 3/0\n"},
-      {"6.1: padding past the frame", kResponse, Start::boundary, frame(FrameType::data, 8, 1, "\3\0\0"s) + "x",
+      {"6.1: padding", kResponse, Start::frame, frame(FrameType::data, 8, 1, "\2abc\0\0"s), "@0 0/8 on 1 6/3\n"},
+      {"6.1: padding alone", kResponse, Start::frame, frame(FrameType::data, 8, 1, "\2\0\0"s), "@0 0/8 on 1 3/0\n"},
+      {"6.1: padding past the frame", kResponse, Start::frame, frame(FrameType::data, 8, 1, "\3\0\0"s) + "x",
        "@0 0/8 on 1lost\n"},
-      {"6.1: no place for the padding's length", kResponse, Start::boundary, frame(FrameType::data, 8, 1) + "x",
+      {"6.1: no place for the padding's length", kResponse, Start::frame, frame(FrameType::data, 8, 1) + "x",
        "lost\n"},
-      {"6.1: DATA on stream 0", kResponse, Start::boundary, frame(FrameType::data, 0, 0, "x"), "lost\n"},
-      {"6.2: HEADERS", kRequest, Start::boundary, frame(FrameType::headers, 5, 1, "abc"), "@0 1/5 on 1 [abc] 3/0\n"},
-      {"6.2: padding and priority", kRequest, Start::boundary,
+      {"6.1: DATA on stream 0", kResponse, Start::frame, frame(FrameType::data, 0, 0, "x"), "lost\n"},
+      {"6.2: HEADERS", kRequest, Start::frame, frame(FrameType::headers, 5, 1, "abc"), "@0 1/5 on 1 [abc] 3/0\n"},
+      {"6.2: padding and priority", kRequest, Start::frame,
        frame(FrameType::headers, 0x2d, 3, "\1" + number(1) + "\x10" + "abc" + "\0"s), "@0 1/45 on 3 [abc] 10/0\n"},
-      {"6.2: priority cut off", kRequest, Start::boundary, frame(FrameType::headers, 0x24, 3, "abc"), "lost\n"},
-      {"6.3: PRIORITY", kRequest, Start::boundary, frame(FrameType::priority, 0, 3, number(0) + "x"),
+      {"6.2: priority cut off", kRequest, Start::frame, frame(FrameType::headers, 0x24, 3, "abc"), "lost\n"},
+      {"6.3: PRIORITY", kRequest, Start::frame, frame(FrameType::priority, 0, 3, number(0) + "x"),
        "@0 2/0 on 3 5/0\n"},
-      {"6.4: RST_STREAM", kRequest, Start::boundary, frame(FrameType::rst_stream, 0, 3, number(8)),
+      {"6.4: RST_STREAM", kRequest, Start::frame, frame(FrameType::rst_stream, 0, 3, number(8)),
        "@0 3/0 on 3 4/0\n"},
-      {"6.5: SETTINGS acknowledged", kRequest, Start::boundary, frame(FrameType::settings, 1, 0), "@0 4/1 on 0 0/0\n"},
-      {"6.5: SETTINGS of a wrong length", kRequest, Start::boundary, frame(FrameType::settings, 0, 0, "abc"), "lost\n"},
-      {"6.6: PUSH_PROMISE", kResponse, Start::boundary, frame(FrameType::push_promise, 4, 1, number(2) + "abc"),
+      {"6.5: SETTINGS acknowledged", kRequest, Start::frame, frame(FrameType::settings, 1, 0), "@0 4/1 on 0 0/0\n"},
+      {"6.5: SETTINGS of a wrong length", kRequest, Start::frame, frame(FrameType::settings, 0, 0, "abc"), "lost\n"},
+      {"6.6: PUSH_PROMISE", kResponse, Start::frame, frame(FrameType::push_promise, 4, 1, number(2) + "abc"),
        "@0 5/4 on 1 promises 2 [abc] 7/0\n"},
-      {"6.6: a client's", kRequest, Start::boundary, frame(FrameType::push_promise, 4, 1, number(2) + "abc"), "lost\n"},
-      {"6.7: PING", kRequest, Start::boundary, frame(FrameType::ping, 0, 0, "12345678"), "@0 6/0 on 0 8/0\n"},
-      {"6.8: GOAWAY", kResponse, Start::boundary, frame(FrameType::goaway, 0, 0, number(5) + number(0) + "bye"),
+      {"6.6: a client's", kRequest, Start::frame, frame(FrameType::push_promise, 4, 1, number(2) + "abc"), "lost\n"},
+      {"6.7: PING", kRequest, Start::frame, frame(FrameType::ping, 0, 0, "12345678"), "@0 6/0 on 0 8/0\n"},
+      {"6.8: GOAWAY", kResponse, Start::frame, frame(FrameType::goaway, 0, 0, number(5) + number(0) + "bye"),
        "@0 7/0 on 0 last 5 11/0\n"},
-      {"6.9: WINDOW_UPDATE", kResponse, Start::boundary, frame(FrameType::window_update, 0, 0, number(5)),
+      {"6.9: WINDOW_UPDATE", kResponse, Start::frame, frame(FrameType::window_update, 0, 0, number(5)),
        "@0 8/0 on 0 4/0\n"},
-      {"6.10: CONTINUATION", kRequest, Start::boundary,
+      {"6.10: CONTINUATION", kRequest, Start::frame,
        frame(FrameType::headers, 1, 1, "ab") + frame(FrameType::continuation, 0, 1, "cd") +
            frame(FrameType::continuation, 4, 1),
        "@0 1/1 on 1 [ab] 2/0\n@11 9/0 on 1 [cd] 2/0\n@22 9/4 on 1 0/0\n"},
-      {"6.10: of another stream", kRequest, Start::boundary,
+      {"6.10: of another stream", kRequest, Start::frame,
        frame(FrameType::headers, 1, 1, "ab") + frame(FrameType::continuation, 4, 3, "cd"),
        "@0 1/1 on 1 [ab] 2/0\nlost\n"},
-      {"6.10: of nothing", kRequest, Start::boundary, frame(FrameType::continuation, 4, 3, "cd"), "lost\n"},
-      {"6.2: a frame between", kRequest, Start::boundary,
+      {"6.10: of nothing", kRequest, Start::frame, frame(FrameType::continuation, 4, 3, "cd"), "lost\n"},
+      {"6.2: a frame between", kRequest, Start::frame,
        frame(FrameType::headers, 1, 1, "ab") + frame(FrameType::ping, 0, 0, "12345678"),
        "@0 1/1 on 1 [ab] 2/0\nlost\n"},
-      {"4.1: a type not known", kRequest, Start::boundary, frame(static_cast<FrameType>(0xfa), 255, 9, "abc"),
+      {"4.1: a type not known", kRequest, Start::frame, frame(static_cast<FrameType>(0xfa), 255, 9, "abc"),
        "@0 250/255 on 9 3/0\n"},
-      {"4.2: a frame too large", kRequest, Start::boundary, frame(FrameType::data, 0, 1, std::string(16385, 'x')),
+      {"4.2: a frame too large", kRequest, Start::frame, frame(FrameType::data, 0, 1, std::string(16385, 'x')),
        "lost\n"},
   };
   for (const Case& test : cases) {
@@ -428,7 +428,7 @@ TEST_CASE("holes in frames") {
   };
   for (const Hole& hole : holes) {
     INFO(hole.begin);
-    FrameParser parser(kResponse, 0, Start::boundary);
+    FrameParser parser(kResponse, 0, Start::frame);
     Log log;
     parser.feed(as_bytes(bytes.substr(0, hole.begin)), log);
     parser.skip(hole.end - hole.begin, true, log);

@@ -8,7 +8,7 @@
 #include <map>
 #include <string>
 
-#include "app/h2/resync.h"
+#include "app/h2/frame.h"
 #include "app/http1/parser.h"
 #include "flow/key.h"
 #include "fuzz/pieces.h"

@@ -4,40 +4,40 @@
 
 namespace wirelap::h2 {
 
-void BlockDecoder::begin(const FrameHeader& frame, std::uint64_t begin, const Arrival& arrival) {
-  place_ = {frame, begin, arrival, 0, 0};
-  open_ = true;
-  damaged_ = false;
+void FieldBlockDecoder::begin(const FrameHeader& frame, std::uint64_t begin, const Arrival& arrival) {
+  block_ = {frame, begin, arrival, 0, 0};
+  is_open_ = true;
+  is_incomplete_ = false;
 }
 
-void BlockDecoder::add(Bytes fragment) {
-  if (damaged_ || fragment.empty()) return;
-  if (fragments_.empty() && whole_.empty()) {
-    whole_ = fragment;
+void FieldBlockDecoder::add(Bytes fragment) {
+  if (is_incomplete_ || fragment.empty()) return;
+  if (fragments_.empty() && borrowed_.empty()) {
+    borrowed_ = fragment;
     return;
   }
-  keep();
+  copy_borrowed();
   if (fragments_.size() + fragment.size() > kMaxBytes) {
-    damaged_ = true;
+    is_incomplete_ = true;
   } else {
     fragments_.append(as_text(fragment));
   }
 }
 
-void BlockDecoder::keep() {
-  if (!whole_.empty()) fragments_.assign(as_text(std::exchange(whole_, {})));
+void FieldBlockDecoder::copy_borrowed() {
+  if (!borrowed_.empty()) fragments_.assign(as_text(std::exchange(borrowed_, {})));
 }
 
-void BlockDecoder::decode(FieldSection& section) {
+void FieldBlockDecoder::decode(FieldSection& section) {
   const auto* const collected = reinterpret_cast<const std::uint8_t*>(fragments_.data());
-  const Bytes block = fragments_.empty() ? whole_ : Bytes(collected, fragments_.size());
-  if (damaged_) {
-    decoder_.decode_cut(block, section);
+  const Bytes block = fragments_.empty() ? borrowed_ : Bytes(collected, fragments_.size());
+  if (is_incomplete_) {
+    decoder_.decode_prefix(block, section);
   } else {
-    damaged_ = !decoder_.decode(block, section);
+    is_incomplete_ = !decoder_.decode(block, section);
   }
-  open_ = false;
-  whole_ = {};
+  is_open_ = false;
+  borrowed_ = {};
   release(fragments_);
 }
 

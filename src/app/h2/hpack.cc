@@ -8,24 +8,25 @@
 namespace wirelap::h2 {
 namespace {
 
-constexpr std::uint32_t kEntryOverhead = 32;  // RFC 7541, section 4.1
+/// What each entry of the dynamic table counts in addition to its name and value (RFC 7541, section 4.1).
+constexpr std::uint32_t kEntryOverhead = 32;
 
-/// Empties `text` and keeps its memory for later, where that is little.
-void empty(Text& text, std::size_t most) {
-  if (text.capacity() > most) {
+/// Empties `text`. Releases its memory if that is more than `max_kept` bytes.
+void clear_text(Text& text, std::size_t max_kept) {
+  if (text.capacity() > max_kept) {
     release(text);
   } else {
     text.clear();
   }
 }
 
-constexpr std::size_t kMostKept = 1024;
+constexpr std::size_t kMaxKeptTextBytes = 1024;
 
 struct StaticEntry {
   std::string_view name, value;
 };
 
-/// RFC 7541, appendix A; index 1 is the first.
+/// RFC 7541, appendix A. The first entry has index 1.
 constexpr StaticEntry kStatic[] = {
     {":authority", ""},
     {":method", "GET"},
@@ -95,13 +96,13 @@ static_assert(kStaticEntries == 61);
 /// By Field.
 constexpr std::string_view kNames[kFields] = {":method", ":authority", ":path", ":status", "host", "grpc-status"};
 
-/// Reads an integer whose first byte has `prefix_bits` of it (section 5.1).
-bool read_integer(Bytes& block, int prefix_bits, std::uint32_t& value) {
-  const std::uint32_t most = (1U << prefix_bits) - 1;
-  value = block[0] & most;
+/// Decodes an integer whose first byte contains `prefix_bits` of it (section 5.1), and removes it from `block`.
+bool decode_integer(Bytes& block, int prefix_bits, std::uint32_t& value) {
+  const std::uint32_t max_in_prefix = (1U << prefix_bits) - 1;
+  value = block[0] & max_in_prefix;
   block = block.subspan(1);
-  if (value < most) return true;
-  std::uint64_t sum = most;
+  if (value < max_in_prefix) return true;
+  std::uint64_t sum = max_in_prefix;
   for (int shift = 0; shift <= 28 && !block.empty(); shift += 7) {
     const std::uint8_t byte = block[0];
     block = block.subspan(1);
@@ -116,10 +117,10 @@ bool read_integer(Bytes& block, int prefix_bits, std::uint32_t& value) {
 }  // namespace
 
 void FieldSection::clear() {
-  for (Text& value : values) empty(value, kMostKept);
+  for (Text& value : values) clear_text(value, kMaxKeptTextBytes);
   has.fill(false);
   wanted.clear();
-  unknown = false;
+  has_unknown = false;
 }
 
 bool HpackDecoder::decode(Bytes block, FieldSection& section) {
@@ -128,50 +129,52 @@ bool HpackDecoder::decode(Bytes block, FieldSection& section) {
   bool may_resize = true;
   Result result = Result::good;
   while (!block.empty() && result == Result::good) result = decode_representation(block, section, may_resize);
-  empty(name_scratch_, kMostKept);
-  empty(value_scratch_, kMostKept);
-  if (result == Result::malformed) lose();
+  clear_text(name_scratch_, kMaxKeptTextBytes);
+  clear_text(value_scratch_, kMaxKeptTextBytes);
+  if (result == Result::malformed) forget_table();
   return result == Result::good;
 }
 
-void HpackDecoder::decode_cut(Bytes block, FieldSection& section) {
+void HpackDecoder::decode_prefix(Bytes block, FieldSection& section) {
   decode(block, section);
-  lose();
+  forget_table();
 }
 
-void HpackDecoder::lose() {
+void HpackDecoder::forget_table() {
   evict_to(0);
-  exact_ = false;
-  capacity_ = kMaxTableBytes;  // it may have been changed
-  allowed_ = kMaxInteger;
+  table_known_ = false;
+  // A size update may have been lost, too.
+  max_table_bytes_ = kMaxTableBytes;
+  allowed_table_bytes_ = kMaxInteger;
 }
 
-void HpackDecoder::begin_anew() {
+void HpackDecoder::reset_table() {
   evict_to(0);
-  exact_ = true;
-  capacity_ = allowed_ = kInitialTableBytes;
+  table_known_ = true;
+  max_table_bytes_ = allowed_table_bytes_ = kInitialTableBytes;
 }
 
-void HpackDecoder::allow_table(std::uint32_t bytes) { allowed_ = std::max(allowed_, bytes); }
+void HpackDecoder::allow_table(std::uint32_t bytes) { allowed_table_bytes_ = std::max(allowed_table_bytes_, bytes); }
 
-/// RFC 7541, section 6. A size is changed only where a block begins (4.2).
+/// RFC 7541, section 6. A size update may only come at the beginning of a block (section 4.2).
 HpackDecoder::Result HpackDecoder::decode_representation(Bytes& block, FieldSection& section, bool& may_resize) {
   const std::uint8_t first = block[0];
   std::uint32_t value = 0;
   if ((first & 0x80) != 0) {
     may_resize = false;
-    return read_integer(block, 7, value) ? take_indexed(value, section) : Result::malformed;
+    return decode_integer(block, 7, value) ? decode_indexed(value, section) : Result::malformed;
   }
   if ((first & 0xe0) == 0x20) {
-    return may_resize && read_integer(block, 5, value) ? resize(value) : Result::malformed;
+    return may_resize && decode_integer(block, 5, value) ? resize_table(value) : Result::malformed;
   }
   may_resize = false;
-  const bool adds = (first & 0x40) != 0;
-  return read_integer(block, adds ? 6 : 4, value) ? take_literal(block, value, adds, section) : Result::malformed;
+  const bool is_added = (first & 0x40) != 0;
+  return decode_integer(block, is_added ? 6 : 4, value) ? decode_literal(block, value, is_added, section)
+                                                        : Result::malformed;
 }
 
-HpackDecoder::Result HpackDecoder::take_indexed(std::uint32_t index, FieldSection& section) {
-  NameRead name;
+HpackDecoder::Result HpackDecoder::decode_indexed(std::uint32_t index, FieldSection& section) {
+  DecodedName name;
   if (index == 0 || !find_name(index, name)) return Result::malformed;
   std::string_view value;
   if (index <= kStaticEntries) {
@@ -179,37 +182,38 @@ HpackDecoder::Result HpackDecoder::take_indexed(std::uint32_t index, FieldSectio
   } else if (name.known) {
     value = entry(index - kStaticEntries - 1).value;
   }
-  emit(name, value, section);
+  add_field(name, value, section);
   return Result::good;
 }
 
-HpackDecoder::Result HpackDecoder::take_literal(Bytes& block, std::uint32_t index, bool adds, FieldSection& section) {
-  NameRead name;
+HpackDecoder::Result HpackDecoder::decode_literal(Bytes& block, std::uint32_t index, bool is_added,
+                                                  FieldSection& section) {
+  DecodedName name;
   if (index == 0) {
     std::string_view text;
-    if (!read_string(block, name_scratch_, text)) return Result::malformed;
+    if (!decode_string(block, name_scratch_, text)) return Result::malformed;
     name = {identify(text), static_cast<std::uint32_t>(text.size()), true};
   } else if (!find_name(index, name)) {
     return Result::malformed;
   }
   std::string_view value;
-  if (!read_string(block, value_scratch_, value)) return Result::malformed;
-  emit(name, value, section);
-  if (adds) add(name, value);
+  if (!decode_string(block, value_scratch_, value)) return Result::malformed;
+  add_field(name, value, section);
+  if (is_added) add_entry(name, value);
   return Result::good;
 }
 
-HpackDecoder::Result HpackDecoder::resize(std::uint32_t bytes) {
-  if (exact_ && bytes > allowed_) return Result::malformed;
-  capacity_ = bytes;
-  evict_to(std::min(capacity_, kMaxTableBytes));
-  // What was not known has been evicted.
-  if (bytes == 0) exact_ = true;
+HpackDecoder::Result HpackDecoder::resize_table(std::uint32_t bytes) {
+  if (table_known_ && bytes > allowed_table_bytes_) return Result::malformed;
+  max_table_bytes_ = bytes;
+  evict_to(std::min(max_table_bytes_, kMaxTableBytes));
+  // This evicts the unknown entries, too.
+  if (bytes == 0) table_known_ = true;
   return Result::good;
 }
 
-/// The name at `index`; false where there is none.
-bool HpackDecoder::find_name(std::uint32_t index, NameRead& name) const {
+/// Finds the name of the entry at `index` of both tables (section 2.3.3). Returns false where there is no such entry.
+bool HpackDecoder::find_name(std::uint32_t index, DecodedName& name) const {
   if (index <= kStaticEntries) {
     const std::string_view text = kStatic[index - 1].name;
     name = {identify(text), static_cast<std::uint32_t>(text.size()), true};
@@ -218,19 +222,19 @@ bool HpackDecoder::find_name(std::uint32_t index, NameRead& name) const {
   const std::size_t position = index - kStaticEntries - 1;
   if (position < count_) {
     const Entry& found = entry(position);
-    name = {found.name, found.name_bytes, found.known};
+    name = {found.name, found.name_bytes, found.name_known};
     return true;
   }
   name = {{}, 0, false};
-  return !exact_;
+  return !table_known_;
 }
 
-/// Section 5.2. `text` points into the block or into `scratch`.
-bool HpackDecoder::read_string(Bytes& block, Text& scratch, std::string_view& text) const {
+/// Decodes a string (section 5.2), and removes it from `block`. `text` points into the block or into `scratch`.
+bool HpackDecoder::decode_string(Bytes& block, Text& scratch, std::string_view& text) const {
   if (block.empty()) return false;
   const bool huffman = (block[0] & 0x80) != 0;
   std::uint32_t length = 0;
-  if (!read_integer(block, 7, length) || length > block.size()) return false;
+  if (!decode_integer(block, 7, length) || length > block.size()) return false;
   const Bytes bytes = block.first(length);
   block = block.subspan(length);
   text = as_text(bytes);
@@ -252,9 +256,9 @@ FieldName HpackDecoder::identify(std::string_view name) const {
   return found;
 }
 
-void HpackDecoder::emit(const NameRead& name, std::string_view value, FieldSection& section) {
+void HpackDecoder::add_field(const DecodedName& name, std::string_view value, FieldSection& section) {
   if (!name.known) {
-    section.unknown = true;
+    section.has_unknown = true;
     return;
   }
   section_bytes_ += name.bytes + value.size() + kEntryOverhead;
@@ -270,21 +274,21 @@ void HpackDecoder::emit(const NameRead& name, std::string_view value, FieldSecti
   if (!kept) {
     kept.emplace(value, section.wanted.get_allocator());
   } else {
-    // RFC 9110, section 5.3; a cookie's pieces: RFC 9113, section 8.2.3.
+    // Repeated fields are joined (RFC 9110, section 5.3), and so are the parts of a cookie (RFC 9113, section 8.2.3).
     const bool cookie = wanted_[static_cast<std::size_t>(name.name.wanted)] == "cookie";
     kept->append(cookie ? "; " : ", ").append(value);
   }
 }
 
-/// Section 4.4: an entry larger than the table empties it.
-void HpackDecoder::add(const NameRead& name, std::string_view value) {
+/// Adds an entry to the dynamic table. One that is larger than the table empties it (section 4.4).
+void HpackDecoder::add_entry(const DecodedName& name, std::string_view value) {
   const std::uint64_t bytes = std::uint64_t{name.bytes} + value.size() + kEntryOverhead;
-  const std::uint64_t room = std::min(capacity_, kMaxTableBytes);
-  // In a table larger than what is kept of it more is there than is known.
-  if (capacity_ > kMaxTableBytes && table_bytes_ + bytes > room) exact_ = false;
+  const std::uint64_t room = std::min(max_table_bytes_, kMaxTableBytes);
+  // The sender keeps an entry that is evicted here.
+  if (max_table_bytes_ > kMaxTableBytes && table_bytes_ + bytes > room) table_known_ = false;
   evict_to(room < bytes ? 0 : room - bytes);
   if (bytes > room) return;
-  if (count_ == ring_.size()) grow();
+  if (count_ == ring_.size()) grow_ring();
   newest_ = (newest_ - 1) & (ring_.size() - 1);
   ++count_;
   table_bytes_ += bytes;
@@ -292,23 +296,23 @@ void HpackDecoder::add(const NameRead& name, std::string_view value) {
   added.bytes = static_cast<std::uint32_t>(bytes);
   added.name_bytes = name.bytes;
   added.name = name.name;
-  added.known = name.known;
+  added.name_known = name.known;
   const bool needed = name.name.field != Field::other || name.name.wanted >= 0;
   added.value.assign(needed ? value : std::string_view());
 }
 
 void HpackDecoder::evict_to(std::uint64_t bytes) {
   while (table_bytes_ > bytes) {
-    constexpr std::size_t kMostKeptEvicted = 64;
+    constexpr std::size_t kMaxKeptValueBytes = 64;
     Entry& oldest = entry(--count_);
     table_bytes_ -= oldest.bytes;
-    empty(oldest.value, kMostKeptEvicted);
+    clear_text(oldest.value, kMaxKeptValueBytes);
   }
 }
 
-void HpackDecoder::grow() {
-  constexpr std::size_t kFirst = 16;
-  const std::size_t size = std::max(kFirst, ring_.size() * 2);
+void HpackDecoder::grow_ring() {
+  constexpr std::size_t kFirstSize = 16;
+  const std::size_t size = std::max(kFirstSize, ring_.size() * 2);
   std::pmr::vector<Entry> larger(ring_.get_allocator());
   larger.reserve(size);
   for (std::size_t i = 0; i < count_; ++i) larger.push_back(std::move(entry(i)));

@@ -1,11 +1,11 @@
-// h2: field blocks (HPACK, RFC 7541) of one direction.
+// h2: decodes the field blocks of one direction (HPACK, RFC 7541).
 //
-// In: the field blocks of one sender in their order, each whole or cut off by a
-// hole. Out: the fields that an exchange is told by. All others count in the
-// dynamic table with their size alone.
+// In: the field blocks of one sender in their order, each complete or cut off by a
+// sequence gap. Out: the fields that a record needs. Of all other fields only the
+// size is kept, as the size of their entry in the dynamic table.
 //
-// After a lost block the table is not known: what a later block takes from the
-// part of it that was filled before is an unknown field, never a wrong one.
+// After a block that was lost the content of the dynamic table is not known. A
+// later block that refers to such an entry has an unknown field, never a wrong one.
 #pragma once
 
 #include <array>
@@ -21,90 +21,93 @@
 
 namespace wirelap::h2 {
 
-/// Fields with a place of their own (RFC 9113, section 8.3; gRPC).
+/// The fields that every exchange needs (RFC 9113, section 8.3; gRPC). `other`: any other field.
 enum class Field : std::uint8_t { method, authority, path, status, host, grpc_status, other };
 inline constexpr std::size_t kFields = static_cast<std::size_t>(Field::other);
 
-/// What a field's name says of it.
+/// Which of the needed fields a name is.
 struct FieldName {
   Field field = Field::other;
-  std::int16_t wanted = -1;  ///< its place among the wanted names
+  std::int16_t wanted = -1;  ///< index in the list of wanted names; -1: it is not in the list
 };
 
-/// The fields of one section that are needed.
+/// The needed fields of one field section.
 struct FieldSection {
-  /// More than this of names, values and 32 bytes a field is not kept (RFC 9113, section 10.5.1).
+  /// Fields past this size are not kept. Each counts its name, its value and 32 bytes (RFC 9113, section 10.5.1).
   static constexpr std::size_t kMaxBytes = 64 * 1024;
 
   explicit FieldSection(std::pmr::memory_resource* memory = std::pmr::get_default_resource())
       : values{Text(memory), Text(memory), Text(memory), Text(memory), Text(memory), Text(memory)}, wanted(memory) {}
 
-  std::array<Text, kFields> values;  ///< by Field; of a name that comes twice the first
+  std::array<Text, kFields> values;  ///< by Field; where a name is repeated, its first value
   std::array<bool, kFields> has{};
-  std::pmr::vector<std::optional<Text>> wanted;  ///< as in Exchange::headers; empty where none of them came
-  bool unknown = false;                          ///< one field at least is not known
+  std::pmr::vector<std::optional<Text>> wanted;  ///< as in Exchange::headers; empty where no wanted field came
+  bool has_unknown = false;                      ///< at least one field could not be decoded
 
+  /// The value of a field; null where the section does not have it.
   const Text* find(Field field) const {
     const auto at = static_cast<std::size_t>(field);
     return has[at] ? &values[at] : nullptr;
   }
-  /// As new, but for the memory of its strings.
+  /// Removes all fields. Short strings keep their memory.
   void clear();
 };
 
-/// Decodes one sender's field blocks.
+/// Decodes the field blocks of one sender.
 class HpackDecoder {
  public:
-  /// Initial size of the dynamic table (RFC 9113, section 6.5.2).
+  /// Initial maximum size of the dynamic table (RFC 9113, section 6.5.2).
   static constexpr std::uint32_t kInitialTableBytes = 4096;
-  /// A larger table is kept up to this size; what lies past it is unknown.
+  /// Of a larger dynamic table this much is kept. Older entries are unknown.
   static constexpr std::uint32_t kMaxTableBytes = 64 * 1024;
   /// Larger integers are errors (RFC 7541, section 5.1).
   static constexpr std::uint32_t kMaxInteger = (1U << 31) - 1;
 
-  /// `wanted` are names in lower case; outlives the decoder. The table is kept in `memory`.
+  /// `wanted`: names of further needed fields, in lower case. It outlives the decoder. The dynamic table is in
+  /// `memory`.
   explicit HpackDecoder(const std::vector<std::string>& wanted,
                         std::pmr::memory_resource* memory = std::pmr::get_default_resource())
       : wanted_(wanted), ring_(memory), name_scratch_(memory), value_scratch_(memory) {}
 
-  /// Decodes a block into `section`, which is cleared before. False where it is
-  /// malformed; what came before the error is in the section all the same, and
-  /// the table is lost.
+  /// Replaces the content of `section` by the fields of `block`. Returns false where the block is malformed. The
+  /// section then has the fields before the error, and the dynamic table is forgotten.
   bool decode(Bytes block, FieldSection& section);
 
-  /// The same for the start of a block, whose rest is missing.
-  void decode_cut(Bytes block, FieldSection& section);
+  /// Does the same with the beginning of a block whose rest was not captured. Forgets the dynamic table.
+  void decode_prefix(Bytes block, FieldSection& section);
 
-  /// A block was not seen: what the table holds is not known any more.
-  void lose();
+  /// Forgets the dynamic table, after a block that was not captured.
+  void forget_table();
 
-  /// As new: the connection begins here.
-  void begin_anew();
+  /// Empties the dynamic table, as at the beginning of a connection.
+  void reset_table();
 
-  /// Nothing of the table is unknown.
-  bool is_exact() const { return exact_; }
+  /// Whether all entries of the dynamic table are known.
+  bool is_table_known() const { return table_known_; }
 
-  /// The other end allows a table of `bytes` (SETTINGS_HEADER_TABLE_SIZE).
+  /// Records that the receiver allows a dynamic table of `bytes` (SETTINGS_HEADER_TABLE_SIZE). The limit never goes
+  /// down.
   void allow_table(std::uint32_t bytes);
 
-  /// Entries of the dynamic table that are known, and their size (RFC 7541, section 4.1).
+  /// Number of known entries of the dynamic table.
   std::size_t entries() const { return count_; }
+  /// Their size in bytes (RFC 7541, section 4.1).
   std::uint64_t table_bytes() const { return table_bytes_; }
-  /// About what it holds of memory.
+  /// Approximate memory that the decoder holds, in bytes.
   std::size_t held_bytes() const { return ring_.capacity() * sizeof(Entry) + static_cast<std::size_t>(table_bytes_); }
 
  private:
   /// An entry of the dynamic table.
   struct Entry {
     explicit Entry(std::pmr::memory_resource* memory) : value(memory) {}
-    Text value;               // of a needed name alone
+    Text value;               // empty unless the field is needed
     std::uint32_t bytes = 0;  // its size in the table
     std::uint32_t name_bytes = 0;
     FieldName name;
-    bool known = true;  // else its name stood in a lost part of the table
+    bool name_known = true;  // false: the name referred to an unknown entry
   };
-  /// A name, found or read.
-  struct NameRead {
+  /// A name, from a table or from the block.
+  struct DecodedName {
     FieldName name;
     std::uint32_t bytes = 0;
     bool known = true;
@@ -113,27 +116,27 @@ class HpackDecoder {
   enum class Result : std::uint8_t { good, malformed };
 
   Result decode_representation(Bytes& block, FieldSection& section, bool& may_resize);
-  Result take_indexed(std::uint32_t index, FieldSection& section);
-  Result take_literal(Bytes& block, std::uint32_t index, bool adds, FieldSection& section);
-  Result resize(std::uint32_t bytes);
-  bool find_name(std::uint32_t index, NameRead& name) const;
-  bool read_string(Bytes& block, Text& scratch, std::string_view& text) const;
+  Result decode_indexed(std::uint32_t index, FieldSection& section);
+  Result decode_literal(Bytes& block, std::uint32_t index, bool is_added, FieldSection& section);
+  Result resize_table(std::uint32_t bytes);
+  bool find_name(std::uint32_t index, DecodedName& name) const;
+  bool decode_string(Bytes& block, Text& scratch, std::string_view& text) const;
   FieldName identify(std::string_view name) const;
-  void emit(const NameRead& name, std::string_view value, FieldSection& section);
-  void add(const NameRead& name, std::string_view value);
+  void add_field(const DecodedName& name, std::string_view value, FieldSection& section);
+  void add_entry(const DecodedName& name, std::string_view value);
   void evict_to(std::uint64_t bytes);
-  void grow();
+  void grow_ring();
   Entry& entry(std::size_t position) { return ring_[(newest_ + position) & (ring_.size() - 1)]; }
   const Entry& entry(std::size_t position) const { return ring_[(newest_ + position) & (ring_.size() - 1)]; }
 
   const std::vector<std::string>& wanted_;
-  std::pmr::vector<Entry> ring_;  // its size is a power of two
-  std::size_t newest_ = 0;
+  std::pmr::vector<Entry> ring_;  // the dynamic table; the size of the ring is a power of two
+  std::size_t newest_ = 0;        // place of the newest entry in the ring
   std::size_t count_ = 0;
   std::uint64_t table_bytes_ = 0;
-  std::uint32_t capacity_ = kInitialTableBytes;  // as its sender has it
-  std::uint32_t allowed_ = kInitialTableBytes;
-  bool exact_ = true;
+  std::uint32_t max_table_bytes_ = kInitialTableBytes;      // that the sender has chosen (section 4.2)
+  std::uint32_t allowed_table_bytes_ = kInitialTableBytes;  // that the receiver allows
+  bool table_known_ = true;
   Text name_scratch_, value_scratch_;
   std::uint64_t section_bytes_ = 0;
 };

@@ -10,8 +10,8 @@ namespace {
 constexpr int kSymbols = 257;  // the last is EOS
 constexpr int kEos = 256;
 
-/// Bits of each symbol's code. The code is canonical: shorter codes come before
-/// longer ones, and those of one length are in the order of their symbols.
+/// The length of each symbol's code in bits (RFC 7541, appendix B). The code is canonical: in numerical order, shorter
+/// codes come before longer ones, and codes of the same length are in the order of their symbols.
 constexpr std::uint8_t kLengths[kSymbols] = {
     13, 23, 28, 28, 28, 28, 28, 28, 28, 24, 30, 28, 28, 30, 28, 28,  // 0
     28, 28, 28, 28, 28, 28, 30, 28, 28, 28, 28, 28, 28, 28, 28, 28,  // 16
@@ -32,14 +32,14 @@ constexpr std::uint8_t kLengths[kSymbols] = {
     30,                                                              // EOS
 };
 
-/// The tree of the code. An edge is a node's number, or ~symbol.
+/// The code as a binary tree. An edge is the number of a node, or ~symbol where a code ends.
 struct Tree {
   static constexpr int kNodes = kSymbols - 1;
   std::int16_t edges[kNodes][2] = {};
-  bool complete = false;  // each edge leads somewhere
+  bool complete = false;  // no edge is missing
 };
 
-constexpr Tree grow_tree() {
+constexpr Tree make_tree() {
   Tree tree;
   int nodes = 1;
   std::uint32_t code = 0;
@@ -62,15 +62,15 @@ constexpr Tree grow_tree() {
   return tree;
 }
 
-constexpr Tree kTree = grow_tree();
+constexpr Tree kTree = make_tree();
 static_assert(kTree.complete);
 
-/// What four bits do at a node: at most one symbol ends, since none is shorter than 5.
+/// Where four bits lead from a node. At most one code ends among them, since the shortest has five bits.
 struct Step {
   std::uint8_t node = 0;
   std::uint8_t symbol = 0;
   bool has_symbol = false;
-  bool bad = false;
+  bool is_error = false;
 };
 
 using Steps = std::array<std::array<Step, 16>, Tree::kNodes>;
@@ -85,7 +85,7 @@ constexpr Steps make_steps() {
         const int edge = kTree.edges[at][bits >> bit & 1];
         at = edge < 0 ? 0 : edge;
         if (edge >= 0) continue;
-        step.bad = step.bad || ~edge == kEos;
+        step.is_error = step.is_error || ~edge == kEos;
         step.symbol = static_cast<std::uint8_t>(~edge);
         step.has_symbol = true;
       }
@@ -97,7 +97,7 @@ constexpr Steps make_steps() {
 
 constexpr Steps kSteps = make_steps();
 
-/// The nodes where a string may end: after up to 7 ones.
+/// The nodes at which a string may end: the padding is up to 7 bits, all of them 1.
 constexpr std::array<bool, Tree::kNodes> find_ends() {
   std::array<bool, Tree::kNodes> ends{};
   std::int16_t node = 0;
@@ -117,7 +117,7 @@ bool decode_huffman(Bytes bytes, Text& text) {
   for (const std::uint8_t byte : bytes) {
     for (const int bits : {byte >> 4, byte & 15}) {
       const Step& step = kSteps[node][static_cast<std::size_t>(bits)];
-      if (step.bad) return false;
+      if (step.is_error) return false;
       if (step.has_symbol) text.push_back(static_cast<char>(step.symbol));
       node = step.node;
     }
