@@ -170,8 +170,8 @@ JOBS     ?= 2
 TARGETS  ?= $(shell grep -o '{"[a-z0-9]*", run_' tests/fuzz/target.h | cut -d '"' -f 2)
 CLANG    ?= clang++
 $(BUILD)/fuzz/%: override CXX := $(CLANG)
-# What only makes inputs and checks rows is not what is to be covered.
-UNCOVERED := mutate rows script seeds fuzzer target
+# What only makes inputs and checks records is not what is to be covered.
+UNCOVERED := mutate records script seeds fuzzer target
 $(BUILD)/fuzz/%.o: COVERED := -fsanitize-coverage=inline-8bit-counters,pc-table
 $(patsubst %,$(BUILD)/fuzz/tests/fuzz/%.o,$(UNCOVERED)): override COVERED :=
 $(FUZZER): $(patsubst %.cc,$(BUILD)/fuzz/%.o,$(LIBRARY) $(FUZZED) tests/fuzz/fuzzer.cc)

@@ -46,9 +46,9 @@ void* realloc(void* old, std::size_t bytes) {
 namespace wirelap {
 namespace {
 
-class Counter : public Sink {
+class Counter : public RecordWriter {
  public:
-  void write(const Row&) override { ++count; }
+  void write(const Record&) override { ++count; }
   std::uint64_t count = 0;
 };
 

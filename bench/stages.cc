@@ -39,10 +39,10 @@ struct Counts {
   std::uint64_t exchanges = 0;
 };
 
-/// A sink that formats nothing.
-class Counter : public Sink {
+/// A writer that formats nothing.
+class Counter : public RecordWriter {
  public:
-  void write(const Row&) override { ++count; }
+  void write(const Record&) override { ++count; }
   std::uint64_t count = 0;
 };
 
@@ -121,12 +121,12 @@ WIRELAP_STAGE stage_report(const char* path, Counts&) {
   const int null = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
   Output output(null);
   const EngineOptions options;
-  const auto sink = make_sink(Format::ndjson, output, options.wanted);
-  Engine engine(options, *sink);
+  const auto writer = make_writer(Format::ndjson, output, options.wanted);
+  Engine engine(options, *writer);
   Input input({});
   // Rows name their capture; a long folder's name must not count.
   if (input.open(path) == 0) engine.run(input, "capture.pcap");
-  sink->finish();
+  writer->finish();
   output.flush();
   ::close(null);
 }

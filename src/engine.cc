@@ -93,7 +93,8 @@ class Engine::Dispatcher {
     const Side client = detector_.client_of(connection);
     if (!detector_.is_wanted(connection, client)) return;
     const Capture& capture = capture_of(connection.first_packet);
-    engine_.sink_.write_connection({capture.name, capture.present_decimals(), connection, client});
+    fill_record(connection_record_, {capture.name, capture.present_decimals()}, connection, client);
+    engine_.writer_.write(connection_record_);
   }
 
   void on_dropped(Connection& connection) { Detector::drop(connection); }
@@ -157,11 +158,12 @@ class Engine::Dispatcher {
   }
 
   void report(Connection& connection, Exchange& exchange) {
-    if (connection.exchanges++ == 0) connection.protocol = exchange.protocol;
     engine_.summary_.exchanges += 1;
     engine_.summary_.evicted_exchanges += exchange.outcome == Outcome::evicted ? 1 : 0;
     const Capture& capture = capture_of(exchange.first_packet);
-    engine_.sink_.write({capture.name, capture.present_decimals(), connection, exchange, pool_.wanted()});
+    fill_record(exchange_record_, {capture.name, capture.present_decimals()}, connection, exchange, pool_.wanted());
+    if (connection.exchanges++ == 0) connection.protocol = exchange_record_.protocol;
+    engine_.writer_.write(exchange_record_);
     pool_.give_back(exchange);
   }
 
@@ -182,6 +184,7 @@ class Engine::Dispatcher {
   std::vector<std::unique_ptr<Capture>> captures_;
   ExchangePool pool_;
   Detector detector_;
+  Record exchange_record_, connection_record_;  // each filled anew for every record of its type
 };
 
 struct Engine::Session {
@@ -205,8 +208,8 @@ struct Engine::Reading {
   bool started = false;
 };
 
-Engine::Engine(EngineOptions options, Sink& sink)
-    : options_(std::move(options)), sink_(sink), memory_(options_.memory_bytes) {}
+Engine::Engine(EngineOptions options, RecordWriter& writer)
+    : options_(std::move(options)), writer_(writer), memory_(options_.memory_bytes) {}
 Engine::~Engine() = default;
 
 std::optional<Error> Engine::run(Input& input, const std::string& name) {

@@ -1,9 +1,9 @@
 // The stages, wired: the file to read first, with engine.cc.
 //
 //   bytes -> record (capture/) -> segment (wire/) -> stream bytes (flow/)
-//         -> messages and exchanges (http/, h2/, tls/, tcp/) -> row (report/)
+//         -> messages and exchanges (http/, h2/, tls/, tcp/) -> Record (record/)
 //
-// In: a capture's Input. Out: rows to a Sink, each as soon as its exchange has
+// In: a capture's Input. Out: Records to a RecordWriter, each as soon as its exchange has
 // ended. Nothing here prints, exits or throws, and nothing is global: two
 // engines can run in two threads.
 #pragma once
@@ -27,7 +27,7 @@ namespace wirelap {
 /// What an engine reads for.
 struct EngineOptions {
   std::vector<std::uint16_t> ports;                   ///< servers' ports; empty: told from the traffic
-  Wanted wanted{};                                    ///< what rows have beside the usual columns
+  Wanted wanted{};                                    ///< what records have beside the usual columns
   bool tcp = false;                                   ///< turns of protocols that are not known, too
   bool join = false;                                  ///< the captures are consecutive pieces of one
   std::size_t memory_bytes = std::size_t{256} << 20;  ///< most for connections: over it some are given up
@@ -39,8 +39,8 @@ class Engine {
   /// With a lower limit of memory little but the engine itself would have room.
   static constexpr std::size_t kLeastMemory = std::size_t{512} << 10;
 
-  /// `sink` outlives the engine.
-  Engine(EngineOptions options, Sink& sink);
+  /// `writer` outlives the engine.
+  Engine(EngineOptions options, RecordWriter& writer);
   ~Engine();
 
   /// Reads one capture to its end. Connections end with it, unless captures are
@@ -81,7 +81,7 @@ class Engine {
   void note_step_back(const PacketRecord& record);
 
   EngineOptions options_;
-  Sink& sink_;
+  RecordWriter& writer_;
   Memory memory_;
   std::unique_ptr<Session> session_;
   Decoder decoder_;

@@ -30,7 +30,7 @@
 #include "capture/starter.h"
 #include "engine.h"
 #include "output/progress.h"
-#include "record/columns.h"
+#include "record/record.h"
 
 namespace wirelap {
 namespace {
@@ -309,9 +309,9 @@ class Run {
       : line_(line),
         fd_(fd),
         output_(fd),
-        sink_(make_sink(line.format.value_or(::isatty(fd) ? Format::table : Format::ndjson), output_,
-                        line.engine.wanted, TableStyle{wants_colour(fd), table_width(fd)})),
-        engine_(line.engine, *sink_) {}
+        writer_(make_writer(line.format.value_or(::isatty(fd) ? Format::table : Format::ndjson), output_,
+                            line.engine.wanted, TableStyle{wants_colour(fd), table_width(fd)})),
+        engine_(line.engine, *writer_) {}
 
   /// Opens all captures, and then gives up what only that needs.
   void open_all() {
@@ -337,7 +337,7 @@ class Run {
     }
     opened_.clear();
     engine_.finish();
-    if (!line_.classic) sink_->finish();
+    if (!line_.classic) writer_->finish();
     output_.flush();
     const bool all_written = written();
     if (all_written && !line_.quiet && !line_.classic) say_at_end(all_read);
@@ -435,7 +435,7 @@ class Run {
   const CommandLine& line_;
   int fd_;
   Output output_;
-  std::unique_ptr<Sink> sink_;
+  std::unique_ptr<RecordWriter> writer_;
   Engine engine_;
   std::optional<ProgressLine> progress_;  // of the capture that is read
   Starter starter_;

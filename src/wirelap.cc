@@ -5,34 +5,24 @@
 
 #include "engine.h"
 #include "output/json.h"
-#include "record/columns.h"
+#include "record/record.h"
 
 namespace wirelap {
 namespace {
 
-/// Hands on each record as soon as it is written.
-class RecordSink : public Sink {
+/// Passes on each record as soon as it is written.
+class RecordSink : public RecordWriter {
  public:
   explicit RecordSink(OnRecord on_record) : on_record_(std::move(on_record)) {}
-  void write(const Row& row) override {
-    ndjson_.write(row);
-    hand_on();
-  }
-  void write_connection(const ConnectionRow& row) override {
-    ndjson_.write_connection(row);
-    hand_on();
+  void write(const Record& record) override {
+    text_.clear();
+    put_json(text_, record);
+    on_record_(text_.text());
   }
 
  private:
-  void hand_on() {
-    const std::string_view line = text_.text();
-    on_record_(line.substr(0, line.size() - 1));
-    text_.end_at(text_.room(0) - line.size());
-  }
-
   OnRecord on_record_;
   Output text_{-1};
-  NdjsonSink ndjson_{text_};
 };
 
 EngineOptions engine_options(CaptureOptions&& options) {

@@ -1,16 +1,16 @@
 // Records of connections: how each began, what it carried, how it ended and by whom.
 #include <doctest/doctest.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "engine.h"
 #include "support/packets.h"
+#include "support/records.h"
 
 namespace wirelap {
 namespace {
@@ -18,45 +18,28 @@ namespace {
 namespace fs = std::filesystem;
 using test::Buffer;
 using test::SegmentSpec;
+using test::shown;
 
-/// Keeps what users see of each connection, column by column, and counts its exchanges.
-class Keeper : public Sink {
+/// Checks that the record of a connection comes once, and after those of its exchanges, which it counts.
+class Connections : public test::Records {
  public:
-  using Columns = std::map<std::string, std::string>;
-
-  void write(const Row& row) override {
-    CHECK(ended.count(row.connection.number) == 0);  // a connection's record comes after those of its exchanges
-    ++exchanges[row.connection.number];
+  void write(const Record& record) override {
+    const bool is_exchange = record.type == RecordType::exchange;
+    CHECK(ended_.count(record.connection) == 0);
+    if (is_exchange) {
+      exchanges_[record.connection] += 1;
+    } else {
+      CHECK(record.exchanges == exchanges_[record.connection]);
+      ended_.insert(record.connection);
+    }
+    Records::write(record);
   }
-
-  void write_connection(const ConnectionRow& row) override {
-    Output output(-1);
-    const auto sink = make_sink(Format::ndjson, output, Wanted{});
-    sink->write_connection(row);
-    Columns columns = parse(output.text());
-    CHECK(columns["exchanges"] == std::to_string(exchanges[row.connection.number]));
-    CHECK(ended.insert({row.connection.number, rows.size()}).second);
-    rows.push_back(std::move(columns));
-  }
-
-  std::vector<Columns> rows;
-  std::map<std::uint64_t, std::size_t> ended;
-  std::map<std::uint64_t, std::uint64_t> exchanges;
+  /// The highest number of a connection that has a record.
+  std::uint64_t last() const { return *ended_.rbegin(); }
 
  private:
-  /// A flat object without commas or colons in its texts, IPv6 apart.
-  static Columns parse(std::string_view line) {
-    Columns columns;
-    for (std::size_t at = 1; at < line.size() && line[at] == '"';) {
-      const std::size_t name_end = line.find("\":", at);
-      const std::size_t end = line.find_first_of(",}", name_end);
-      std::string value(line.substr(name_end + 2, end - name_end - 2));
-      value.erase(std::remove(value.begin(), value.end(), '"'), value.end());
-      columns[std::string(line.substr(at + 1, name_end - at - 1))] = value;
-      at = end + 1;
-    }
-    return columns;
-  }
+  std::set<std::uint64_t> ended_;
+  std::map<std::uint64_t, std::uint64_t> exchanges_;
 };
 
 EngineOptions with_connections(std::vector<std::uint16_t> ports = {}) {
@@ -66,17 +49,13 @@ EngineOptions with_connections(std::vector<std::uint16_t> ports = {}) {
   return options;
 }
 
-Keeper read(Input& input, EngineOptions options) {
-  Keeper keeper;
-  Engine engine(std::move(options), keeper);
-  engine.run(input, "test");
-  return keeper;
-}
-
-Keeper read_fixture(const fs::path& path, EngineOptions options = with_connections()) {
+std::vector<Record> read_fixture(const fs::path& path) {
   Input input({});
   REQUIRE(input.open(path) == 0);
-  return read(input, std::move(options));
+  Connections connections;
+  Engine(with_connections(), connections).run(input, "test");
+  CHECK(connections.last() == connections.connections.size());
+  return std::move(connections.connections);
 }
 
 // ---- connections made up
@@ -122,16 +101,11 @@ class Talk {
     return *this;
   }
 
-  Keeper read(EngineOptions options = with_connections()) {
-    const int fd = ::memfd_create("capture", 0);
-    const Buffer& bytes = file_.bytes();
-    REQUIRE(::write(fd, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()));
-    REQUIRE(::lseek(fd, 0, SEEK_SET) == 0);
-    Input input({});
-    input.attach(fd);
-    Keeper keeper = wirelap::read(input, std::move(options));
-    ::close(fd);
-    return keeper;
+  std::vector<Record> read(EngineOptions options = with_connections()) {
+    Connections connections;
+    Engine engine(std::move(options), connections);
+    test::run_bytes(engine, file_.bytes());
+    return std::move(connections.connections);
   }
 
  private:
@@ -160,20 +134,10 @@ class Talk {
   std::uint16_t id_ = 0;
 };
 
-/// The values of `names` in a row, with a space between two.
-std::string shown(Keeper::Columns row, const std::vector<std::string>& names) {
+std::string endings(const std::vector<Record>& connections) {
   std::string text;
-  for (const std::string& name : names) {
-    REQUIRE(row.count(name) == 1);
-    text += (text.empty() ? "" : " ") + row[name];
-  }
-  return text;
-}
-
-std::string endings(const Keeper& keeper) {
-  std::string text;
-  for (const auto& row : keeper.rows) {
-    text += shown(row, {"connection", "ending", "ended_by", "client_packets", "server_packets"}) + "\n";
+  for (const Record& record : connections) {
+    text += shown(record, {"connection", "ending", "ended_by", "client_packets", "server_packets"}) + "\n";
   }
   return text;
 }
@@ -233,16 +197,16 @@ TEST_CASE("what was agreed in the SYNs (RFC 9293, 3.7.1; RFC 7323; RFC 2018)") {
   for (const Case& one : cases) {
     Talk talk;
     talk.client(-1, 0, {}, kSyn, one.client).server(-1, 0, {}, kSyn | kAck, one.server).client(0, 0);
-    const Keeper keeper = talk.read();
-    REQUIRE(keeper.rows.size() == 1);
-    CHECK(shown(keeper.rows[0], names) == one.expected);
-    CHECK(shown(keeper.rows[0], {"connect_s", "rtt_s", "server_rtt_s", "client_rtt_s"}) ==
+    const std::vector<Record> connections = talk.read();
+    REQUIRE(connections.size() == 1);
+    CHECK(shown(connections[0], names) == one.expected);
+    CHECK(shown(connections[0], {"connect_s", "rtt_s", "server_rtt_s", "client_rtt_s"}) ==
           "0.020000 0.020000 0.010000 0.010000");
   }
   // One SYN alone says what its end offered, not what was agreed.
   Talk half;
   half.client(-1, 0, {}, kSyn, syn_options(1460, 7, true, true)).client(0, 0);
-  CHECK(shown(half.read().rows.at(0), names) == "1460 null 7 null null null");
+  CHECK(shown(half.read().at(0), names) == "1460 null 7 null null null");
 }
 
 /// TSval and TSecr, beside a longest segment.
@@ -290,7 +254,7 @@ TEST_CASE(
   for (const Case& one : cases) {
     INFO(one.name);
     Talk talk = one.talk;
-    CHECK(shown(talk.read().rows.at(0), names) == one.expected);
+    CHECK(shown(talk.read().at(0), names) == one.expected);
   }
 }
 
@@ -320,9 +284,9 @@ TEST_CASE("bytes are counted once each, and those that the capture lacks are mis
   };
   for (const Case& one : cases) {
     CAPTURE(one.name);
-    const Keeper keeper = Talk(one.talk).read();
-    REQUIRE(!keeper.rows.empty());
-    CHECK(shown(keeper.rows[0], names) == one.expected);
+    const std::vector<Record> connections = Talk(one.talk).read();
+    REQUIRE(!connections.empty());
+    CHECK(shown(connections[0], names) == one.expected);
   }
 }
 
@@ -337,16 +301,15 @@ TEST_CASE("late packets are counted for two seconds, and the record waits no lon
   Talk talk;
   talk.open().client(0, 0, {}, fin).server(0, 1, {}, fin).client(1, 1).between(50000, 80).syn();
   talk.wait(2000 * kMilli).syn_ack();
-  const Keeper keeper = talk.read();
-  CHECK(endings(keeper) == "1 fin client 4 2\n2 capture_end null 1 1\n");
+  const std::vector<Record> connections = talk.read();
+  CHECK(endings(connections) == "1 fin client 4 2\n2 capture_end null 1 1\n");
 }
 
 TEST_CASE("more ends at once than are remembered: each has its record") {
   Talk talk;
   for (std::uint16_t port = 10000; port < 15000; ++port) talk.between(port, 80).syn().server(0, 0, {}, kRst | kAck);
-  const Keeper keeper = talk.read();
-  CHECK(keeper.rows.size() == 5000);
-  CHECK(keeper.ended.size() == 5000);
+  const std::vector<Record> connections = talk.read();
+  CHECK(connections.size() == 5000);
 }
 
 TEST_CASE("a client that nothing tells has the higher port, unless -p names it") {
@@ -362,9 +325,9 @@ TEST_CASE("a client that nothing tells has the higher port, unless -p names it")
   for (const Case& one : cases) {
     Talk talk;
     talk.between(one.client, one.server).client(0, 0, "\x01\x02").server(0, 2);
-    const Keeper keeper = talk.read(with_connections(one.ports));
-    REQUIRE(keeper.rows.size() == (*one.expected != 0));
-    if (!keeper.rows.empty()) CHECK(shown(keeper.rows[0], {"client_port", "server_port"}) == one.expected);
+    const std::vector<Record> connections = talk.read(with_connections(one.ports));
+    REQUIRE(connections.size() == (*one.expected != 0));
+    if (!connections.empty()) CHECK(shown(connections[0], {"client_port", "server_port"}) == one.expected);
   }
 }
 
@@ -372,16 +335,16 @@ TEST_CASE("with -p only connections to that port have a record") {
   Talk talk;
   talk.between(40000, 80).open().between(40001, 81).syn().server(0, 0, {}, kRst | kAck).between(81, 8080).open();
   CHECK(endings(talk.read(with_connections({81}))) == "2 refused server 1 1\n");
-  CHECK(talk.read(with_connections()).rows.size() == 3);
+  CHECK(talk.read(with_connections()).size() == 3);
   EngineOptions without;
-  CHECK(talk.read(without).rows.empty());
+  CHECK(talk.read(without).empty());
 }
 
 // ---- real ones
 
 std::string summary(const fs::path& fixture, const std::vector<std::string>& names) {
   std::string text;
-  for (const auto& row : read_fixture(fixture).rows) text += shown(row, names) + "\n";
+  for (const Record& record : read_fixture(fixture)) text += shown(record, names) + "\n";
   return text;
 }
 
@@ -405,13 +368,12 @@ TEST_CASE("each connection of each fixture has one record, and its packets are t
   for (const auto& entry : fs::recursive_directory_iterator("fixtures")) {
     if (entry.path().extension() != ".pcap") continue;
     CAPTURE(entry.path());
-    const Keeper keeper = read_fixture(entry.path());
-    REQUIRE(!keeper.rows.empty());
-    CHECK(keeper.ended.rbegin()->first == keeper.rows.size());
-    for (auto row : keeper.rows) {
-      CHECK(std::stoull(row["packets"]) == std::stoull(row["client_packets"]) + std::stoull(row["server_packets"]));
-      CHECK(std::stoull(row["missing_bytes"]) <= std::stoull(row["client_bytes"]) + std::stoull(row["server_bytes"]));
-      CHECK(std::stoull(row["first_frame"]) <= std::stoull(row["last_frame"]));
+    const std::vector<Record> connections = read_fixture(entry.path());
+    REQUIRE(!connections.empty());
+    for (const Record& record : connections) {
+      CHECK(record.packets == record.client_packets + record.server_packets);
+      CHECK(record.missing_bytes <= record.client_bytes + record.server_bytes);
+      CHECK(record.first_frame <= record.last_frame);
     }
   }
 }

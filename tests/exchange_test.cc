@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "engine.h"
-#include "record/row.h"
 #include "support/packets.h"
+#include "support/records.h"
 
 namespace wirelap {
 namespace {
@@ -25,51 +25,6 @@ using test::SegmentSpec;
 
 constexpr Nanos kMilli = 1'000'000;
 constexpr Nanos kStart = 1'700'000'000 * kNanosPerSecond;
-
-/// A row, kept after its exchange is gone; times in milliseconds, -1 for unknown.
-struct Kept {
-  std::uint64_t connection, exchange, packets, missing;
-  std::string method, target, outcome;
-  int status;
-  std::uint16_t client_port, server_port;
-  Nanos start, connect, send, wait, receive, total, idle, max_gap;
-  std::uint64_t request_bytes, response_bytes, request_body, response_body, first_packet, last_packet;
-  std::uint64_t lost, retransmitted;
-  CauseTimes spent;
-};
-
-class Keeper : public Sink {
- public:
-  void write(const Row& row) override {
-    const Exchange& exchange = row.exchange;
-    const Phases phases = measure_phases(exchange, row.connection.handshake);
-    Nanos sum = 0;
-    for (const Nanos phase : {phases.connect, phases.tls, phases.send, phases.wait, phases.receive}) {
-      CHECK((phase >= 0 || phase == kUnknownTime));
-      if (phase != kUnknownTime) sum += phase;
-    }
-    CHECK(sum == phases.total);
-    const int client = index(row.connection.client);
-    rows.push_back({row.connection.number, exchange.number, exchange.tcp.packets, exchange.missing_bytes,
-                    exchange.method, exchange.target, std::string(name_of(exchange.outcome)), std::max(exchange.status, 0),
-                    row.connection.key.ports[client], row.connection.key.ports[1 - client],
-                    exchange.request.first == kUnknownTime ? -1 : milli(exchange.request.first - kStart),
-                    milli(phases.connect), milli(phases.send), milli(phases.wait), milli(phases.receive),
-                    milli(phases.total), milli(exchange.idle), milli(exchange.max_gap),
-                    exchange.request.bytes, exchange.response.bytes, exchange.request.body_bytes,
-                    exchange.response.body_bytes, exchange.first_packet, exchange.last_packet, exchange.tcp.lost,
-                    exchange.tcp.retransmitted, exchange.causes});
-  }
-
-  std::vector<Kept> rows;
-
- private:
-  static Nanos milli(Nanos time) {
-    if (time == kUnknownTime) return -1;
-    CHECK(time % kMilli == 0);
-    return time / kMilli;
-  }
-};
 
 struct TimedSegment {
   Nanos time;
@@ -91,9 +46,9 @@ int open_capture(const Capture& capture) {
 }
 
 /// The rows of `captures`, read one after the other, in the order of their numbers.
-std::vector<Kept> run_all(const std::vector<Capture>& captures, EngineOptions options = {}) {
-  Keeper keeper;
-  Engine engine(std::move(options), keeper);
+std::vector<Record> run_all(const std::vector<Capture>& captures, EngineOptions options = {}) {
+  test::Records records;
+  Engine engine(std::move(options), records);
   for (const Capture& capture : captures) {
     const int fd = open_capture(capture);
     Input input({});
@@ -101,32 +56,33 @@ std::vector<Kept> run_all(const std::vector<Capture>& captures, EngineOptions op
     CHECK(!engine.run(input, "test"));
     ::close(fd);
   }
-  std::sort(keeper.rows.begin(), keeper.rows.end(), [](const Kept& a, const Kept& b) {
-    return std::tie(a.connection, a.exchange) < std::tie(b.connection, b.exchange);
-  });
-  return keeper.rows;
+  records.sort();
+  return std::move(records.exchanges);
 }
 
-std::vector<Kept> run(const Capture& capture, EngineOptions options = {}) {
+std::vector<Record> run(const Capture& capture, EngineOptions options = {}) {
   return run_all({capture}, std::move(options));
 }
 
 /// One line a row: connection.exchange, request, status, outcome.
-std::string pairs(const std::vector<Kept>& rows) {
+std::string pairs(const std::vector<Record>& rows) {
   std::string text;
-  for (const Kept& row : rows) {
+  for (const Record& row : rows) {
     text += std::to_string(row.connection) + "." + std::to_string(row.exchange) + " ";
     text += (row.method.empty() ? "?" : row.method + " " + row.target) + " ";
-    text += (row.status == 0 ? "-" : std::to_string(row.status)) + " " + row.outcome + "\n";
+    text += (row.status ? std::to_string(*row.status) : "-") + " " + std::string(row.outcome) + "\n";
   }
   return text;
 }
 
-std::string phases(const Kept& row) {
+std::string phases(const Record& row) {
   std::string text;
   const std::pair<const char*, Nanos> all[] = {{"connect ", row.connect}, {" send ", row.send}, {" wait ", row.wait},
                                                {" receive ", row.receive}, {" total ", row.total}, {" idle ", row.idle}};
-  for (const auto& [name, time] : all) text += name + (time == -1 ? "?" : std::to_string(time));
+  for (const auto& [name, time] : all) {
+    CHECK((time == kUnknownTime || time % kMilli == 0));
+    text += name + (time == kUnknownTime ? "?" : std::to_string(time / kMilli));
+  }
   return text;
 }
 
@@ -224,15 +180,15 @@ TEST_CASE("keep-alive: each exchange's phases, to the nanosecond") {
   CHECK(pairs(rows) == "1.1 GET /a 200 complete\n1.2 PUT /b 201 complete\n");
   CHECK(phases(rows[0]) == "connect 21 send 0 wait 10 receive 2 total 33 idle 4");
   CHECK(phases(rows[1]) == "connect 0 send 3 wait 7 receive 0 total 10 idle 13");
-  CHECK(rows[0].start == 25);
-  CHECK(rows[0].first_packet == 4);
-  CHECK(rows[0].last_packet == 7);
+  CHECK(rows[0].start == kStart + 25 * kMilli);
+  CHECK(rows[0].first_frame == 4);
+  CHECK(rows[0].last_frame == 7);
   CHECK(rows[0].request_bytes == get("/a").size());
   CHECK(rows[0].response_bytes == response(200, 100).size());
-  CHECK(rows[0].response_body == 100);
-  CHECK(rows[1].request_body == 4);
-  CHECK(rows[1].first_packet == 9);
-  CHECK(rows[1].last_packet == 11);
+  CHECK(rows[0].response_body_bytes == 100);
+  CHECK(rows[1].request_body_bytes == 4);
+  CHECK(rows[1].first_frame == 9);
+  CHECK(rows[1].last_frame == 11);
 }
 
 TEST_CASE("packets and the longest gap are those inside the exchange") {
@@ -252,9 +208,9 @@ TEST_CASE("packets and the longest gap are those inside the exchange") {
   const auto rows = run(capture);
   REQUIRE(rows.size() == 2);
   CHECK(rows[0].packets == 6);  // with the handshake's
-  CHECK(rows[0].max_gap == 20);
+  CHECK(rows[0].max_gap == 20 * kMilli);
   CHECK(rows[1].packets == 5);
-  CHECK(rows[1].max_gap == 7);
+  CHECK(rows[1].max_gap == 7 * kMilli);
 }
 
 TEST_CASE("a response that is whole only when a lost segment comes again") {
@@ -286,9 +242,9 @@ TEST_CASE("a tail that is lost behind the capture point is waited for, its FIN s
     const auto rows = run(capture);
     CHECK(pairs(rows) == "1.1 GET /a 200 complete\n");
     CHECK(phases(rows[0]) == "connect 20 send 0 wait 1 receive 201 total 222 idle 0");
-    CHECK(rows[0].lost == 1);
-    CHECK(rows[0].retransmitted == 1);
-    CHECK(rows[0].spent.by[kLoss] >= 200 * kMilli);
+    CHECK(rows[0].lost_packets == 1);
+    CHECK(rows[0].retransmitted_packets == 1);
+    CHECK(rows[0].loss >= 200 * kMilli);
   }
 }
 
@@ -302,9 +258,9 @@ TEST_CASE("Fast Open: the server thinks, and its path is known by its SYN-ACK (R
       .client(1011);
   const auto rows = run(capture);
   CHECK(pairs(rows) == "1.1 GET /a 200 complete\n");
-  CHECK(rows[0].total == 1010);
-  CHECK(rows[0].spent.by[kNetwork] == 10 * kMilli);
-  CHECK(rows[0].spent.by[kServer] == 1000 * kMilli);
+  CHECK(rows[0].total == 1010 * kMilli);
+  CHECK(rows[0].network == 10 * kMilli);
+  CHECK(rows[0].server_time == 1000 * kMilli);
 }
 
 TEST_CASE("a hole that nothing fills: what was sent past it waits for that, not for the server") {
@@ -316,8 +272,8 @@ TEST_CASE("a hole that nothing fills: what was sent past it waits for that, not 
   talk.client(30'042, {}, kRst | kAck).acknowledge_less(200);
   const auto rows = run(capture);
   CHECK(pairs(rows) == "1.1 GET /a 200 reset\n");
-  CHECK(rows[0].spent.by[kLoss] == 30'000 * kMilli);
-  CHECK(rows[0].spent.by[kServer] <= 2 * kMilli);
+  CHECK(rows[0].loss == 30'000 * kMilli);
+  CHECK(rows[0].server_time <= 2 * kMilli);
 }
 
 TEST_CASE("interim responses are no answer: their time is not the response's") {
@@ -354,7 +310,7 @@ TEST_CASE("an early response: the request goes on while it comes") {
   const auto rows = run(capture);
   CHECK(pairs(rows) == "1.1 PUT /a 413 complete\n1.2 GET /b 200 complete\n");
   CHECK(phases(rows[0]) == "connect 2 send 6 wait 0 receive 0 total 8 idle 1");
-  CHECK(rows[0].request_body == 6);
+  CHECK(rows[0].request_body_bytes == 6);
 }
 
 TEST_CASE("pipelining: requests in one segment, responses cut anywhere") {
@@ -369,10 +325,10 @@ TEST_CASE("pipelining: requests in one segment, responses cut anywhere") {
         .client(21);
     const auto rows = run(capture);
     REQUIRE(pairs(rows) == "1.1 GET /1 201 complete\n1.2 GET /2 202 complete\n1.3 GET /3 203 complete\n");
-    REQUIRE(rows[0].response_body == 10);
-    REQUIRE(rows[2].response_body == 30);
-    REQUIRE(rows[2].send + rows[2].wait + rows[2].receive == 17);
-    REQUIRE(rows[1].idle == 0);
+    REQUIRE(rows[0].response_body_bytes == 10);
+    REQUIRE(rows[2].response_body_bytes == 30);
+    REQUIRE(rows[2].send + rows[2].wait + rows[2].receive == 17 * kMilli);
+    REQUIRE(rows[1].idle == 0 * kMilli);
   }
 }
 
@@ -414,8 +370,8 @@ TEST_CASE("how an exchange ends") {
     talk.server(9, "HTTP/1.0 200 x\r\n\r\nab").server(12, "cde", kFin | kAck).client(13, {}, kFin | kAck);
     const auto rows = run(capture);
     CHECK(pairs(rows) == "1.1 GET /a 200 complete\n");
-    CHECK(rows[0].response_body == 5);
-    CHECK(rows[0].receive == 3);
+    CHECK(rows[0].response_body_bytes == 5);
+    CHECK(rows[0].receive == 3 * kMilli);
   }
   SUBCASE("the client has closed its half already") {
     talk.client(4, {}, kFin | kAck).server(9, response(200, 5)).server(10, {}, kFin | kAck).client(11);
@@ -425,7 +381,7 @@ TEST_CASE("how an exchange ends") {
     talk.server(4);
     const auto rows = run(capture);
     CHECK(pairs(rows) == "1.1 GET /a - capture_end\n");
-    CHECK(rows[0].wait == 1);
+    CHECK(rows[0].wait == 1 * kMilli);
   }
   SUBCASE("with the capture, inside it") {
     talk.server(9, response(200, 5).substr(0, 40));
@@ -465,7 +421,7 @@ TEST_CASE("HTTP/0.9: an answer without a head, until the close (RFC 1945, 6)") {
   talk.server(7, {}, kFin | kAck).client(8, {}, kFin | kAck).server(9);
   const auto rows = run(capture);
   CHECK(pairs(rows) == "1.1 GET /old - complete\n");
-  CHECK(rows[0].response_body == 12);
+  CHECK(rows[0].response_body_bytes == 12);
   CHECK(phases(rows[0]) == "connect 2 send 0 wait 1 receive 3 total 6 idle 1");
 }
 
@@ -482,7 +438,7 @@ TEST_CASE("a hello of TLS that is answered in clear: a response without a reques
     talk.server(9, {}, kFin | kAck).client(10, {}, kFin | kAck).server(11);
     const auto rows = run(capture);
     CHECK(pairs(rows) == "1.1 ? 400 gap\n");
-    CHECK(rows[0].response_body == 5);
+    CHECK(rows[0].response_body_bytes == 5);
     EngineOptions turns;
     turns.tcp = true;
     CHECK(pairs(run(capture, turns)) == "1.1 ? - complete\n");
@@ -510,12 +466,12 @@ TEST_CASE("what follows 101 or CONNECT is one exchange (RFC 9110, 7.8 and 9.3.6)
   REQUIRE(rows.size() == 2);
   CHECK((rows[0].status == 101 || rows[0].status == 200));
   CHECK(rows[0].outcome == "complete");
-  CHECK(rows[0].total == 3);
+  CHECK(rows[0].total == 3 * kMilli);
   CHECK(rows[1].method.empty());
   CHECK(rows[1].target == rows[0].target);
   CHECK(rows[1].outcome == "complete");
-  CHECK(rows[1].start == 10);
-  CHECK(rows[1].idle == 6);
+  CHECK(rows[1].start == kStart + 10 * kMilli);
+  CHECK(rows[1].idle == 6 * kMilli);
   CHECK(rows[1].request_bytes == 18 + 3);
   CHECK(rows[1].response_bytes == 18 + 6);
 }
@@ -537,7 +493,7 @@ TEST_CASE("the server closes while a request's head is on its way") {
   talk.client(9, {}, kFin | kAck);
   const auto rows = run(capture);
   REQUIRE(!rows.empty());
-  CHECK(rows[0].status == 0);
+  CHECK(!rows[0].status);
   CHECK(rows[0].outcome == "no_response");
 }
 
@@ -562,7 +518,7 @@ TEST_CASE("a capture that starts inside a connection") {
     CHECK(pairs(rows) == "1.1 ? 302 gap\n1.2 GET /a 200 complete\n");
     CHECK(phases(rows[0]) == "connect ? send ? wait ? receive 0 total 0 idle ?");
   }
-  for (const Kept& row : run(capture)) {
+  for (const Record& row : run(capture)) {
     CHECK(row.client_port == 40000);
     CHECK(row.server_port == 80);
   }
@@ -636,8 +592,8 @@ TEST_CASE("one direction alone") {
   SUBCASE("of the client") {
     const auto rows = keep(40000);
     REQUIRE(rows.size() == 2);
-    for (const Kept& row : rows) {
-      CHECK(row.status == 0);
+    for (const Record& row : rows) {
+      CHECK(!row.status);
       CHECK(row.outcome != "complete");
     }
     CHECK(rows[0].target == "/a");
@@ -659,7 +615,7 @@ TEST_CASE("one direction alone: an answer was over when the client went on") {
       .client(8000, {}, kFin | kAck);
   const auto rows = run(capture);
   CHECK(pairs(rows) == "1.1 GET /a - gap\n1.2 GET /b - gap\n");
-  CHECK(rows[0].total == 33);
+  CHECK(rows[0].total == 33 * kMilli);
   CHECK(rows[0].packets == 1);
 }
 
@@ -677,8 +633,8 @@ TEST_CASE("a lost request: the other pairs stay right") {
   talk.client(13, get("/4")).server(14, response(204)).client(15);
   const auto rows = run(capture);
   CHECK(pairs(rows) == "1.1 GET /1 201 complete\n1.2 ? 202 gap\n1.3 GET /3 203 complete\n1.4 GET /4 204 complete\n");
-  CHECK(rows[1].response_body == 30);
-  CHECK(rows[2].total == 1);
+  CHECK(rows[1].response_body_bytes == 30);
+  CHECK(rows[2].total == 1 * kMilli);
 }
 
 TEST_CASE("a lost response: the other pairs stay right") {
@@ -697,8 +653,8 @@ TEST_CASE("a lost response: the other pairs stay right") {
     }
     const auto rows = run(capture);
     CHECK(pairs(rows) == expected);
-    CHECK(rows.back().wait == 4);
-    CHECK(rows.back().total == 4);
+    CHECK(rows.back().wait == 4 * kMilli);
+    CHECK(rows.back().total == 4 * kMilli);
   }
 }
 
@@ -716,10 +672,10 @@ TEST_CASE("a hole inside a body is counted, and hides nothing") {
       .client(13);
   const auto rows = run(capture);
   CHECK(pairs(rows) == "1.1 GET /1 201 complete\n1.2 GET /2 202 complete\n");
-  CHECK(rows[0].missing == 150);
-  CHECK(rows[0].response_body == 300);
+  CHECK(rows[0].missing_bytes == 150);
+  CHECK(rows[0].response_body_bytes == 300);
   CHECK(phases(rows[0]) == "connect 2 send 0 wait 2 receive 2 total 6 idle 1");
-  CHECK(rows[1].missing == 0);
+  CHECK(rows[1].missing_bytes == 0);
 }
 
 TEST_CASE("a response captured before its request") {
@@ -794,22 +750,22 @@ Session make_session() {
 }
 
 /// No pair is wrong, and exchanges other than `touched` are whole and right.
-void check_session(const Session& session, const std::vector<Kept>& rows, const std::vector<int>& touched) {
+void check_session(const Session& session, const std::vector<Record>& rows, const std::vector<int>& touched) {
   std::vector<int> seen(session.response_bodies.size(), 0);
-  for (const Kept& row : rows) {
+  for (const Record& row : rows) {
     const int asked = row.target.empty() ? -1 : std::stoi(row.target.substr(1));
-    const int answered = row.status == 0 ? -1 : row.status - status_of(0);
+    const int answered = !row.status ? -1 : static_cast<int>(*row.status) - status_of(0);
     REQUIRE((asked == -1 || answered == -1 || asked == answered));
     const int exchange = std::max(asked, answered);
     REQUIRE(exchange >= 0);
     if (row.outcome == "complete") {
       const auto at = static_cast<std::size_t>(exchange);
-      CHECK(row.request_body == session.request_bodies[at]);
-      CHECK(row.response_body == session.response_bodies[at]);
+      CHECK(row.request_body_bytes == session.request_bodies[at]);
+      CHECK(row.response_body_bytes == session.response_bodies[at]);
     }
     if (std::find(touched.begin(), touched.end(), exchange) != touched.end()) continue;
     CHECK(row.outcome == "complete");
-    CHECK(row.missing == 0);
+    CHECK(row.missing_bytes == 0);
     CHECK(asked == answered);
     ++seen[static_cast<std::size_t>(exchange)];
   }
@@ -921,9 +877,9 @@ TEST_CASE("200 exchanges, pipelined and kept alive: any packet lost spoils those
 }
 
 /// No pair is wrong, whatever is lost.
-void check_pairs(const std::vector<Kept>& rows) {
-  for (const Kept& row : rows) {
-    if (!row.target.empty() && row.status != 0) CHECK(std::stoi(row.target.substr(1)) == row.status - status_of(0));
+void check_pairs(const std::vector<Record>& rows) {
+  for (const Record& row : rows) {
+    if (!row.target.empty() && row.status) CHECK(std::stoi(row.target.substr(1)) == static_cast<int>(*row.status) - status_of(0));
   }
 }
 

@@ -45,12 +45,12 @@ std::string through_pipe(const std::string& capture, const std::string& name, st
   });
   Output output(-1);
   const Wanted wanted;
-  const auto sink = make_sink(Format::ndjson, output, wanted);
+  const auto records = make_writer(Format::ndjson, output, wanted);
   Input input({});
   input.attach(ends[0]);
   EngineOptions options;
   options.tcp = wants_tcp(name);
-  Engine(options, *sink).run(input, name);
+  Engine(options, *records).run(input, name);
   writer.join();
   ::close(ends[0]);
   return std::string(output.text());

@@ -20,8 +20,8 @@
 #include "app/h2/frame_parser.h"
 #include "app/h2/hpack.h"
 #include "app/h2/huffman.h"
-#include "record/row.h"
 #include "support/packets.h"
+#include "support/records.h"
 #include "support/run.h"
 
 namespace wirelap::h2 {
@@ -469,44 +469,6 @@ TEST_CASE("a boundary is proved by three headers in a row, in any pieces") {
 
 // ------------------------------------------------------------- connections
 
-struct Kept {
-  std::uint64_t connection, exchange, first_packet, last_packet, missing;
-  std::uint32_t stream;
-  std::uint16_t port;
-  std::string method, host, target, outcome, protocol;
-  int status, grpc_status;
-  Nanos start, send, wait, receive;
-  std::uint64_t request_bytes, response_bytes, request_body, response_body;
-};
-
-class Keeper : public Sink {
- public:
-  void write(const Row& row) override {
-    const Exchange& e = row.exchange;
-    const Phases phases = measure_phases(e, row.connection.handshake);
-    const int client = index(row.connection.client);
-    rows.push_back({row.connection.number, e.number, e.first_packet, e.last_packet, e.missing_bytes, e.stream,
-                    row.connection.key.ports[client], e.method, e.host, e.target, std::string(name_of(e.outcome)),
-                    std::string(e.protocol), e.status, e.grpc_status, e.request.first, phases.send,
-                    phases.wait, phases.receive, e.request.bytes, e.response.bytes, e.request.body_bytes,
-                    e.response.body_bytes});
-  }
-  std::vector<Kept> rows;
-};
-
-std::vector<Kept> run_bytes(Bytes capture) {
-  const int fd = ::memfd_create("capture", 0);
-  REQUIRE(::write(fd, capture.data(), capture.size()) == static_cast<ssize_t>(capture.size()));
-  REQUIRE(::lseek(fd, 0, SEEK_SET) == 0);
-  Keeper keeper;
-  Engine engine({}, keeper);
-  Input input({});
-  input.attach(fd);
-  CHECK(!engine.run(input, "test"));
-  ::close(fd);
-  return keeper.rows;
-}
-
 constexpr bool kClient = true;
 constexpr bool kServer = false;
 
@@ -523,7 +485,7 @@ struct Script {
   std::size_t piece = 100'000;  // bytes of a segment at most
 };
 
-std::vector<Kept> run(const Script& script) {
+std::vector<Record> run(const Script& script) {
   test::PcapWriter::Options nanoseconds;
   nanoseconds.decimals = 9;
   test::PcapWriter file(nanoseconds);
@@ -555,17 +517,17 @@ std::vector<Kept> run(const Script& script) {
       sequence += static_cast<std::uint32_t>(piece.size());
     }
   }
-  return run_bytes(file.bytes());
+  return test::exchanges_of(file.bytes());
 }
 
 /// A line for each exchange, in the order of their ends.
-std::string lines(const std::vector<Kept>& rows) {
+std::string lines(const std::vector<Record>& rows) {
   std::string text;
-  for (const Kept& row : rows) {
+  for (const Record& row : rows) {
     text += std::to_string(row.stream) + " " + (row.method.empty() ? "?" : row.method) + " " +
-            (row.target.empty() ? "?" : row.target) + " " + (row.status < 0 ? "-" : std::to_string(row.status)) + " " +
-            row.outcome;
-    if (row.grpc_status >= 0) text += " grpc " + std::to_string(row.grpc_status);
+            (row.target.empty() ? "?" : row.target) + " " + (row.status ? std::to_string(*row.status) : "-") + " " +
+            std::string(row.outcome);
+    if (row.grpc_status) text += " grpc " + std::to_string(*row.grpc_status);
     text += "\n";
   }
   return text;
@@ -678,7 +640,7 @@ TEST_CASE("streams (RFC 9113)") {
 }
 
 TEST_CASE("a stream's own times and bytes") {
-  const std::vector<Kept> rows = run({{{kClient, kHello + ask(1, "/a", false)},
+  const std::vector<Record> rows = run({{{kClient, kHello + ask(1, "/a", false)},
                                        {kClient, ask(3, "/b")},
                                        {kServer, kServerHello + answer(3, "100")},
                                        {kClient, data(1, "body")},
@@ -688,22 +650,22 @@ TEST_CASE("a stream's own times and bytes") {
                                        {kServer, data(3, "c")}}});
   REQUIRE(rows.size() == 2);
   constexpr Nanos kMilli = 1'000'000;
-  const Kept& upload = rows[0];
+  const Record& upload = rows[0];
   CHECK(upload.stream == 1);
   CHECK(upload.send == 3 * kMilli);
   CHECK(upload.wait == 1 * kMilli);
   CHECK(upload.receive == 2 * kMilli);
   CHECK(upload.request_bytes == ask(1, "/a", false).size() + 9 + 4);
-  CHECK(upload.request_body == 4);
+  CHECK(upload.request_body_bytes == 4);
   CHECK(upload.response_bytes == answer(1, "200").size() + 9 + 3);
-  CHECK(upload.response_body == 3);
-  const Kept& reordered = rows[1];
+  CHECK(upload.response_body_bytes == 3);
+  const Record& reordered = rows[1];
   CHECK(reordered.stream == 3);
   CHECK(reordered.send == 0);
   CHECK(reordered.wait == 3 * kMilli);  // not to the interim response
   CHECK(reordered.receive == 3 * kMilli);
   CHECK(reordered.response_bytes == answer(3, "100").size() + answer(3, "200").size() + 9 + 5 + 9 + 1);
-  CHECK(reordered.response_body == 3);
+  CHECK(reordered.response_body_bytes == 3);
   CHECK(reordered.protocol == "h2");
 }
 
@@ -717,7 +679,7 @@ TEST_CASE("Upgrade: h2c (RFC 7540, section 3.2)") {
     said.push_back({kClient, kHello + ask(3, "/b")});
     said.push_back({kServer, answer(3, "404", true) + answer(1, "200") + data(1, "abc")});
     for (const std::size_t piece : {100'000, 11, 3}) {
-      const std::vector<Kept> rows = run({said, true, piece});
+      const std::vector<Record> rows = run({said, true, piece});
       CHECK(lines(rows) == "3 GET /b 404 complete\n1 GET /a 200 complete\n");
       REQUIRE(rows.size() == 2);
       CHECK(rows[1].protocol == "h2");
@@ -830,30 +792,30 @@ std::string without(const std::string& capture, std::size_t left_out, std::size_
   return out;
 }
 
-using Key = std::pair<std::uint16_t, std::uint32_t>;
+using Key = std::pair<std::uint64_t, std::uint32_t>;
 
 /// `row` against the truth: each thing that it says is right.
-void check_says_no_wrong(const Kept& row, const Kept& truth) {
+void check_says_no_wrong(const Record& row, const Record& truth) {
   CHECK((row.method.empty() || row.method == truth.method));
   CHECK((row.host.empty() || row.host == truth.host));
   CHECK((row.target.empty() || row.target == truth.target));
-  CHECK((row.status < 0 || row.status == truth.status));
-  CHECK((row.grpc_status < 0 || row.grpc_status == truth.grpc_status));
+  CHECK((!row.status || row.status == truth.status));
+  CHECK((!row.grpc_status || row.grpc_status == truth.grpc_status));
   if (row.outcome != truth.outcome) {
     CHECK(row.outcome == "gap");
   } else if (row.outcome == "complete") {
     CHECK(row.response_bytes == truth.response_bytes);
     CHECK(row.request_bytes == truth.request_bytes);
-    if (row.missing == 0) CHECK(row.response_body == truth.response_body);
+    if (row.missing_bytes == 0) CHECK(row.response_body_bytes == truth.response_body_bytes);
   }
 }
 
 TEST_CASE("each packet of a fixture removed, or cut: nothing wrong is said, and no more is lost than it touched") {
   for (const std::string name : {"h2", "h2c", "grpc"}) {
     const std::string capture = slurp("fixtures/" + name + ".pcap");
-    const std::vector<Kept> truth = run_bytes(as_bytes(capture));
-    std::map<Key, Kept> right;
-    for (const Kept& row : truth) right.emplace(Key{row.port, row.stream}, row);
+    const std::vector<Record> truth = test::exchanges_of(as_bytes(capture));
+    std::map<Key, Record> right;
+    for (const Record& row : truth) right.emplace(Key{row.client_port, row.stream}, row);
     REQUIRE(right.size() == truth.size());
     REQUIRE(truth.size() > 4);
     std::size_t packets = 0, lost = 0;
@@ -867,17 +829,17 @@ TEST_CASE("each packet of a fixture removed, or cut: nothing wrong is said, and 
         CAPTURE(packet);
         CAPTURE(snap);
         std::map<Key, std::string> outcomes;
-        for (const Kept& row : run_bytes(as_bytes(without(capture, packet, snap)))) {
+        for (const Record& row : test::exchanges_of(as_bytes(without(capture, packet, snap)))) {
           // Without the 101 an upgrade is not known: HTTP/1 alone is told of.
-          const auto found = right.find({row.port, std::max<std::uint32_t>(row.stream, 1)});
+          const auto found = right.find({row.client_port, std::max<std::uint32_t>(row.stream, 1)});
           REQUIRE(found != right.end());
           CHECK(outcomes.emplace(found->first, row.outcome).second);
           CAPTURE(row.stream);
           check_says_no_wrong(row, found->second);
         }
-        const auto is_touched = [&](const Kept& row) { return row.first_packet <= packet && packet <= row.last_packet; };
+        const auto is_touched = [&](const Record& row) { return row.first_frame <= packet && packet <= row.last_frame; };
         for (const auto& [key, row] : right) {
-          const auto upgraded = right.find({row.port, 1});
+          const auto upgraded = right.find({row.client_port, 1});
           const bool upgrade = name == "h2c" && upgraded != right.end() && is_touched(upgraded->second);
           const bool touched = is_touched(row) || upgrade;
           const bool same = outcomes.count(key) != 0 && outcomes[key] == row.outcome;
@@ -910,9 +872,9 @@ TEST_CASE("a million streams left open cost no more than those kept") {
     if (bytes.size() > 30'000) add(std::exchange(bytes, {}), kAck);
   }
   add(bytes, kAck);
-  const std::vector<Kept> rows = run_bytes(file.bytes());
+  const std::vector<Record> rows = test::exchanges_of(file.bytes());
   CHECK(rows.size() == 20'000);
-  CHECK(std::count_if(rows.begin(), rows.end(), [](const Kept& row) { return row.outcome == "evicted"; }) ==
+  CHECK(std::count_if(rows.begin(), rows.end(), [](const Record& row) { return row.outcome == "evicted"; }) ==
         20'000 - static_cast<std::ptrdiff_t>(ExchangeLog::kMaxOpen));
 }
 

@@ -23,6 +23,7 @@
 #include "output/writer.h"
 #include "support/flood.h"
 #include "support/packets.h"
+#include "support/records.h"
 #include "support/run.h"
 
 namespace wirelap {
@@ -151,31 +152,34 @@ TEST_CASE("memory: an exchange that is given back keeps no long strings") {
 
 // ---- the engine
 
-/// What a run told.
-struct Told : Sink {
+/// Counts records; keeps a line for each, but not the record: a flood has many.
+struct Told : RecordWriter {
   std::string rows, connections;
   std::map<std::string, std::uint64_t> outcomes, endings;
   std::uint64_t last = 0;  // exchanges with the server that a flood ends with
 
   bool with_text = true;
 
-  void write(const Row& row) override {
-    const Exchange& exchange = row.exchange;
-    ++outcomes[std::string(name_of(exchange.outcome))];
-    if (exchange.outcome == Outcome::complete && exchange.target == "/last") ++last;
+  void write(const Record& record) override {
+    record.type == RecordType::exchange ? write_exchange(record) : write_connection(record);
+  }
+
+ private:
+  void write_exchange(const Record& record) {
+    ++outcomes[std::string(record.outcome)];
+    if (record.outcome == "complete" && record.target == "/last") ++last;
     if (!with_text) return;
     for (const std::uint64_t part :
-         {row.connection.number, exchange.number, exchange.request.bytes, exchange.response.bytes}) {
+         {record.connection, record.exchange, record.request_bytes, record.response_bytes}) {
       rows += std::to_string(part) + ' ';
     }
-    rows += std::string(exchange.protocol) + ' ' + std::string(exchange.method) + ' ' +
-            std::string(exchange.target) + ' ' + std::to_string(exchange.status) + ' ' +
-            std::string(name_of(exchange.outcome)) + '\n';
+    rows += std::string(record.protocol) + ' ' + record.method + ' ' + record.target + ' ' +
+            (record.status ? std::to_string(*record.status) : "-") + ' ' + std::string(record.outcome) + '\n';
   }
-  void write_connection(const ConnectionRow& row) override {
-    ++endings[std::string(name_of_ending(row.connection))];
+  void write_connection(const Record& record) {
+    ++endings[std::string(record.ending)];
     if (!with_text) return;
-    connections += std::to_string(row.connection.number) + ' ' + std::string(name_of_ending(row.connection)) + '\n';
+    connections += std::to_string(record.connection) + ' ' + std::string(record.ending) + '\n';
   }
 };
 
@@ -542,26 +546,17 @@ class LongResponse {
 
 TEST_CASE("a response of more than 4 GiB is counted to its last byte, over wraps of sequence numbers") {
   constexpr std::uint64_t kBytes = 9'000'000'001;
-  struct Sums : Sink {
-    std::uint64_t count = 0, body = 0, bytes = 0, missing = 0;
-    Outcome outcome{};
-    void write(const Row& row) override {
-      ++count;
-      body = row.exchange.response.body_bytes;
-      bytes = row.exchange.response.bytes;
-      missing = row.exchange.missing_bytes;
-      outcome = row.exchange.outcome;
-    }
-  } sums;
-  Engine engine({}, sums);
+  test::Records records;
+  Engine engine({}, records);
   LongResponse capture(kBytes);
   REQUIRE(!run_capture(engine, [&] { return capture.next(); }));
-  CHECK(sums.count == 1);
-  CHECK(sums.outcome == Outcome::complete);
-  CHECK(sums.body == kBytes);
-  CHECK(sums.bytes == kBytes + std::string("HTTP/1.1 200 OK\r\nContent-Length: 9000000001\r\n\r\n").size());
-  CHECK(sums.missing > kBytes / 100 * 99);
-  CHECK(sums.missing < kBytes);
+  REQUIRE(records.exchanges.size() == 1);
+  const Record& exchange = records.exchanges[0];
+  CHECK(exchange.outcome == "complete");
+  CHECK(exchange.response_body_bytes == kBytes);
+  CHECK(exchange.response_bytes == kBytes + std::string("HTTP/1.1 200 OK\r\nContent-Length: 9000000001\r\n\r\n").size());
+  CHECK(exchange.missing_bytes > kBytes / 100 * 99);
+  CHECK(exchange.missing_bytes < kBytes);
 }
 
 TEST_CASE("more connections that end with the capture than are remembered, beside closed ones") {

@@ -17,7 +17,7 @@
 #include "engine.h"
 #include "fuzz/memory_file.h"
 #include "fuzz/pieces.h"
-#include "fuzz/rows.h"
+#include "fuzz/records.h"
 #include "support/guarded.h"
 #include "wire/decoder.h"
 
@@ -51,13 +51,13 @@ std::optional<Error> report(Bytes capture) {
   EngineOptions options;
   options.tcp = options.wanted.connections = true;
   options.wanted.headers = {"content-type"};
-  fuzz::Rows rows(options.wanted, Format::csv);
+  fuzz::CheckedRecords records(options.wanted, Format::csv);
   Input::Options reading;
   reading.window_bytes = 1;
   Input input(reading);
   const fuzz::MemoryFile file(capture);
   file.read(input);
-  return Engine(options, rows).run(input, "capture");
+  return Engine(options, records).run(input, "capture");
 }
 
 /// `capture` with at most `snap` bytes of each record.

@@ -20,11 +20,11 @@
 
 #include "base/output.h"
 #include "output/classic.h"
-#include "record/columns.h"
 #include "output/csv.h"
 #include "output/escape.h"
 #include "output/json.h"
-#include "record/row.h"
+#include "record/record.h"
+#include "record/times.h"
 #include "output/table.h"
 #include "support/guarded.h"
 #include "support/packets.h"
@@ -580,7 +580,7 @@ TEST_CASE("causes: a handshake whose SYN or SYN-ACK was sent again was waiting f
   const auto causes = [&] { return measure_causes(exchange, resent, measure_phases(exchange, resent)); };
   CHECK(causes().by[kLoss] == 1000 * kMs);
   CHECK(causes().by[kNetwork] == 20 * kMs);
-  CHECK(name_of(largest_cause(causes())) == "loss");
+  CHECK(largest_cause(causes()) == kLoss);
   resent.last_syn = 0;
   resent.first_syn_ack = 10 * kMs;
   CHECK(causes().by[kLoss] == 1000 * kMs);
@@ -591,14 +591,14 @@ TEST_CASE("causes: a handshake whose SYN or SYN-ACK was sent again was waiting f
 
 // ---- formats
 
-/// A row with `target` as everything that a peer chose.
+/// An exchange whose texts are all `target`, as if a peer had chosen them.
 class Sample {
  public:
   explicit Sample(const std::string& target = "/") {
-    connection_.number = 3;
-    connection_.key = {{{0, kIpv4Mapped | 0x0a000001}, {0, kIpv4Mapped | 0x0a000002}}, {40000, 80}, 0};
-    connection_.set_client(Side::low);
-    connection_.handshake = handshake(0, 10 * kMs, 20 * kMs);
+    connection.number = 3;
+    connection.key = {{{0, kIpv4Mapped | 0x0a000001}, {0, kIpv4Mapped | 0x0a000002}}, {40000, 80}, 0};
+    connection.set_client(Side::low);
+    connection.handshake = handshake(0, 10 * kMs, 20 * kMs);
     exchange.number = 1;
     exchange.method = "GET";
     exchange.host = exchange.target = target;
@@ -609,31 +609,38 @@ class Sample {
     capture_ = target;
   }
 
-  void write_to(Sink& sink) { sink.write({capture_, 6, connection_, exchange, wanted}); }
-
-  std::string as(Format format, int rows = 1, bool colour = false, std::size_t before = 0) {
-    Output output(-1);
-    output.put(std::string(before, ' '));
-    const std::unique_ptr<Sink> sink = make_sink(format, output, wanted, TableStyle{colour, 100});
-    for (int i = 0; i < rows; ++i) write_to(*sink);
-    sink->finish();
-    return std::string(output.text());
+  Record record() const {
+    Record record;
+    fill_record(record, {capture_, 6}, connection, exchange, wanted);
+    return record;
   }
 
-  std::string connection_as(Format format) {
-    Output output(-1);
-    const std::unique_ptr<Sink> sink = make_sink(format, output, wanted, TableStyle{false, 100});
-    sink->write_connection({capture_, 6, connection_, Side::low});
-    sink->finish();
-    return std::string(output.text());
+  Record connection_record() const {
+    Record record;
+    fill_record(record, {capture_, 6}, connection, Side::low);
+    return record;
   }
+
+  /// `count` records in one output, after `before` other bytes.
+  std::string as(Format format, int count = 1, bool colour = false, std::size_t before = 0) const {
+    return write(format, std::vector<Record>(static_cast<std::size_t>(count), record()), colour, before);
+  }
+  std::string connection_as(Format format) const { return write(format, {connection_record()}, false, 0); }
 
   Exchange exchange;
+  Connection connection;
   Wanted wanted;
-  Connection& connection() { return connection_; }
 
  private:
-  Connection connection_;
+  std::string write(Format format, const std::vector<Record>& records, bool colour, std::size_t before) const {
+    Output output(-1);
+    output.put(std::string(before, ' '));
+    const std::unique_ptr<RecordWriter> writer = make_writer(format, output, wanted, TableStyle{colour, 100});
+    for (const Record& record : records) writer->write(record);
+    writer->finish();
+    return std::string(output.text());
+  }
+
   std::string capture_;
 };
 
@@ -766,9 +773,9 @@ TEST_CASE("formats: values") {
   sample.exchange.request = {};
   sample.exchange.method.clear();
   sample.exchange.status = Exchange::kNoStatus;
-  sample.connection().set_client(Side::high);
-  sample.connection().handshake = {};
-  sample.connection().key.tag = 1u << 24 | 100;
+  sample.connection.set_client(Side::high);
+  sample.connection.handshake = {};
+  sample.connection.key.tag = 1u << 24 | 100;
   json = sample.as(Format::ndjson);
   for (const char* const column : {"start", "method", "status", "connect_s", "send_s", "ttfb_s", "rtt_s"}) {
     CHECK(json_value(json, column) == "null");
@@ -776,7 +783,7 @@ TEST_CASE("formats: values") {
   CHECK(json_value(json, "client") == "\"10.0.0.2\"");
   CHECK(json_value(json, "client_port") == "80");
   CHECK(json_value(json, "vlan") == "100");
-  sample.connection().key.tag = 2u << 24 | 200 << 12 | 100;
+  sample.connection.key.tag = 2u << 24 | 200 << 12 | 100;
   CHECK(json_value(sample.as(Format::ndjson), "vlan") == "\"100.200\"");
 }
 
@@ -825,8 +832,8 @@ TEST_CASE("formats: a record of short texts that all are escaped has room wherev
   for (Message* message : {&exchange.request, &exchange.response}) message->bytes = message->body_bytes = kMost;
   exchange.number = exchange.missing_bytes = exchange.tcp.packets = kMost;
   exchange.idle = exchange.max_gap = std::numeric_limits<Nanos>::min() + 1;
-  sample.connection().number = kMost;
-  sample.connection().key.tag = 6u << 26 | 2u << 24 | 0xffffff;
+  sample.connection.number = kMost;
+  sample.connection.key.tag = 6u << 26 | 2u << 24 | 0xffffff;
   for (const Format format : {Format::ndjson, Format::csv}) {
     const std::string alone = sample.as(format);
     for (std::size_t before = 73'000; before < 82'000; before += 63) {
@@ -839,13 +846,13 @@ TEST_CASE("formats: an array goes out in large pieces, too") {
   const int file = ::memfd_create("output", MFD_CLOEXEC);
   Output output(file);
   Sample sample;
-  const std::unique_ptr<Sink> sink = make_sink(Format::json, output, sample.wanted);
+  const std::unique_ptr<RecordWriter> writer = make_writer(Format::json, output, sample.wanted);
   std::size_t most = 0;
   for (int i = 0; i < 200; ++i) {
-    sample.write_to(*sink);
+    writer->write(sample.record());
     most = std::max(most, output.text().size());
   }
-  sink->finish();
+  writer->finish();
   output.flush();
   CHECK(most < 70'000);
   CHECK(::lseek(file, 0, SEEK_END) == static_cast<off_t>(sample.as(Format::json, 200).size()));

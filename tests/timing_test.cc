@@ -8,7 +8,7 @@
 #include <random>
 #include <vector>
 
-#include "record/row.h"
+#include "record/times.h"
 
 namespace wirelap {
 namespace {

@@ -66,10 +66,10 @@ Run report(std::uint32_t link_type, const std::vector<std::pair<Nanos, Buffer>>&
   ::lseek(fd, 0, SEEK_SET);
   Output output(-1);
   const Wanted wanted;
-  const auto sink = make_sink(Format::ndjson, output, wanted);
+  const auto records = make_writer(Format::ndjson, output, wanted);
   Input input({});
   input.attach(fd);
-  Engine engine({}, *sink);
+  Engine engine({}, *records);
   CHECK_FALSE(engine.run(input, "capture").has_value());
   ::close(fd);
   return {std::string(output.text()), engine.summary().decoded};

@@ -14,6 +14,7 @@
 
 #include "engine.h"
 #include "support/packets.h"
+#include "support/records.h"
 #include "app/generic/analyzer.h"
 
 namespace wirelap {
@@ -25,44 +26,13 @@ using test::SegmentSpec;
 constexpr Nanos kMilli = 1'000'000;
 constexpr Nanos kStart = 1'700'000'000 * kNanosPerSecond;
 
-/// What identifies a turn, kept after its exchange is gone.
-struct Turn {
-  std::uint64_t connection, exchange;
-  std::uint16_t client_port;
-  std::string protocol, host, outcome;
-  std::uint64_t request_bytes, response_bytes, missing;
-  Nanos start, tls, send, wait, receive, idle;
-
-  bool operator==(const Turn&) const = default;
-};
-
-class Keeper : public Sink {
- public:
-  void write(const Row& row) override {
-    const Exchange& exchange = row.exchange;
-    const Phases phases = measure_phases(exchange, row.connection.handshake);
-    turns.push_back({row.connection.number, exchange.number, row.connection.key.ports[index(row.connection.client)],
-                     std::string(exchange.protocol), exchange.host, std::string(name_of(exchange.outcome)),
-                     exchange.request.bytes, exchange.response.bytes, exchange.missing_bytes, exchange.request.first,
-                     phases.tls, phases.send, phases.wait, phases.receive, exchange.idle});
-  }
-  std::vector<Turn> turns;
-};
-
-std::vector<Turn> run(Bytes pcap, EngineOptions options) {
-  const int fd = ::memfd_create("capture", 0);
-  REQUIRE(fd >= 0);
-  REQUIRE(::write(fd, pcap.data(), pcap.size()) == static_cast<ssize_t>(pcap.size()));
-  REQUIRE(::lseek(fd, 0, SEEK_SET) == 0);
-  Keeper keeper;
-  Input input({});
-  input.attach(fd);
-  Engine(std::move(options), keeper).run(input, "test");
-  ::close(fd);
-  std::sort(keeper.turns.begin(), keeper.turns.end(), [](const Turn& a, const Turn& b) {
-    return std::pair(a.connection, a.exchange) < std::pair(b.connection, b.exchange);
-  });
-  return keeper.turns;
+/// The turns of a capture in the order of their numbers.
+std::vector<Record> run(Bytes pcap, EngineOptions options) {
+  test::Records records;
+  Engine engine(std::move(options), records);
+  test::run_bytes(engine, pcap);
+  records.sort();
+  return std::move(records.exchanges);
 }
 
 EngineOptions with_tcp() {
@@ -134,13 +104,14 @@ class Talk {
 };
 
 /// One line a turn: its bytes, "+wait" milliseconds, outcome.
-std::string lines(const std::vector<Turn>& turns) {
+std::string lines(const std::vector<Record>& turns) {
   std::string text;
-  for (const Turn& turn : turns) {
-    if (turn.protocol != "tcp") text += turn.protocol + " ";
+  for (const Record& turn : turns) {
+    if (turn.protocol != "tcp") text += std::string(turn.protocol) + " ";
     text += std::to_string(turn.request_bytes) + "/" + std::to_string(turn.response_bytes);
-    text += " +" + (turn.wait == kUnknownTime ? "?" : std::to_string(turn.wait / kMilli)) + " " + turn.outcome;
-    if (turn.missing != 0) text += " -" + std::to_string(turn.missing);
+    text += " +" + (turn.wait == kUnknownTime ? "?" : std::to_string(turn.wait / kMilli)) + " ";
+    text += turn.outcome;
+    if (turn.missing_bytes != 0) text += " -" + std::to_string(turn.missing_bytes);
     text += "\n";
   }
   return text;
@@ -317,9 +288,9 @@ TEST_CASE("turns: TLS whose handshake is not in the capture") {
     CAPTURE(std::string(one.name));
     Talk talk;
     one.talk(talk);
-    const std::vector<Turn> turns = run(talk.pcap(), {});
+    const std::vector<Record> turns = run(talk.pcap(), {});
     CHECK(lines(turns) == std::string(one.turns));
-    for (const Turn& turn : turns) CHECK((turn.tls == (turn.exchange == 1 ? kUnknownTime : 0)));
+    for (const Record& turn : turns) CHECK((turn.tls == (turn.exchange == 1 ? kUnknownTime : 0)));
   }
 }
 
@@ -328,7 +299,7 @@ TEST_CASE("turns: who is the client where the opening does not say") {
     Talk talk(asks, answers);
     EngineOptions options = with_tcp();
     options.ports = std::move(ports);
-    const std::vector<Turn> turns = run(talk.client("ab").server("xyz").client("a").server("b").pcap(), options);
+    const std::vector<Record> turns = run(talk.client("ab").server("xyz").client("a").server("b").pcap(), options);
     return turns.empty() ? 0 : turns[0].client_port;
   };
   CHECK(client_port(40000, 6000, {}) == 40000);  // the lower port is the server's
@@ -342,7 +313,7 @@ TEST_CASE("turns: idle time, a greeting's wait, and numbers that go on in TLS") 
   Talk talk;
   talk.open().pause(9).server("hi").pause(4).client(kSslRequest).server("S").client(kClientHello).server(kServerHello);
   talk.client(kFinished12).server(kFinished12).pause(6).client(record(23, 30)).server(record(23, 40)).close();
-  const std::vector<Turn> turns = run(talk.pcap(), with_tcp());
+  const std::vector<Record> turns = run(talk.pcap(), with_tcp());
   REQUIRE(turns.size() == 3);
   CHECK(turns[0].start == kStart + 3 * kMilli);  // the handshake's end
   CHECK(turns[0].wait == 10 * kMilli);
@@ -431,22 +402,22 @@ struct Records {
 TEST_CASE("turns: any packet lost from a capture spoils its own turns alone") {
   for (const char* const name : {"tls12", "tls13", "tls-resumed", "tcp-redis", "tcp-postgresql", "tcp-mariadb"}) {
     const Records capture(std::string("fixtures/") + name + ".pcap");
-    const std::vector<Turn> all = run(capture.without(0, 0), with_tcp());
+    const std::vector<Record> all = run(capture.without(0, 0), with_tcp());
     REQUIRE(all.size() > 2);
     for (std::size_t lost = 0; lost < capture.records.size(); ++lost) {
       CAPTURE(std::string(name));
       CAPTURE(lost + 1);
-      const std::vector<Turn> rest = run(capture.without(lost, 1), with_tcp());
+      const std::vector<Record> rest = run(capture.without(lost, 1), with_tcp());
       const Nanos time = capture.time(lost);
       std::size_t untouched = 0, kept = 0;
       for (std::size_t i = 0; i < all.size(); ++i) {
-        const Turn& turn = all[i];
+        const Record& turn = all[i];
         // Its own packets lie between the end of the turn before and the begin of the next.
         const bool first = i == 0 || all[i - 1].connection != turn.connection;
         const bool last = i + 1 == all.size() || all[i + 1].connection != turn.connection;
         if ((first || time >= all[i - 1].start) && (last || time <= all[i + 1].start)) continue;
         ++untouched;
-        kept += static_cast<std::size_t>(std::count_if(rest.begin(), rest.end(), [&](const Turn& other) {
+        kept += static_cast<std::size_t>(std::count_if(rest.begin(), rest.end(), [&](const Record& other) {
           return other.start == turn.start && other.client_port == turn.client_port &&
                  (other.host.empty() || other.host == turn.host) && other.request_bytes == turn.request_bytes &&
                  other.response_bytes == turn.response_bytes && other.send == turn.send && other.wait == turn.wait &&
@@ -455,10 +426,10 @@ TEST_CASE("turns: any packet lost from a capture spoils its own turns alone") {
       }
       CHECK(kept == untouched);
       // What claims to be whole is.
-      for (const Turn& turn : rest) {
-        if (turn.outcome != "complete" || turn.missing != 0) continue;
+      for (const Record& turn : rest) {
+        if (turn.outcome != "complete" || turn.missing_bytes != 0) continue;
         CAPTURE(lines({turn}));
-        CHECK(std::any_of(all.begin(), all.end(), [&](const Turn& other) {
+        CHECK(std::any_of(all.begin(), all.end(), [&](const Record& other) {
           return other.start == turn.start && other.request_bytes == turn.request_bytes &&
                  other.response_bytes == turn.response_bytes;
         }));

@@ -5,108 +5,112 @@
 
 #include "output/cursor.h"
 #include "output/escape.h"
-#include "record/columns.h"
 
 namespace wirelap {
 namespace {
 
-/// Writes columns as the fields of one line; what is not known is empty.
-class CsvColumns {
+/// How many columns only connections have.
+constexpr std::size_t kConnectionColumns = static_cast<std::size_t>(std::count_if(
+    std::begin(kColumns), std::end(kColumns), [](const Column& column) { return column.in == In::connections; }));
+
+/// Writes columns as the fields of one line; null is an empty field.
+class CsvLine {
  public:
-  /// With `names` a column goes under the one of its name, and those left out are empty.
-  CsvColumns(Output& output, int decimals, const std::vector<std::string>* names = nullptr)
-      : cursor_(output), decimals_(static_cast<std::size_t>(decimals)), names_(names) {}
-  /// Ends the line, after `more` empty fields.
-  WIRELAP_INLINE void finish(std::size_t more) {
-    while (more-- > 0) end(cursor_.room(1));
-    cursor_.finish("\r");
+  CsvLine(Output& output, const Record& record)
+      : cursor_(output), decimals_(static_cast<std::size_t>(record.decimals)) {}
+  WIRELAP_INLINE void finish() { cursor_.finish("\r"); }
+
+  template <std::size_t kIndex, class Value>
+  WIRELAP_INLINE void column(const Value& value) {
+    put(value);
+  }
+  /// The same column by calls.
+  void column(const Column& column, const Record& record) {
+    visit_column(column, record, [&](const auto& value) { put(value); });
+  }
+  void header(const HeaderColumn& header) { put(std::string_view(header.value)); }
+  void skip(std::size_t count) {
+    while (count-- > 0) end(cursor_.room(1));
   }
 
-  WIRELAP_INLINE void type(std::string_view value) { text("type", value); }
-  WIRELAP_INLINE void text(std::string_view name, std::string_view value) {
-    end(write_csv_text(begin(name, escaped_room(value.size())), value));
-  }
-  WIRELAP_INLINE void text_if_any(std::string_view name, std::string_view value) { text(name, value); }
-  WIRELAP_INLINE void integer(std::string_view name, std::uint64_t value, bool known = true) {
-    char* const at = begin(name);
-    end(known ? write_integer(at, value) : at);
-  }
-  WIRELAP_INLINE void flag(std::string_view name, bool value, bool known) {
-    end(Cursor::write(begin(name), !known ? "" : value ? "true" : "false"));
-  }
-  WIRELAP_INLINE void seconds(std::string_view name, Nanos value) {
-    char* const at = begin(name);
-    end(value == kUnknownTime ? at : write_seconds(at, value, decimals_));
-  }
-  WIRELAP_INLINE void address(std::string_view name, const Address& value, int ip_version) {
-    end(write_address(begin(name), value, ip_version));
-  }
-  WIRELAP_INLINE void vlan(std::string_view name, std::uint32_t tag) { end(write_vlan(begin(name), tag)); }
   /// Each as seconds:bytes, with a space between two.
-  WIRELAP_INLINE void steps(std::string_view name, const Steps& all) {
-    cursor_.move_to(begin(name));
-    for (std::size_t i = 0; i < all.size(); ++i) {
-      char* at = Cursor::write(cursor_.room(kValueRoom), i == 0 ? "" : " ");
-      at = write_seconds(at, i == 0 ? 0 : std::max<Nanos>(0, all[i].time - all[i - 1].time), decimals_);
-      cursor_.move_to(write_integer(Cursor::write(at, ":"), all[i].reached));
+  void packet_times(const PacketTimes& times) {
+    for (const PacketTime& time : times) {
+      char* at = Cursor::write(cursor_.room(kValueRoom), &time == times.data() ? "" : " ");
+      at = Cursor::write(write_seconds(at, time.gap, decimals_), ":");
+      cursor_.move_to(write_integer(at, time.bytes));
     }
     end(cursor_.room(1));
   }
 
  private:
-  /// Returns where the value goes: there is kValueRoom, and room for `more`.
-  WIRELAP_INLINE char* begin(std::string_view name, std::size_t more = 0) {
-    if (names_ != nullptr) pass_to(name);
-    return cursor_.room(kValueRoom + more);
-  }
-  /// Leaves columns empty up to the one of that name. Apart: it would stand in each column's code.
-  [[gnu::noinline]] void pass_to(std::string_view name) {
-    for (; column_ + 1 < names_->size() && (*names_)[column_] != name; ++column_) end(cursor_.room(1));
-    ++column_;
-  }
+  WIRELAP_INLINE char* room(std::size_t more = 0) { return cursor_.room(kValueRoom + more); }
   WIRELAP_INLINE void end(char* at) { cursor_.move_to(Cursor::write(at, ",")); }
+
+  WIRELAP_INLINE void put(RecordType type) { put(name_of(type)); }
+  WIRELAP_INLINE void put(std::string_view value) { end(write_csv_text(room(escaped_room(value.size())), value)); }
+  WIRELAP_INLINE void put(std::uint64_t value) { end(write_integer(room(), value)); }
+  WIRELAP_INLINE void put(const std::optional<std::uint64_t>& value) {
+    char* const at = room();
+    end(value ? write_integer(at, *value) : at);
+  }
+  WIRELAP_INLINE void put(std::optional<bool> value) {
+    end(Cursor::write(room(), !value ? "" : *value ? "true" : "false"));
+  }
+  WIRELAP_INLINE void put(Nanos value) {
+    char* const at = room();
+    end(value == kUnknownTime ? at : write_seconds(at, value, decimals_));
+  }
+  WIRELAP_INLINE void put(const IpAddress& value) { end(write_address(room(), value.address, value.version)); }
+  WIRELAP_INLINE void put(VlanIds value) { end(write_vlan(room(), value)); }
+  void put(const std::optional<PacketTimes>&) {}  // packet_times()
 
   Cursor cursor_;
   std::size_t decimals_;
-  const std::vector<std::string>* names_;
-  std::size_t column_ = 0;  // the next
 };
 
 }  // namespace
 
-void CsvSink::write(const Row& row) {
+void CsvWriter::write(const Record& record) {
   put_header();
-  CsvColumns columns(output_, row.decimals);
-  visit_columns(row, columns);
-  columns.finish(names_.size() - exchange_columns_);
-  output_.end_line();
-}
-
-void CsvSink::write_connection(const ConnectionRow& row) {
-  put_header();
-  CsvColumns columns(output_, row.decimals, &names_);
-  ByCall calls(columns);
-  visit_columns(row, calls);
-  columns.finish(0);
-  output_.end_line();
-}
-
-void CsvSink::finish() { put_header(); }
-
-void CsvSink::put_header() {
-  if (!names_.empty()) return;
-  names_ = names_of_exchange(wanted_);
-  exchange_columns_ = names_.size();
-  const auto usual = static_cast<std::ptrdiff_t>(names_of_exchange({}).size());
-  if (wanted_.connections) {
-    for (std::string& name : names_of_connection()) {
-      const auto end = names_.begin() + usual;
-      if (std::find(names_.begin(), end, name) == end) names_.push_back(std::move(name));
+  CsvLine line(output_, record);
+  if (record.type == RecordType::exchange) {
+    visit_columns<RecordType::exchange>(record, line);
+    for (const HeaderColumn& header : record.headers) line.header(header);
+    if (record.interpacket_times) line.packet_times(*record.interpacket_times);
+    if (wanted_.connections) line.skip(kConnectionColumns);
+  } else {
+    const std::size_t headers = wanted_.headers.size() + (wanted_.steps ? 1 : 0);
+    for (const Column& column : kColumns) {
+      if (column.in == In::exchanges_with_packets)
+        line.skip(headers);
+      else if (column.in == In::exchanges)
+        line.skip(1);
+      else
+        line.column(column, record);
     }
   }
-  for (std::size_t i = 0; i < names_.size(); ++i) {
-    if (i != 0) output_.put(',');
-    output_.put(names_[i]);
+  line.finish();
+  output_.end_line();
+}
+
+void CsvWriter::finish() { put_header(); }
+
+void CsvWriter::put_header() {
+  if (has_header_) return;
+  has_header_ = true;
+  const char* separator = "";
+  const auto put_name = [&](std::string_view name) {
+    output_.put(std::exchange(separator, ","));
+    output_.put(name);
+  };
+  for (const Column& column : kColumns) {
+    if (column.in == In::exchanges_with_packets) {
+      for (const std::string& name : header_columns(wanted_)) put_name(name);
+      if (wanted_.steps) put_name(column.name);
+    } else if (column.in != In::connections || wanted_.connections) {
+      put_name(column.name);
+    }
   }
   output_.put('\r');
   output_.end_line();

@@ -1,21 +1,15 @@
-// report: CSV (RFC 4180): a header line, then a line a record. Where there are
-// records of connections, too, their own columns follow those of exchanges, and
-// what a type of record does not have is empty.
+// output: CSV (RFC 4180): a header line, then one line a record. With records of connections, the columns that only
+// those have follow the exchanges' columns, and the columns that a type of record does not have are empty.
 #pragma once
-
-#include <cstddef>
-#include <string>
-#include <vector>
 
 #include "output/writer.h"
 
 namespace wirelap {
 
-class CsvSink : public Sink {
+class CsvWriter : public RecordWriter {
  public:
-  CsvSink(Output& output, const Wanted& wanted) : output_(output), wanted_(wanted) {}
-  void write(const Row& row) override;
-  void write_connection(const ConnectionRow& row) override;
+  CsvWriter(Output& output, const Wanted& wanted) : output_(output), wanted_(wanted) {}
+  void write(const Record& record) override;
   void finish() override;
 
  private:
@@ -23,8 +17,7 @@ class CsvSink : public Sink {
 
   Output& output_;
   const Wanted& wanted_;
-  std::vector<std::string> names_;    // of all columns, but for headers and steps; empty before the header
-  std::size_t exchange_columns_ = 0;  // of them, from the front
+  bool has_header_ = false;
 };
 
 }  // namespace wirelap

@@ -1,7 +1,7 @@
-// report: where a row is being written.
+// output: the position in an Output while a record is written to it.
 //
-// In: values, each into room that was asked for. Out: text of an Output. In
-// between the place is kept here, where the compiler can hold it in registers.
+// In: values, each written into room that was asked for. Out: text of the Output. Until then the position is kept
+// here, where the compiler can hold it in a register.
 #pragma once
 
 #include <cstddef>
@@ -9,28 +9,28 @@
 #include <string_view>
 
 #include "base/output.h"
-#include "record/row.h"
+#include "record/schema.h"
 
 namespace wirelap {
 
-/// The end of an output's text while a row is written there; all of it is text after `finish`.
+/// The end of an output's text while a record is written there. What was written becomes text with `finish`.
 class Cursor {
  public:
-  /// What most columns need at most, with their names: asking for it is cheap.
+  /// The most that most columns need, with their names: asking for so much is cheap.
   static constexpr std::size_t kUsualRoom = 128;
 
   explicit Cursor(Output& output) : output_(output) { renew(output.room(0), 0); }
 
-  /// Room for `count` bytes at the place.
+  /// Room for `count` bytes at the position.
   WIRELAP_INLINE char* room(std::size_t count) {
     if (at_ > usual_limit_ || (count > kUsualRoom && count > static_cast<std::size_t>(usual_limit_ - at_)))
       renew(at_, count);
     return at_;
   }
-  /// The place is now `end`, which is inside the room asked for.
+  /// The position is now `end`, which is inside the room asked for.
   WIRELAP_INLINE void move_to(char* end) { at_ = end; }
 
-  /// Puts `text` over the last character.
+  /// Overwrites the last character with `text`, which ends the record.
   WIRELAP_INLINE void finish(std::string_view text) {
     --at_;
     output_.end_at(write(room(text.size()), text));
@@ -43,7 +43,7 @@ class Cursor {
   }
 
  private:
-  /// Makes room at `end`, the end of the text.
+  /// Makes room for `count` bytes at `end`, which is the end of the text now.
   WIRELAP_INLINE void renew(char* end, std::size_t count) {
     output_.end_at(end);
     at_ = output_.room(count + kUsualRoom);
@@ -52,30 +52,7 @@ class Cursor {
 
   Output& output_;
   char* at_;
-  const char* usual_limit_;  // to here there is kUsualRoom
-};
-
-/// Hands columns on by calls: inlined they are quick, so they are small. For
-/// rows of connections, which are fewer.
-template <class Visitor>
-class ByCall {
- public:
-  explicit ByCall(Visitor& visitor) : to_(visitor) {}
-  [[gnu::noinline]] void type(std::string_view value) { to_.type(value); }
-  [[gnu::noinline]] void text(std::string_view name, std::string_view value) { to_.text(name, value); }
-  [[gnu::noinline]] void text_if_any(std::string_view name, std::string_view value) { to_.text_if_any(name, value); }
-  [[gnu::noinline]] void integer(std::string_view name, std::uint64_t value, bool known = true) {
-    to_.integer(name, value, known);
-  }
-  [[gnu::noinline]] void flag(std::string_view name, bool value, bool known) { to_.flag(name, value, known); }
-  [[gnu::noinline]] void seconds(std::string_view name, Nanos value) { to_.seconds(name, value); }
-  [[gnu::noinline]] void address(std::string_view name, const Address& value, int ip_version) {
-    to_.address(name, value, ip_version);
-  }
-  [[gnu::noinline]] void vlan(std::string_view name, std::uint32_t tag) { to_.vlan(name, tag); }
-
- private:
-  Visitor& to_;
+  const char* usual_limit_;  // up to here there is kUsualRoom
 };
 
 }  // namespace wirelap

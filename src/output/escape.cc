@@ -253,11 +253,10 @@ char* write_address(char* at, const Address& address, int ip_version) {
   return ip_version == 4 ? write_ipv4(at, address.low) : write_ipv6(at, address);
 }
 
-char* write_vlan(char* at, std::uint32_t tag) {
-  const std::uint32_t count = tag >> 24 & 3;
-  if (count >= 1) at = write_integer(at, tag & 0xfff);
-  if (count >= 2) *at++ = '.';
-  if (count >= 2) at = write_integer(at, tag >> 12 & 0xfff);
+char* write_vlan(char* at, VlanIds ids) {
+  if (ids.count() >= 1) at = write_integer(at, ids.outer());
+  if (ids.count() >= 2) *at++ = '.';
+  if (ids.count() >= 2) at = write_integer(at, ids.inner());
   return at;
 }
 

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/output.h"
+#include "record/schema.h"
 #include "wire/ip.h"
 
 namespace wirelap {
@@ -44,9 +45,8 @@ inline void put_address(Output& output, const Address& address, int ip_version) 
   output.end_at(write_address(output.room(kValueRoom), address, ip_version));
 }
 
-/// Writes VLAN identifiers, packed as in FlowKey::tag, into kValueRoom bytes,
-/// outermost first with a dot between two; nothing where there are none.
+/// Writes VLAN identifiers into kValueRoom bytes, outermost first with a dot between two; nothing where there are none.
 /// Returns where they end.
-char* write_vlan(char* at, std::uint32_t tag);
+char* write_vlan(char* at, VlanIds ids);
 
 }  // namespace wirelap

@@ -1,6 +1,5 @@
 #include "output/json.h"
 
-#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -10,11 +9,12 @@
 namespace wirelap {
 namespace {
 
-/// A text up to this length needs no more room than there is for any column.
+/// A text up to this length needs no more room than any other value.
 constexpr std::size_t kShortText = 64;
 
-/// More than all that a row has but for longer texts, headers and steps. There is as much wherever one of those ends.
-constexpr std::size_t kRowRoom = 8192;
+/// More than a whole record needs, except for longer texts, headers and packet times. There is as much room again
+/// after each of those.
+constexpr std::size_t kRecordRoom = 8192;
 
 constexpr std::string_view kNull = "null";
 
@@ -23,8 +23,8 @@ WIRELAP_INLINE char* write(char* at, std::string_view text) {
   return at + text.size();
 }
 
-// Apart, so that a row's code is small: it is many columns long. What is rare is called last, so that nothing is
-// saved for it.
+// Not inlined, because the code for a record repeats them once a column. Rare cases end in a tail call, so that no
+// register is saved for them.
 
 [[gnu::noinline]] char* put_integer(char* at, std::uint64_t value) { return write_integer(at, value); }
 
@@ -33,10 +33,10 @@ WIRELAP_INLINE char* write(char* at, std::string_view text) {
   return value == kUnknownTime ? write(at, kNull) : write_long_seconds(at, value, decimals);
 }
 
-/// Makes the room that the value and what follows it need.
+/// Makes room for the value and for what follows it.
 [[gnu::noinline]] char* put_long_text(char* at, std::string_view value, Output& output) {
   output.end_at(at);
-  return write_json_string(output.room(escaped_room(value.size()) + kRowRoom), value);
+  return write_json_string(output.room(escaped_room(value.size()) + kRecordRoom), value);
 }
 
 WIRELAP_INLINE char* write_text(char* at, std::string_view value, Output& output) {
@@ -47,162 +47,162 @@ WIRELAP_INLINE char* write_text(char* at, std::string_view value, Output& output
   return write_text(at, value, output);
 }
 
-[[gnu::noinline]] char* put_text_if_any(char* at, std::string_view value, Output& output) {
+[[gnu::noinline]] char* put_text_or_null(char* at, std::string_view value, Output& output) {
   return value.empty() ? write(at, kNull) : write_text(at, value, output);
 }
 
-[[gnu::noinline]] char* put_address(char* at, const Address& value, int ip_version) {
+/// A word has no character to escape.
+[[gnu::noinline]] char* put_word(char* at, Word value) {
+  if (value.empty()) return write(at, kNull);
   *at = '"';
-  at = write_address(at + 1, value, ip_version);
+  at = write(at + 1, value);
   *at = '"';
   return at + 1;
 }
 
-/// One tag as a number; two, outermost first, as "100.200".
-[[gnu::noinline]] char* put_vlan(char* at, std::uint32_t tag) {
-  const std::uint32_t count = tag >> 24 & 3;
-  if (count == 0) return write(at, kNull);
-  const std::string_view quote = count == 2 ? "\"" : "";
-  return write(write_vlan(write(at, quote), tag), quote);
+[[gnu::noinline]] char* put_address(char* at, const IpAddress& value) {
+  *at = '"';
+  at = write_address(at + 1, value.address, value.version);
+  *at = '"';
+  return at + 1;
 }
 
-/// A column's name as it stands before its value, filled up to eight bytes or sixteens of them, which are stored at
+/// One identifier as a number, two as a text: "100.200".
+[[gnu::noinline]] char* put_vlan(char* at, VlanIds ids) {
+  if (ids.count() == 0) return write(at, kNull);
+  const std::string_view quote = ids.count() == 2 ? "\"" : "";
+  return write(write_vlan(write(at, quote), ids), quote);
+}
+
+/// A column's name with what stands around it, padded to eight bytes or a multiple of sixteen, which are stored at
 /// once.
-template <class Name>
-constexpr auto kMember = [] {
-  constexpr std::size_t kSize = Name::text.size() + 4;
+template <std::size_t kIndex>
+constexpr auto kMemberName = [] {
+  constexpr std::string_view kName = kColumns[kIndex].name;
+  constexpr std::size_t kSize = kName.size() + 4;
   std::array<char, kSize <= 8 ? 8 : (kSize + 15) / 16 * 16> text{};
   text[0] = ',';
   text[1] = '"';
-  std::copy(Name::text.begin(), Name::text.end(), &text[2]);
-  text[Name::text.size() + 2] = '"';
-  text[Name::text.size() + 3] = ':';
+  std::copy(kName.begin(), kName.end(), &text[2]);
+  text[kName.size() + 2] = '"';
+  text[kName.size() + 3] = ':';
   return text;
 }();
 
-/// Writes columns as the members of one JSON object.
-class JsonColumns {
+/// Writes the columns of a record as the members of one JSON object.
+class JsonObject {
  public:
-  JsonColumns(Output& output, int decimals)
-      : output_(output), at_(output.room(kRowRoom)), decimals_(static_cast<std::size_t>(decimals)) {}
+  JsonObject(Output& output, const Record& record)
+      : output_(output), at_(output.room(kRecordRoom)), decimals_(static_cast<std::size_t>(record.decimals)) {}
   WIRELAP_INLINE void finish() { output_.end_at(write(at_, "}")); }
 
-  WIRELAP_INLINE void type(std::string_view type) { at_ = write(write(write(at_, R"({"type":")"), type), "\""); }
-  template <class Name>
-  WIRELAP_INLINE void text(const Name& name, std::string_view value) {
-    begin(name);
-    at_ = put_text(at_, value, output_);
+  template <std::size_t kIndex, class Value>
+  WIRELAP_INLINE void column(const Value& value) {
+    if constexpr (kIndex == 0) {
+      put(value);
+    } else {
+      constexpr auto& kBytes = kMemberName<kIndex>;
+      std::memcpy(at_, kBytes.data(), kBytes.size());
+      at_ += kColumns[kIndex].name.size() + 4;
+      put(value, kColumns[kIndex].null);
+    }
   }
-  template <class Name>
-  WIRELAP_INLINE void text_if_any(const Name& name, std::string_view value) {
-    begin(name);
-    at_ = put_text_if_any(at_, value, output_);
+
+  /// The same column by calls.
+  void column(const Column& column, const Record& record) {
+    if (&column != kColumns) begin(column.name);
+    visit_column(column, record, [&](const auto& value) { put(value, column.null); });
   }
-  template <class Name>
-  WIRELAP_INLINE void integer(const Name& name, std::uint64_t value) {
-    begin(name);
-    at_ = put_integer(at_, value);
+
+  void header(const HeaderColumn& header) {
+    begin(header.name);
+    at_ = header.known ? put_text(at_, header.value, output_) : write(at_, kNull);
   }
-  template <class Name>
-  WIRELAP_INLINE void integer(const Name& name, std::uint64_t value, bool known) {
-    begin(name);
-    at_ = known ? put_integer(at_, value) : write(at_, kNull);
-  }
-  template <class Name>
-  WIRELAP_INLINE void flag(const Name& name, bool value, bool known) {
-    begin(name);
-    at_ = write(at_, !known ? kNull : value ? "true" : "false");
-  }
-  template <class Name>
-  WIRELAP_INLINE void seconds(const Name& name, Nanos value) {
-    begin(name);
-    at_ = put_seconds(at_, value, decimals_);
-  }
-  template <class Name>
-  WIRELAP_INLINE void address(const Name& name, const Address& value, int ip_version) {
-    begin(name);
-    at_ = put_address(at_, value, ip_version);
-  }
-  template <class Name>
-  WIRELAP_INLINE void vlan(const Name& name, std::uint32_t tag) {
-    begin(name);
-    at_ = put_vlan(at_, tag);
-  }
+
   /// Each as [seconds since the one before, bytes so far].
-  template <class Name>
-  WIRELAP_INLINE void steps(const Name& name, const Steps& all) {
-    begin(name);
+  void packet_times(const PacketTimes& times) {
+    begin("interpacket_times");
     at_ = write(at_, "[");
-    for (std::size_t i = 0; i < all.size(); ++i) {
+    for (const PacketTime& time : times) {
       renew(kValueRoom);
-      at_ = write(at_, i == 0 ? "[" : ",[");
-      at_ = write_seconds(at_, i == 0 ? 0 : std::max<Nanos>(0, all[i].time - all[i - 1].time), decimals_);
-      at_ = write(write_integer(write(at_, ","), all[i].reached), "]");
+      at_ = write(at_, &time == times.data() ? "[" : ",[");
+      at_ = write_seconds(at_, time.gap, decimals_);
+      at_ = write(write_integer(write(at_, ","), time.bytes), "]");
     }
     at_ = write(at_, "]");
   }
 
  private:
-  /// Makes room for `count` bytes and the rest of the row.
-  WIRELAP_INLINE void renew(std::size_t count) {
+  /// Makes room for `count` bytes and the rest of the record.
+  void renew(std::size_t count) {
     output_.end_at(at_);
-    at_ = output_.room(count + kRowRoom);
+    at_ = output_.room(count + kRecordRoom);
   }
-  /// Ends the column before, and begins one.
-  template <NameText kText>
-  WIRELAP_INLINE void begin(ColumnName<kText>) {
-    constexpr auto& kBytes = kMember<ColumnName<kText>>;
-    std::memcpy(at_, kBytes.data(), kBytes.size());
-    at_ += ColumnName<kText>::text.size() + 4;
-  }
-  /// The same with a name that is known only now.
   void begin(std::string_view name) {
     renew(name.size());
     at_ = write(write(write(at_, ",\""), name), "\":");
   }
+
+  WIRELAP_INLINE void put(RecordType type, Null = Null::never) {
+    at_ = write(write(write(at_, R"({"type":")"), name_of(type)), "\"");
+  }
+  WIRELAP_INLINE void put(Word value, Null) { at_ = put_word(at_, value); }
+  WIRELAP_INLINE void put(const std::string& value, Null null) {
+    at_ = null == Null::never ? put_text(at_, value, output_) : put_text_or_null(at_, value, output_);
+  }
+  WIRELAP_INLINE void put(std::uint64_t value, Null) { at_ = put_integer(at_, value); }
+  WIRELAP_INLINE void put(const std::optional<std::uint64_t>& value, Null) {
+    at_ = value ? put_integer(at_, *value) : write(at_, kNull);
+  }
+  WIRELAP_INLINE void put(std::optional<bool> value, Null) {
+    at_ = write(at_, !value ? kNull : *value ? "true" : "false");
+  }
+  WIRELAP_INLINE void put(Nanos value, Null) { at_ = put_seconds(at_, value, decimals_); }
+  WIRELAP_INLINE void put(const IpAddress& value, Null) { at_ = put_address(at_, value); }
+  WIRELAP_INLINE void put(VlanIds value, Null) { at_ = put_vlan(at_, value); }
+  void put(const std::optional<PacketTimes>&, Null) {}  // packet_times()
 
   Output& output_;
   char* at_;  // where it goes on
   std::size_t decimals_;
 };
 
-void put_object(Output& output, const Row& row) {
-  JsonColumns columns(output, row.decimals);
-  visit_columns(row, columns);
-  columns.finish();
+/// Exchanges are what most records are.
+void put_exchange(Output& output, const Record& record) {
+  JsonObject object(output, record);
+  visit_columns<RecordType::exchange>(record, object);
+  for (const HeaderColumn& header : record.headers) object.header(header);
+  if (record.interpacket_times) object.packet_times(*record.interpacket_times);
+  object.finish();
 }
 
-void put_object(Output& output, const ConnectionRow& row) {
-  JsonColumns columns(output, row.decimals);
-  ByCall calls(columns);
-  visit_columns(row, calls);
-  columns.finish();
+void put_connection(Output& output, const Record& record) {
+  JsonObject object(output, record);
+  for (const Column& column : kColumns) {
+    if (column.is_in(RecordType::connection)) object.column(column, record);
+  }
+  object.finish();
 }
 
 }  // namespace
 
-void NdjsonSink::write(const Row& row) {
-  put_object(output_, row);
+void put_json(Output& output, const Record& record) {
+  record.type == RecordType::exchange ? put_exchange(output, record) : put_connection(output, record);
+}
+
+void NdjsonWriter::write(const Record& record) {
+  put_json(output_, record);
   output_.end_line();
 }
 
-void NdjsonSink::write_connection(const ConnectionRow& row) {
-  put_object(output_, row);
-  output_.end_line();
-}
-
-template <class AnyRow>
-void JsonSink::put_element(const AnyRow& row) {
+void JsonWriter::write(const Record& record) {
   output_.put(empty_ ? '[' : ',');
   output_.end_line();
   empty_ = false;
-  put_object(output_, row);
+  put_json(output_, record);
 }
 
-void JsonSink::write(const Row& row) { put_element(row); }
-void JsonSink::write_connection(const ConnectionRow& row) { put_element(row); }
-
-void JsonSink::finish() {
+void JsonWriter::finish() {
   output_.put(empty_ ? "[]" : "\n]");
   output_.end_line();
 }

@@ -1,33 +1,31 @@
-// report: JSON (RFC 8259): an object a line, or one array of all.
+// output: JSON (RFC 8259): one object a line, or one array of all objects.
 #pragma once
 
 #include "output/writer.h"
 
 namespace wirelap {
 
-/// One object a line, so that a reader can take each as it comes.
-class NdjsonSink : public Sink {
+/// Appends `record` as one JSON object, without a line end.
+void put_json(Output& output, const Record& record);
+
+/// One object a line, so that a reader can process each record as it comes.
+class NdjsonWriter : public RecordWriter {
  public:
-  explicit NdjsonSink(Output& output) : output_(output) {}
-  void write(const Row& row) override;
-  void write_connection(const ConnectionRow& row) override;
+  explicit NdjsonWriter(Output& output) : output_(output) {}
+  void write(const Record& record) override;
 
  private:
   Output& output_;
 };
 
 /// One array of the same objects.
-class JsonSink : public Sink {
+class JsonWriter : public RecordWriter {
  public:
-  explicit JsonSink(Output& output) : output_(output) {}
-  void write(const Row& row) override;
-  void write_connection(const ConnectionRow& row) override;
+  explicit JsonWriter(Output& output) : output_(output) {}
+  void write(const Record& record) override;
   void finish() override;
 
  private:
-  template <class AnyRow>
-  void put_element(const AnyRow& row);
-
   Output& output_;
   bool empty_ = true;
 };

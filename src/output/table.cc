@@ -26,66 +26,58 @@ std::string three_digits(Nanos duration, Nanos unit) {
 }
 
 /// The largest cause with its share of the total: "server 84%".
-std::string describe_cause(const Exchange& exchange, const Handshake& handshake, const Phases& phases) {
-  if (!exchange.attributed || phases.total <= 0) return "-";
-  const CauseTimes spent = measure_causes(exchange, handshake, phases);
-  const Cause cause = largest_cause(spent);
-  const double share = static_cast<double>(spent.by[cause]) / static_cast<double>(phases.total);
-  return std::string(name_of(cause)) + " " + std::to_string(static_cast<int>(share * 100 + 0.5)) + "%";
+std::string describe_cause(const Record& record) {
+  if (record.cause.empty()) return "-";
+  Nanos largest = 0;
+  for (const auto cause : kCauseColumns) largest = std::max(largest, record.*cause);
+  const double share = static_cast<double>(largest) / static_cast<double>(record.total);
+  return std::string(record.cause) + " " + std::to_string(static_cast<int>(share * 100 + 0.5)) + "%";
 }
 
-/// Address and port.
-std::string describe_endpoint(const FlowKey& key, Side side) {
+std::string describe_endpoint(const IpAddress& address, std::uint64_t port) {
   Output text(-1);
-  const bool is_ipv6 = key.tag >> 26 != 0;
+  const bool is_ipv6 = address.version == 6;
   if (is_ipv6) text.put('[');
-  put_address(text, key.addresses[index(side)], is_ipv6 ? 6 : 4);
+  put_address(text, address.address, address.version);
   if (is_ipv6) text.put(']');
   text.put(':');
-  text.put_integer(key.ports[index(side)]);
+  text.put_integer(port);
   return std::string(text.text());
 }
 
-/// Method, host and target in at most `width` columns, with the outcome before
-/// them where it is a bad one. The host goes first where all does not fit.
-std::string describe_request(const Row& row, std::size_t width) {
-  const Exchange& exchange = row.exchange;
+/// Method, host and target in at most `width` columns, after the outcome where that is not complete. Without the host
+/// where all three do not fit.
+std::string describe_request(const Record& record, std::size_t width) {
   std::string start;
-  if (exchange.outcome != Outcome::complete) start = "[" + std::string(name_of(exchange.outcome)) + "] ";
-  const bool is_tls = exchange.encrypted;
-  if (is_tls || exchange.protocol == "tcp") {
-    const std::string server =
-        exchange.host.empty() ? describe_endpoint(row.connection.key, other(row.connection.client)) : exchange.host;
+  if (record.outcome != "complete") start = "[" + std::string(record.outcome) + "] ";
+  const bool is_tls = record.protocol == "tls";
+  if (is_tls || record.protocol == "tcp") {
+    const std::string server = record.host.empty() ? describe_endpoint(record.server, record.server_port) : record.host;
     return fit_text(start + (is_tls ? "TLS " : "TCP ") + server, width);
   }
-  const bool is_tunnel = exchange.protocol == "websocket" || exchange.protocol == "tunnel";
-  if (exchange.method.empty() && !is_tunnel) return start + "(not captured)";
-  start += (is_tunnel ? std::string(exchange.protocol) : exchange.method) + " ";
-  // An absolute target (RFC 9112, section 3.2.2) names the host itself.
-  const bool wants_host = exchange.target.starts_with('/');
-  const bool fits = start.size() + exchange.host.size() + exchange.target.size() <= width;
-  if (wants_host && fits) start.append(exchange.host);
-  return fit_text(start.append(exchange.target), width);
+  const bool is_tunnel = record.protocol == "websocket" || record.protocol == "tunnel";
+  if (record.method.empty() && !is_tunnel) return start + "(not captured)";
+  start += (is_tunnel ? std::string(record.protocol) : record.method) + " ";
+  // A target in absolute form (RFC 9112, section 3.2.2) contains the host.
+  const bool wants_host = record.target.starts_with('/');
+  const bool fits = start.size() + record.host.size() + record.target.size() <= width;
+  if (wants_host && fits) start.append(record.host);
+  return fit_text(start.append(record.target), width);
 }
 
 std::string describe_count(std::uint64_t count, const char* singular, const char* plural) {
   return std::to_string(count) + " " + (count == 1 ? singular : plural);
 }
 
-/// Who with whom, how it ended, and what an exchange's line does not say.
-std::string describe_connection(const ConnectionRow& row) {
-  const Connection& connection = row.connection;
-  const Handshake& handshake = connection.handshake;
-  std::string text = describe_endpoint(connection.key, row.client) + " > " +
-                     describe_endpoint(connection.key, other(row.client)) + " " +
-                     std::string(name_of_ending(connection));
-  if (connection.has_ender) text += connection.ender == row.client ? " by client" : " by server";
-  text += " after " + short_duration(duration_of(connection));
-  text += ", " + describe_count(connection.exchanges, "exchange", "exchanges");
-  const Nanos server_rtt = handshake.server_rtt(), client_rtt = handshake.client_rtt();
-  if (server_rtt != kUnknownTime && client_rtt != kUnknownTime)
-    text += ", rtt " + short_duration(server_rtt + client_rtt);
-  if (connection.counts.truly_lost() != 0) text += ", " + std::to_string(connection.counts.truly_lost()) + " lost";
+/// The two ends, how and when the connection ended, and what the lines of its exchanges do not have.
+std::string describe_connection(const Record& record) {
+  std::string text = describe_endpoint(record.client, record.client_port) + " > " +
+                     describe_endpoint(record.server, record.server_port) + " " + std::string(record.ending);
+  if (!record.ended_by.empty()) text += " by " + std::string(record.ended_by);
+  text += " after " + short_duration(record.duration);
+  text += ", " + describe_count(record.exchanges, "exchange", "exchanges");
+  if (record.rtt != kUnknownTime) text += ", rtt " + short_duration(record.rtt);
+  if (record.lost_packets != 0) text += ", " + std::to_string(record.lost_packets) + " lost";
   return text;
 }
 
@@ -119,7 +111,7 @@ std::string short_bytes(std::uint64_t bytes) {
   return text;
 }
 
-void TableSink::put_cell(std::string_view text, std::size_t width, const char* style) {
+void TableWriter::put_cell(std::string_view text, std::size_t width, const char* style) {
   for (std::size_t i = text.size(); i < width; ++i) output_.put(' ');
   if (style_.colour) output_.put(style);
   output_.put(text);
@@ -127,11 +119,11 @@ void TableSink::put_cell(std::string_view text, std::size_t width, const char* s
   output_.put(' ');
 }
 
-void TableSink::put_phase(Nanos duration, bool largest) {
+void TableWriter::put_phase(Nanos duration, bool largest) {
   put_cell(short_duration(duration), 6, largest && duration > 0 ? kBold : "");
 }
 
-void TableSink::put_header() {
+void TableWriter::put_header() {
   if (has_header_) return;
   has_header_ = true;
   if (style_.colour) output_.put(kBold);
@@ -140,45 +132,46 @@ void TableSink::put_header() {
   output_.end_line();
 }
 
-void TableSink::write(const Row& row) {
+void TableWriter::write(const Record& record) {
   put_header();
-  const Exchange& exchange = row.exchange;
-  const Phases phases = measure_phases(exchange, row.connection.handshake);
+  record.type == RecordType::exchange ? put_exchange(record) : put_connection(record);
+}
+
+void TableWriter::put_exchange(const Record& record) {
   const Nanos handshakes =
-      phases.connect == kUnknownTime ? phases.tls : phases.connect + std::max<Nanos>(phases.tls, 0);
-  const Nanos largest = std::max({handshakes, phases.send, phases.wait, phases.receive});
-  const std::string number = std::to_string(row.connection.number) + "." + std::to_string(exchange.number);
+      record.connect == kUnknownTime ? record.tls : record.connect + std::max<Nanos>(record.tls, 0);
+  const Nanos largest = std::max({handshakes, record.send, record.wait, record.receive});
+  const std::string number = std::to_string(record.connection) + "." + std::to_string(record.exchange);
   put_cell(number, kNumberWidth);
-  for (const Nanos phase : {handshakes, phases.send, phases.wait, phases.receive}) {
+  for (const Nanos phase : {handshakes, record.send, record.wait, record.receive}) {
     put_phase(phase, phase == largest);
   }
-  put_phase(phases.total, false);
-  std::string cause = describe_cause(exchange, row.connection.handshake, phases);
+  put_phase(record.total, false);
+  std::string cause = describe_cause(record);
   cause.resize(std::max<std::size_t>(cause.size(), kCauseWidth), ' ');
   put_cell(cause, kCauseWidth);
-  put_cell(short_bytes(exchange.response.bytes), 5);
-  const char* const style = exchange.status >= 500 ? kRed : exchange.status >= 400 ? kYellow : "";
-  put_cell(exchange.status == Exchange::kNoStatus ? "-" : std::to_string(exchange.status), 3, style);
+  put_cell(short_bytes(record.response_bytes), 5);
+  const std::uint64_t status = record.status.value_or(0);
+  put_cell(record.status ? std::to_string(status) : "-", 3, status >= 500 ? kRed : status >= 400 ? kYellow : "");
   constexpr std::size_t kAfterNumber = 1 + 5 * 7 + kCauseWidth + 1 + 6 + 4;
   const std::size_t used = std::max(number.size(), kNumberWidth) + kAfterNumber;
-  const bool bad = exchange.outcome != Outcome::complete;
-  const std::string request = describe_request(row, style_.columns - used);
+  const bool bad = record.outcome != "complete";
+  const std::string request = describe_request(record, style_.columns - used);
   if (style_.colour && bad) output_.put(kRed);
   output_.put(request);
   if (style_.colour && bad) output_.put("\x1b[0m");
   output_.end_line();
 }
 
-void TableSink::write_connection(const ConnectionRow& row) {
-  put_header();
-  const std::string number = std::to_string(row.connection.number);
+void TableWriter::put_connection(const Record& record) {
+  const std::string number = std::to_string(record.connection);
   put_cell(number, kNumberWidth);
   const std::size_t used = std::max(number.size(), kNumberWidth) + 1;
-  output_.put(fit_text(describe_connection(row), style_.columns - used));
+  output_.put(fit_text(describe_connection(record), style_.columns - used));
   output_.end_line();
 }
 
-void TableSink::finish() {
+void TableWriter::finish() {
   if (has_header_) return;
   output_.put("no HTTP exchange found");
   output_.end_line();

@@ -1,5 +1,5 @@
-// report: a table for people, a line an exchange; a connection is a sentence
-// after the lines of its exchanges.
+// output: a table for people: a line for each exchange, and a sentence for each connection after the lines of its
+// exchanges.
 #pragma once
 
 #include <string>
@@ -8,22 +8,23 @@
 
 namespace wirelap {
 
-/// A duration in at most six columns, with three digits that matter: 412us,
-/// 1.23ms, 45.6ms, 12.3s, 4m05s, 2h13m; "-" for an unknown one.
+/// A duration in at most six columns, with three significant digits: 412us, 1.23ms, 45.6ms, 12.3s, 4m05s, 2h13m; "-"
+/// for an unknown one.
 std::string short_duration(Nanos duration);
 
 /// A count of bytes in at most five columns: 980, 1.2k, 46M.
 std::string short_bytes(std::uint64_t bytes);
 
-class TableSink : public Sink {
+class TableWriter : public RecordWriter {
  public:
-  TableSink(Output& output, TableStyle style) : output_(output), style_(style) {}
-  void write(const Row& row) override;
-  void write_connection(const ConnectionRow& row) override;
+  TableWriter(Output& output, TableStyle style) : output_(output), style_(style) {}
+  void write(const Record& record) override;
   void finish() override;
 
  private:
   void put_header();
+  void put_exchange(const Record& record);
+  void put_connection(const Record& record);
   void put_cell(std::string_view text, std::size_t width, const char* style = "");
   void put_phase(Nanos duration, bool largest);
 

@@ -6,12 +6,12 @@
 
 namespace wirelap {
 
-std::unique_ptr<Sink> make_sink(Format format, Output& output, const Wanted& wanted, TableStyle style) {
+std::unique_ptr<RecordWriter> make_writer(Format format, Output& output, const Wanted& wanted, TableStyle style) {
   switch (format) {
-    case Format::ndjson: return std::make_unique<NdjsonSink>(output);
-    case Format::json: return std::make_unique<JsonSink>(output);
-    case Format::csv: return std::make_unique<CsvSink>(output, wanted);
-    case Format::table: return std::make_unique<TableSink>(output, style);
+    case Format::ndjson: return std::make_unique<NdjsonWriter>(output);
+    case Format::json: return std::make_unique<JsonWriter>(output);
+    case Format::csv: return std::make_unique<CsvWriter>(output, wanted);
+    case Format::table: return std::make_unique<TableWriter>(output, style);
   }
   return nullptr;
 }

@@ -1,25 +1,24 @@
-// report: where finished exchanges go.
+// output: writers of records.
+//
+// In: records, one after the other. Out: text in one format, to an Output.
 #pragma once
 
 #include <cstddef>
 #include <memory>
 
 #include "base/output.h"
-#include "record/row.h"
+#include "record/record.h"
 
 namespace wirelap {
 
 enum class Format { ndjson, json, csv, table };
 
-/// Writes records in one format. The only virtual call of a run, once a record.
-class Sink {
+/// Writes records in one format. A record of a connection comes after those of its exchanges.
+class RecordWriter {
  public:
-  virtual ~Sink() = default;
-  /// Writes one record.
-  virtual void write(const Row& row) = 0;
-  /// Writes the record of a connection, after those of its exchanges.
-  virtual void write_connection(const ConnectionRow&) {}
-  /// Writes what ends the whole output, after the last record.
+  virtual ~RecordWriter() = default;
+  virtual void write(const Record& record) = 0;
+  /// Writes what ends the output, after the last record.
   virtual void finish() {}
 };
 
@@ -29,7 +28,7 @@ struct TableStyle {
   std::size_t columns = 100;  ///< at least 80
 };
 
-/// A sink that writes to `output`, for rows with the columns of `wanted`; both outlive it.
-std::unique_ptr<Sink> make_sink(Format format, Output& output, const Wanted& wanted, TableStyle style = {});
+/// A writer to `output`, for records with the columns of `wanted`; both outlive it.
+std::unique_ptr<RecordWriter> make_writer(Format format, Output& output, const Wanted& wanted, TableStyle style = {});
 
 }  // namespace wirelap

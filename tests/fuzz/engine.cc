@@ -8,7 +8,7 @@
 
 #include "fuzz/memory_file.h"
 #include "fuzz/pieces.h"
-#include "fuzz/rows.h"
+#include "fuzz/records.h"
 #include "fuzz/target.h"
 
 namespace wirelap::fuzz {
@@ -39,8 +39,9 @@ struct Way {
 
 /// Runs over `files` one after the other. `placeless` is filled where they are joined.
 Ran run(const EngineOptions& options, const std::vector<Bytes>& files, Format also, Way way = {}) {
-  Rows rows(options.wanted, also);
-  Engine engine(options, rows);
+  CheckedRecords records(options.wanted, also);
+  records.joined = options.join;
+  Engine engine(options, records);
   std::optional<Error> error;
   for (const Bytes bytes : files) {
     const MemoryFile file(bytes);
@@ -52,8 +53,8 @@ Ran run(const EngineOptions& options, const std::vector<Bytes>& files, Format al
     error = engine.run(input, "capture");
   }
   engine.finish();
-  rows.finish();
-  return {std::string(rows.text()), options.join ? rows.placeless() : "", error ? error_text(*error) : "",
+  records.finish();
+  return {std::string(records.text()), options.join ? records.placeless() : "", error ? error_text(*error) : "",
           describe(engine.summary())};
 }
 

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "fuzz/memory_file.h"
-#include "fuzz/rows.h"
+#include "fuzz/records.h"
 
 namespace wirelap::fuzz {
 namespace {
@@ -104,51 +104,55 @@ Buffer pcap_of(const Pieces& script, bool in_two) {
 /// What no split may change of a conversation of which nothing was in doubt.
 struct Messages {
   bool certain = true;
-  bool bodyless = false;  // a request has no body
-  std::set<std::string_view> protocols;
+  bool bodyless = false;                 // a request has no body
+  std::set<std::string_view> protocols;  // without their versions
   std::uint64_t counted[2] = {0, 0};
   std::string text;
 };
 
-class MessageSink : public Sink {
+class MessageWriter : public RecordWriter {
  public:
-  MessageSink(const Wanted& wanted, Format also, Messages& messages) : rows_(wanted, also), all_(messages) {}
+  MessageWriter(const Wanted& wanted, Format also, Messages& messages) : checked_(wanted, also), all_(messages) {}
 
-  void write(const Row& row) override {
-    rows_.write(row);
-    const Exchange& exchange = row.exchange;
-    all_.protocols.insert(exchange.protocol);
-    all_.certain = all_.certain && exchange.outcome == Outcome::complete && exchange.missing_bytes == 0;
+  void write(const Record& record) override {
+    checked_.write(record);
+    if (record.type == RecordType::connection) return;
+    const MessageExtent &request = record.request_extent, &response = record.response_extent;
+    const std::string_view protocol = record.protocol.substr(0, record.protocol.find('/'));
+    all_.protocols.insert(protocol);
+    all_.certain = all_.certain && record.outcome == "complete" && record.missing_bytes == 0;
     // Of an answer to what was not yet whole it may not be known whether it has a body.
-    all_.certain = all_.certain && exchange.response.first >= exchange.request.last;
-    all_.bodyless |= exchange.request.body_bytes == 0;
-    for (const Message* message : {&exchange.request, &exchange.response}) {
-      for (const std::uint64_t part :
-           {message->bytes, message->body_bytes, message->begin, static_cast<std::uint64_t>(message->first),
-            static_cast<std::uint64_t>(message->last)}) {
-        all_.text += std::to_string(part) + ' ';
-      }
-    }
-    all_.counted[0] += exchange.request.bytes;
-    all_.counted[1] += exchange.response.bytes;
-    all_.text += std::string(exchange.method) + ' ' + exchange.host + ' ' + exchange.target + ' ' +
-                 std::to_string(exchange.status) + ' ' + std::string(exchange.protocol) + '\n';
+    all_.certain = all_.certain && response.first >= request.last;
+    all_.bodyless |= record.request_body_bytes == 0;
+    put(request, record.request_bytes, record.request_body_bytes);
+    put(response, record.response_bytes, record.response_body_bytes);
+    all_.counted[0] += record.request_bytes;
+    all_.counted[1] += record.response_bytes;
+    all_.text += record.method + ' ' + record.host + ' ' + record.target + ' ' +
+                 (record.status ? std::to_string(*record.status) : "-") + ' ' + std::string(protocol) + '\n';
   }
 
  private:
-  Rows rows_;
+  void put(const MessageExtent& extent, std::uint64_t bytes, std::uint64_t body_bytes) {
+    for (const std::uint64_t part : {bytes, body_bytes, extent.begin, static_cast<std::uint64_t>(extent.first),
+                                     static_cast<std::uint64_t>(extent.last)}) {
+      all_.text += std::to_string(part) + ' ';
+    }
+  }
+
+  CheckedRecords checked_;
   Messages& all_;
 };
 
 Messages run(const Buffer& pcap, const EngineOptions& options, Format also = Format::ndjson) {
   Messages messages;
-  MessageSink sink(options.wanted, also, messages);
+  MessageWriter writer(options.wanted, also, messages);
   const MemoryFile file(pcap);
   Input::Options reading;
   reading.window_bytes = file.whole();
   Input input(reading);
   file.read(input);
-  require(!Engine(options, sink).run(input, "script"));
+  require(!Engine(options, writer).run(input, "script"));
   return messages;
 }
 

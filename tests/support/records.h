@@ -1,0 +1,76 @@
+// Collects the records of a run, and runs the engine over captures in memory.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "engine.h"
+#include "output/json.h"
+#include "support/packets.h"
+
+namespace wirelap::test {
+
+/// Keeps every record, in the order in which they are written.
+class Records : public RecordWriter {
+ public:
+  void write(const Record& record) override {
+    (record.type == RecordType::exchange ? exchanges : connections).push_back(record);
+  }
+  /// Puts the exchanges in the order of their numbers.
+  void sort() {
+    std::sort(exchanges.begin(), exchanges.end(), [](const Record& a, const Record& b) {
+      return std::tie(a.connection, a.exchange) < std::tie(b.connection, b.exchange);
+    });
+  }
+
+  std::vector<Record> exchanges, connections;
+};
+
+/// The value of `column` as JSON has it, without quotes. For texts without quotes and commas.
+inline std::string text_of(const Record& record, const std::string& column) {
+  Output output(-1);
+  put_json(output, record);
+  const std::string text(output.text());
+  const std::size_t name = text.find("\"" + column + "\":");
+  REQUIRE(name != std::string::npos);
+  const std::size_t begin = name + column.size() + 3;
+  std::string value = text.substr(begin, text.find_first_of(",}", begin) - begin);
+  value.erase(std::remove(value.begin(), value.end(), '"'), value.end());
+  return value;
+}
+
+/// The values of `columns`, with a space between two.
+inline std::string shown(const Record& record, const std::vector<std::string>& columns) {
+  std::string all;
+  for (const std::string& column : columns) all += (all.empty() ? "" : " ") + text_of(record, column);
+  return all;
+}
+
+/// Lets `engine` read a capture file with these bytes. Returns what stopped it.
+inline std::optional<Error> run_bytes(Engine& engine, Bytes capture) {
+  const int fd = ::memfd_create("capture", MFD_CLOEXEC);
+  REQUIRE(::write(fd, capture.data(), capture.size()) == static_cast<ssize_t>(capture.size()));
+  REQUIRE(::lseek(fd, 0, SEEK_SET) == 0);
+  Input input({});
+  input.attach(fd);
+  std::optional<Error> error = engine.run(input, "test");
+  ::close(fd);
+  return error;
+}
+
+/// The exchanges of such a file, in the order in which they are written.
+inline std::vector<Record> exchanges_of(Bytes capture, EngineOptions options = {}) {
+  Records records;
+  Engine engine(std::move(options), records);
+  CHECK(!run_bytes(engine, capture));
+  return std::move(records.exchanges);
+}
+
+}  // namespace wirelap::test
