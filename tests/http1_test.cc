@@ -1,9 +1,10 @@
-// The HTTP/1 parser: messages fed whole, byte by byte and cut at every place
-// are told alike; holes cost what they hide and nothing else.
+// http1: the parser finds the same messages however their bytes are cut: whole,
+// byte by byte, and at each place. A gap costs the messages that it hides, and no
+// others.
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <cstdlib>
+#include <cstdint>
 #include <initializer_list>
 #include <limits>
 #include <memory>
@@ -21,30 +22,35 @@ namespace {
 
 using namespace std::string_literals;
 
-/// Tells each message in a line: offset, start line, bytes, body and how it ended.
+/// Writes a line for each message:
+///
+///     @OFFSET START-LINE BYTES/CONTENT-BYTES [uncaptured BYTES] end|lost|open
+///
+/// The start line is `?` where the head has not ended. `open`: the message goes on. Further lines are `lost` where the
+/// parser lost its place between messages, `garbage`, and `tunnel BYTES`.
 class Log {
  public:
   explicit Log(std::string method = "GET") : method_(std::move(method)) {}
 
   const std::string& text() {
-    if (!how_.empty()) close("open");
+    if (!start_line_.empty()) close("open");
     if (tunnel_ != 0) text_ += "tunnel " + std::to_string(std::exchange(tunnel_, 0)) + "\n";
     return text_;
   }
 
   void on_begin(Direction, std::uint64_t offset, bool) {
-    CHECK(how_.empty());
+    CHECK(start_line_.empty());
     *this = Log(method_, std::move(text_));
     begin_ = offset;
-    how_ = "?";
+    start_line_ = "?";
   }
   Framing on_head(Direction direction, const Head& head) {
     if (direction == Direction::to_server) {
-      how_ = std::string(head.method) + " " + std::string(head.target);
-      if (!head.host.empty()) how_ += " host=" + std::string(head.host);
+      start_line_ = std::string(head.method) + " " + std::string(head.target);
+      if (!head.host.empty()) start_line_ += " host=" + std::string(head.host);
       return request_framing(head);
     }
-    how_ = std::to_string(head.status);
+    start_line_ = std::to_string(head.status);
     const bool interim = head.status < 200 && head.status != 101;
     return interim ? Framing{} : response_framing(head, method_);
   }
@@ -53,7 +59,7 @@ class Log {
     body_ += body;
     CHECK(body_ <= bytes_);
   }
-  void on_not_captured(Direction, std::uint64_t count) { missing_ += count; }
+  void on_not_captured(Direction, std::uint64_t count) { uncaptured_ += count; }
   void on_end(Direction) { close("end"); }
   void on_stray(Direction, std::uint64_t, bool) {}
   void on_held(Direction) {}
@@ -61,18 +67,18 @@ class Log {
   bool is_headless(Direction) const { return method_ == "0.9"; }
   bool may_begin_inside(Direction) const { return true; }
   void on_start_line(Direction direction, const Head& head) {
-    how_ = direction == Direction::to_client ? std::to_string(head.status)
-                                  : std::string(head.method) + " " + std::string(head.target);
+    start_line_ = direction == Direction::to_client ? std::to_string(head.status)
+                                                    : std::string(head.method) + " " + std::string(head.target);
   }
   void on_lost(Direction) {
-    if (how_.empty()) {
+    if (start_line_.empty()) {
       text_ += "lost\n";
     } else {
       close("lost");
     }
   }
   void on_garbage(Direction) {
-    how_.clear();
+    start_line_.clear();
     text_ += "garbage\n";
   }
 
@@ -80,19 +86,20 @@ class Log {
   Log(std::string method, std::string text) : method_(std::move(method)), text_(std::move(text)) {}
 
   void close(std::string_view end) {
-    text_ += "@" + std::to_string(begin_) + " " + how_ + " " + std::to_string(bytes_) + "/" + std::to_string(body_);
-    if (missing_ != 0) text_ += " missing " + std::to_string(missing_);
+    text_ +=
+        "@" + std::to_string(begin_) + " " + start_line_ + " " + std::to_string(bytes_) + "/" + std::to_string(body_);
+    if (uncaptured_ != 0) text_ += " uncaptured " + std::to_string(uncaptured_);
     text_ += " " + std::string(end) + "\n";
-    how_.clear();
+    start_line_.clear();
   }
 
   std::string method_;  // of the request that the responses answer
   std::string text_;
-  std::string how_;  // the message being read; empty between messages
-  std::uint64_t begin_ = 0, bytes_ = 0, body_ = 0, missing_ = 0, tunnel_ = 0;
+  std::string start_line_;  // of the message being read; empty between messages
+  std::uint64_t begin_ = 0, bytes_ = 0, body_ = 0, uncaptured_ = 0, tunnel_ = 0;
 };
 
-/// Feeds a copy of just its size, so that the sanitizer sees a byte read too far.
+/// Feeds a copy of the size of `piece`, so that AddressSanitizer detects a read past its end.
 void feed(Parser& parser, std::string_view piece, Log& log) {
   const auto copy = std::make_unique<std::uint8_t[]>(piece.size());
   std::copy(piece.begin(), piece.end(), copy.get());
@@ -100,15 +107,15 @@ void feed(Parser& parser, std::string_view piece, Log& log) {
 }
 
 struct Case {
-  std::string name;
+  std::string name;  // begins with the section and the item of RFC 9112 that it tests
   Direction direction;
   std::string bytes;
   std::string expected;
-  bool ends = false;  // with the end of the stream
-  std::string method = "GET";
+  bool finished = false;       // the stream ends after the bytes
+  std::string method = "GET";  // of the request that a response answers; "0.9": a request of HTTP/0.9
 };
 
-/// `test` fed in pieces that begin at 0 and at each of `cuts`.
+/// Feeds `test` in pieces that begin at 0 and at each of `cuts`. Returns the log.
 template <class Cuts>
 std::string parse_cut(const Case& test, const Cuts& cuts) {
   Parser parser(test.direction, 0, true);
@@ -120,7 +127,7 @@ std::string parse_cut(const Case& test, const Cuts& cuts) {
     from = cut;
   }
   feed(parser, bytes.substr(from), log);
-  if (test.ends) parser.finish(log);
+  if (test.finished) parser.finish(log);
   return log.text();
 }
 
@@ -132,7 +139,8 @@ std::string parse_byte_by_byte(const Case& test) {
   return parse_cut(test, cuts);
 }
 
-bool is_right(const Case& test, std::initializer_list<std::size_t> cuts) {
+/// Checks `test` cut at `cuts`. Returns whether it was right.
+bool check_cut(const Case& test, std::initializer_list<std::size_t> cuts) {
   const std::string got = parse_cut(test, cuts);
   if (got == test.expected) return true;
   for (const std::size_t cut : cuts) MESSAGE("cut at " << cut);
@@ -140,17 +148,18 @@ bool is_right(const Case& test, std::initializer_list<std::size_t> cuts) {
   return false;
 }
 
-/// Stops at the first wrong cut of a case.
+/// Checks `test` whole, byte by byte, cut at each place and, if it is short, at each two places. Stops at the first
+/// wrong result.
 void check_every_cut(const Case& test) {
   INFO(test.name);
   CHECK(parse_whole(test) == test.expected);
   CHECK(parse_byte_by_byte(test) == test.expected);
   const std::size_t size = test.bytes.size();
-  const std::size_t last_second = size <= 100 ? size : 0;  // pairs of cuts are for the short ones
+  const std::size_t last_second = size <= 100 ? size : 0;
   for (std::size_t first = 0; first <= size; ++first) {
-    if (!is_right(test, {first})) return;
+    if (!check_cut(test, {first})) return;
     for (std::size_t second = first + 1; second < last_second; ++second) {
-      if (!is_right(test, {first, second})) return;
+      if (!check_cut(test, {first, second})) return;
     }
   }
 }
@@ -158,7 +167,7 @@ void check_every_cut(const Case& test) {
 constexpr Direction kRequest = Direction::to_server;
 constexpr Direction kResponse = Direction::to_client;
 
-TEST_CASE("line ends are those that a search for each finds") {
+TEST_CASE("http1: LineEnds returns the offset after each line feed") {
   for (std::size_t size = 0; size <= 150; size += 3) {
     for (std::size_t step = 1; step <= size + 1; step += 5) {
       std::string text(size, 'x');
@@ -173,17 +182,18 @@ TEST_CASE("line ends are those that a search for each finds") {
   }
 }
 
-TEST_CASE("requests, cut anywhere (RFC 9112)") {
+TEST_CASE("http1: requests are parsed the same however they are cut (RFC 9112)") {
   const Case cases[] = {
       {"GET", kRequest, "GET /a HTTP/1.1\r\nHost: x\r\n\r\n", "@0 GET /a host=x 28/0 end\n"},
-      {"two in a row", kRequest, "GET /a HTTP/1.1\r\n\r\nGET /b HTTP/1.1\r\n\r\n",
+      {"two requests in a row", kRequest, "GET /a HTTP/1.1\r\n\r\nGET /b HTTP/1.1\r\n\r\n",
        "@0 GET /a 19/0 end\n@19 GET /b 19/0 end\n"},
       {"2.2: empty lines before a request", kRequest, "\r\n\nGET / HTTP/1.1\r\n\r\n\r\nGET /b HTTP/1.0\r\n\r\n",
        "@3 GET / 18/0 end\n@23 GET /b 19/0 end\n"},
       {"2.2: bare LF", kRequest, "GET /a HTTP/1.1\nHost: x\n\nGET /b HTTP/1.1\n\r\n",
        "@0 GET /a host=x 25/0 end\n@25 GET /b 18/0 end\n"},
-      {"2.3: a version of three numbers", kRequest, "GET /a HTTP/1.0.8\r\n\r\n", "@0 GET /a 21/0 end\n"},
-      {"2.3: a version in lower case, as peers take it", kRequest, "GET /a http/1.1\r\n\r\n", "@0 GET /a 19/0 end\n"},
+      {"2.3: a version with three numbers", kRequest, "GET /a HTTP/1.0.8\r\n\r\n", "@0 GET /a 21/0 end\n"},
+      {"2.3: a version in lower case, which servers accept", kRequest, "GET /a http/1.1\r\n\r\n",
+       "@0 GET /a 19/0 end\n"},
       {"2.3: a version without its last digit", kRequest, "GET /a HTTP/1.\r\n\r\n", "@0 GET /a 18/0 end\n"},
       {"3: spaces in the target", kRequest, "GET /a b  c HTTP/1.1\r\n\r\n", "@0 GET /a b  c 24/0 end\n"},
       {"3.2.2: absolute form", kRequest, "GET http://x:8080/a?b#c HTTP/1.1\r\nHost: y\r\n\r\n",
@@ -191,52 +201,60 @@ TEST_CASE("requests, cut anywhere (RFC 9112)") {
       {"3.2.3: authority form", kRequest, "CONNECT x:443 HTTP/1.1\r\n\r\n", "@0 CONNECT x:443 26/0 end\n"},
       {"3.2.4: asterisk form", kRequest, "OPTIONS * HTTP/1.1\r\n\r\n", "@0 OPTIONS * 22/0 end\n"},
       {"9110, 9.1: a method is any token", kRequest, "M-SEARCH! * HTTP/1.1\r\n\r\n", "@0 M-SEARCH! * 24/0 end\n"},
-      {"5: names in any case", kRequest, "PUT / HTTP/1.1\r\nCONTENT-length: 3\r\nhOST:x\r\n\r\nabc",
+      {"5: field names in any case", kRequest, "PUT / HTTP/1.1\r\nCONTENT-length: 3\r\nhOST:x\r\n\r\nabc",
        "@0 PUT / host=x 48/3 end\n"},
-      {"5.1: blanks around the value", kRequest, "PUT / HTTP/1.1\r\nContent-Length: \t3 \t\r\nHost: \r\n\r\nabc",
+      {"5.1: white space around the value", kRequest, "PUT / HTTP/1.1\r\nContent-Length: \t3 \t\r\nHost: \r\n\r\nabc",
        "@0 PUT / 51/3 end\n"},
-      {"5.2: a folded line goes on with its field", kRequest,
+      {"5.2: a folded line continues its field", kRequest,
        "PUT / HTTP/1.1\r\nX: a\r\n Content-Length: 9\r\n\thost: y\r\nContent-Length: 3\r\n\r\nabc",
        "@0 PUT / 76/3 end\n"},
-      {"5.2: a folded value", kRequest, "PUT / HTTP/1.1\r\nContent-Length:\r\n 3\r\n\r\nabc", "@0 PUT / 42/3 end\n"},
+      {"5.2: a value on a folded line", kRequest, "PUT / HTTP/1.1\r\nContent-Length:\r\n 3\r\n\r\nabc",
+       "@0 PUT / 42/3 end\n"},
       {"6.2: Content-Length", kRequest, "PUT / HTTP/1.1\r\nContent-Length: 5\r\n\r\nGET /GET / HTTP/1.1\r\n\r\n",
        "@0 PUT / 42/5 end\n@42 GET / 18/0 end\n"},
-      {"6.3: Content-Length said twice", kRequest,
+      {"6.3: the same Content-Length twice", kRequest,
        "PUT / HTTP/1.1\r\nContent-Length: 2, 2\r\nContent-Length: 2\r\n\r\nabGET / HTTP/1.1\r\n\r\n",
        "@0 PUT / 61/2 end\n@61 GET / 18/0 end\n"},
-      {"6.3: chunked over Content-Length", kRequest,
+      {"6.3: chunked overrides Content-Length", kRequest,
        "PUT / HTTP/1.1\r\nContent-Length: 99\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n",
        "@0 PUT / 77/1 end\n"},
       {"9110, 5.6.1: empty elements of a list", kRequest,
        "PUT / HTTP/1.1\r\nTransfer-Encoding: chunked, ,\r\nTransfer-Encoding:\r\n\r\n1\r\nx\r\n0\r\n\r\n",
        "@0 PUT / 80/1 end\n"},
-      {"RFC 2616, 3.6: identity is no coding", kRequest,
+      {"RFC 2616, 3.6: identity does not change the body", kRequest,
        "PUT / HTTP/1.1\r\nTransfer-Encoding: identity\r\nContent-Length: 1\r\n\r\nx", "@0 PUT / 67/1 end\n"},
       {"7.1: chunked", kRequest,
        "PUT / HTTP/1.1\r\ntransfer-encoding: Chunked\r\n\r\n3\r\nabc\r\n0A\r\n0123456789\r\n0\r\n\r\nGET / "
        "HTTP/1.1\r\n\r\n",
        "@0 PUT / 75/13 end\n@75 GET / 18/0 end\n"},
       {"RFC 1945, 5.1: HTTP/0.9", kRequest, "GET /a\r\n", "@0 GET /a 8/0 end\n"},
-      {"RFC 1945, 5.1: nothing comes after it", kRequest, "GET /a?b\nHost: x\n\nGET / HTTP/1.1\r\n\r\n",
-       "@0 GET /a?b 9/0 end\n"},
-      {"RFC 1945, 5.1: a method that HTTP/0.9 does not know", kRequest, "POST /a\n", "@0 POST /a 8/0 end\n"},
+      {"RFC 1945, 5.1: bytes after an HTTP/0.9 request are ignored", kRequest,
+       "GET /a?b\nHost: x\n\nGET / HTTP/1.1\r\n\r\n", "@0 GET /a?b 9/0 end\n"},
+      {"RFC 1945, 5.1: a method that HTTP/0.9 does not have", kRequest, "POST /a\n", "@0 POST /a 8/0 end\n"},
       {"RFC 1945, 5.1: no space before the version", kRequest, "HEAD /HTTP/1.1\r\nHost: x\r\n\r\n",
        "@0 HEAD /HTTP/1.1 16/0 end\n"},
-      {"6.3, 6: the longest body", kRequest, "PUT / HTTP/1.1\r\nContent-Length: 9223372036854775807\r\n\r\nab",
-       "@0 PUT / 57/2 open\n"},
+      {"6.3, 6: the largest Content-Length", kRequest,
+       "PUT / HTTP/1.1\r\nContent-Length: 9223372036854775807\r\n\r\nab", "@0 PUT / 57/2 open\n"},
   };
   for (const Case& test : cases) check_every_cut(test);
 }
 
-TEST_CASE("requests whose end nobody can tell (RFC 9112, 6.3)") {
+TEST_CASE("http1: where a request with an invalid length ends is not known (RFC 9112, 6.3)") {
   const std::string lengths[] = {
-      "Content-Length: -1",          "Content-Length: +1",
-      "Content-Length: 1f",          "Content-Length: 1, 2",
-      "Content-Length:",             "Content-Length: 18446744073709551617",
-      "Content-Length: 18446744073709551615", "Content-Length: 9223372036854775808",
-      "Content-Length: 1 2",         "Content-Length: 1\r\nContent-Length: 2",
-      "Content-Length: ,1",          "Transfer-Encoding: gzip",
-      "Transfer-Encoding: chunked, gzip", "Content-Length: 3\r\nTransfer-Encoding: xchunked",
+      "Content-Length: -1",
+      "Content-Length: +1",
+      "Content-Length: 1f",
+      "Content-Length: 1, 2",
+      "Content-Length:",
+      "Content-Length: 18446744073709551617",
+      "Content-Length: 18446744073709551615",
+      "Content-Length: 9223372036854775808",
+      "Content-Length: 1 2",
+      "Content-Length: 1\r\nContent-Length: 2",
+      "Content-Length: ,1",
+      "Transfer-Encoding: gzip",
+      "Transfer-Encoding: chunked, gzip",
+      "Content-Length: 3\r\nTransfer-Encoding: xchunked",
   };
   for (const std::string& length : lengths) {
     INFO(length);
@@ -249,82 +267,93 @@ TEST_CASE("requests whose end nobody can tell (RFC 9112, 6.3)") {
   }
 }
 
-TEST_CASE("responses, cut anywhere (RFC 9112)") {
+TEST_CASE("http1: responses are parsed the same however they are cut (RFC 9112)") {
   const Case cases[] = {
       {"Content-Length", kResponse, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcHTTP/1.1 204 x\r\n\r\n",
        "@0 200 41/3 end\n@41 204 18/0 end\n"},
       {"Content-Length: 0", kResponse, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "@0 200 38/0 end\n"},
       {"2.2: bare LF", kResponse, "HTTP/1.1 200 OK\nContent-Length: 1\n\n\n", "@0 200 36/1 end\n"},
       {"4: no reason phrase", kResponse, "HTTP/1.1 404 \r\nContent-Length: 1\r\n\r\nx", "@0 404 37/1 end\n"},
-      {"4: nor the space before it", kResponse, "HTTP/1.1 404\r\nContent-Length: 1\r\n\r\nx", "@0 404 36/1 end\n"},
-      {"4: a tab for the space", kResponse, "HTTP/1.1\t404\tx\r\nContent-Length: 1\r\n\r\nx", "@0 404 38/1 end\n"},
-      {"2.3: a version in lower case, as clients take it", kResponse,
+      {"4: no reason phrase and no space before it", kResponse, "HTTP/1.1 404\r\nContent-Length: 1\r\n\r\nx",
+       "@0 404 36/1 end\n"},
+      {"4: tabs instead of spaces", kResponse, "HTTP/1.1\t404\tx\r\nContent-Length: 1\r\n\r\nx", "@0 404 38/1 end\n"},
+      {"2.3: a version in lower case, which clients accept", kResponse,
        "http/1.1 200 OK\r\nContent-Length: 1\r\n\r\nxHtTp/1.0 204 x\r\n\r\n", "@0 200 39/1 end\n@39 204 18/0 end\n"},
-      {"2.2: a bare CR stands for a space", kResponse, "HTTP/1.1 404\rX: y\r\nContent-Length: 1\r\n\r\nx",
+      {"2.2: a bare CR counts as a space", kResponse, "HTTP/1.1 404\rX: y\r\nContent-Length: 1\r\n\r\nx",
        "@0 404 41/1 end\n"},
-      {"4: a reason of any bytes", kResponse, "HTTP/1.1 500 a: \xe4\xf6 b\r\nContent-Length: 1\r\n\r\nx",
+      {"4: a reason phrase with bytes above 127", kResponse, "HTTP/1.1 500 a: \xe4\xf6 b\r\nContent-Length: 1\r\n\r\nx",
        "@0 500 44/1 end\n"},
-      {"5.2: folded", kResponse, "HTTP/1.1 200 OK\r\nX: y,\r\n \tz\r\nContent-Length:\r\n\t 1\r\n\r\nx",
+      {"5.2: folded lines", kResponse, "HTTP/1.1 200 OK\r\nX: y,\r\n \tz\r\nContent-Length:\r\n\t 1\r\n\r\nx",
        "@0 200 54/1 end\n"},
-      {"6.3, 1: HEAD", kResponse, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nHTTP/1.1 404 x\r\n\r\n",
-       "@0 200 38/0 end\n@38 404 18/0 end\n", false, "HEAD"},
-      {"6.3, 1: HEAD, chunked", kResponse, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "@0 200 47/0 end\n",
+      {"6.3, 1: a response to HEAD has no body", kResponse,
+       "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nHTTP/1.1 404 x\r\n\r\n", "@0 200 38/0 end\n@38 404 18/0 end\n",
        false, "HEAD"},
-      {"6.3, 1: 204 and 304", kResponse,
+      {"6.3, 1: a chunked response to HEAD has no body", kResponse,
+       "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "@0 200 47/0 end\n", false, "HEAD"},
+      {"6.3, 1: 204 and 304 have no body", kResponse,
        "HTTP/1.1 304 x\r\nContent-Length: 9\r\n\r\nHTTP/1.1 204 x\r\nTransfer-Encoding: chunked\r\n\r\n",
        "@0 304 37/0 end\n@37 204 46/0 end\n"},
-      {"6.3, 1: 1xx, then the final one", kResponse,
+      {"6.3, 1: 1xx responses before the final one", kResponse,
        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: "
        "1\r\n\r\nx",
        "@0 100 25/0 end\n@25 103 31/0 end\n@56 200 39/1 end\n"},
-      {"RFC 2518, 10.1: 102", kResponse, "HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 102 x\r\n\r\nHTTP/1.1 204 x\r\n\r\n",
+      {"RFC 2518, 10.1: 102 before the final response", kResponse,
+       "HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 102 x\r\n\r\nHTTP/1.1 204 x\r\n\r\n",
        "@0 102 27/0 end\n@27 102 18/0 end\n@45 204 18/0 end\n"},
-      {"RFC 1945, 6: HTTP/0.9", kResponse, "<html>\n\nHTTP/1.1 200 OK\r\n\r\n", "@0 ? 27/27 end\n", true, "0.9"},
-      {"RFC 1945, 6: HTTP/0.9 that begins like more", kResponse, "HTTP/what?\n", "@0 ? 11/11 open\n", false, "0.9"},
-      {"RFC 1945, 6: asked in HTTP/0.9, answered in HTTP/1", kResponse, "HTTP/1.0 400 x\r\n\r\nab", "@0 400 20/2 end\n",
-       true, "0.9"},
-      {"9110, 15.2.2: 101 leaves HTTP", kResponse, "HTTP/1.1 101 x\r\n\r\nHTTP/1.1 200",
+      {"RFC 1945, 6: an HTTP/0.9 response is all body", kResponse, "<html>\n\nHTTP/1.1 200 OK\r\n\r\n",
+       "@0 ? 27/27 end\n", true, "0.9"},
+      {"RFC 1945, 6: an HTTP/0.9 response that begins like a status line", kResponse, "HTTP/what?\n",
+       "@0 ? 11/11 open\n", false, "0.9"},
+      {"RFC 1945, 6: an HTTP/1.0 response to an HTTP/0.9 request", kResponse, "HTTP/1.0 400 x\r\n\r\nab",
+       "@0 400 20/2 end\n", true, "0.9"},
+      {"9110, 15.2.2: the bytes after a 101 are a tunnel", kResponse, "HTTP/1.1 101 x\r\n\r\nHTTP/1.1 200",
        "@0 101 18/0 end\ntunnel 12\n"},
-      {"6.3, 2: CONNECT", kResponse, "HTTP/1.1 200 x\r\nContent-Length: 1\r\n\r\nabc", "@0 200 37/0 end\ntunnel 3\n",
-       true, "CONNECT"},
-      {"6.3, 2: CONNECT refused", kResponse, "HTTP/1.1 403 x\r\nContent-Length: 1\r\n\r\na", "@0 403 38/1 end\n", true,
-       "CONNECT"},
-      {"6.3, 3: chunked over Content-Length", kResponse,
+      {"6.3, 2: the bytes after a 2xx to CONNECT are a tunnel", kResponse,
+       "HTTP/1.1 200 x\r\nContent-Length: 1\r\n\r\nabc", "@0 200 37/0 end\ntunnel 3\n", true, "CONNECT"},
+      {"6.3, 2: a 403 to CONNECT has a body", kResponse, "HTTP/1.1 403 x\r\nContent-Length: 1\r\n\r\na",
+       "@0 403 38/1 end\n", true, "CONNECT"},
+      {"6.3, 3: chunked overrides Content-Length", kResponse,
        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n1\r\nx\r\n0\r\n\r\n",
        "@0 200 77/1 end\n"},
-      {"6.3, 4: chunked comes last", kResponse,
+      {"6.3, 4: chunked is the last coding", kResponse,
        "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n", "@0 200 64/1 end\n"},
       {"6.3, 4: chunked in a second field", kResponse,
        "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n",
        "@0 200 83/1 end\n"},
-      {"6.3, 4: chunked is not last", kResponse,
+      {"6.3, 4: chunked is not the last coding: the body lasts until the close", kResponse,
        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, gzip\r\nContent-Length: 1\r\n\r\nabc", "@0 200 75/3 end\n",
        true},
-      {"6.3, 5: two lengths", kResponse, "HTTP/1.1 200 OK\r\nContent-Length: 1, 2\r\n\r\nabc", "@0 200 44/3 end\n",
+      {"6.3, 5: two lengths in one field", kResponse, "HTTP/1.1 200 OK\r\nContent-Length: 1, 2\r\n\r\nabc",
+       "@0 200 44/3 end\n", true},
+      {"6.3, 5: two lengths in two fields", kResponse,
+       "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nabc", "@0 200 60/3 end\n", true},
+      {"6.3, 5: a negative length", kResponse, "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\nabc", "@0 200 42/3 end\n",
        true},
-      {"6.3, 5: two fields", kResponse, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nabc",
-       "@0 200 60/3 end\n", true},
-      {"6.3, 5: negative", kResponse, "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\nabc", "@0 200 42/3 end\n", true},
-      {"6.3, 5: a sign", kResponse, "HTTP/1.1 200 OK\r\nContent-Length: +1\r\n\r\nabc", "@0 200 42/3 end\n", true},
-      {"6.3, 5: more than 2^64", kResponse, "HTTP/1.1 200 OK\r\nContent-Length: 18446744073709551617\r\n\r\na",
-       "@0 200 58/1 end\n", true},
-      {"6.3, 5: hexadecimal", kResponse, "HTTP/1.1 200 OK\r\nContent-Length: 1f\r\n\r\nabc", "@0 200 42/3 end\n", true},
-      {"6.3, 8: until close", kResponse, "HTTP/1.0 200 OK\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", "@0 200 38/19 end\n", true},
-      {"6.3, 8: until close, not yet", kResponse, "HTTP/1.0 200 OK\r\n\r\nab", "@0 200 21/2 open\n"},
-      {"7.1: extensions and trailers", kResponse,
+      {"6.3, 5: a length with a plus sign", kResponse, "HTTP/1.1 200 OK\r\nContent-Length: +1\r\n\r\nabc",
+       "@0 200 42/3 end\n", true},
+      {"6.3, 5: a length of more than 2^64", kResponse,
+       "HTTP/1.1 200 OK\r\nContent-Length: 18446744073709551617\r\n\r\na", "@0 200 58/1 end\n", true},
+      {"6.3, 5: a hexadecimal length", kResponse, "HTTP/1.1 200 OK\r\nContent-Length: 1f\r\n\r\nabc",
+       "@0 200 42/3 end\n", true},
+      {"6.3, 8: the body lasts until the close", kResponse, "HTTP/1.0 200 OK\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
+       "@0 200 38/19 end\n", true},
+      {"6.3, 8: a body until the close that has not come yet", kResponse, "HTTP/1.0 200 OK\r\n\r\nab",
+       "@0 200 21/2 open\n"},
+      {"7.1: chunk extensions and trailer fields", kResponse,
        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;a=\"b\";c\r\nxy\r\n1 \t;d\r\nz\r\n000;e\r\nT: "
        "u\r\nV:\r\n\r\n",
        "@0 200 91/3 end\n"},
-      {"7.1: bare LF", kResponse, "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n1;x\na\n0\n\n", "@0 200 53/1 end\n"},
-      {"7.1: body bytes that look like framing", kResponse,
+      {"7.1: bare LF in chunk framing", kResponse, "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n1;x\na\n0\n\n",
+       "@0 200 53/1 end\n"},
+      {"7.1: content that looks like chunk framing", kResponse,
        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n7\r\n\r\n0\r\n\r\n\r\n0\r\n\r\n", "@0 200 64/7 end\n"},
-      {"8: a message cut by the stream's end", kResponse, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\na",
+      {"8: the stream ends inside a body", kResponse, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\na",
        "@0 200 39/1 open\n", true},
   };
   for (const Case& test : cases) check_every_cut(test);
 }
 
-TEST_CASE("data sizes that are none") {
+TEST_CASE("http1: an invalid chunk size hides where its message ends") {
   const std::string head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n";  // 53 bytes
   const char* const sizes[] = {
       "x", "\r\n", ";a", " 1\r\n", "-1\r\n", "1x", "0x1", "8000000000000000", "fffffffffffffffff", "1\r\naX"};
@@ -336,37 +365,37 @@ TEST_CASE("data sizes that are none") {
       CHECK(log.ends_with(" lost\n"));
     }
   }
-  // The largest that is believed.
+  // The largest valid size.
   const Case huge{"", kResponse, head + "7fffffffffffffff\r\nab", "@0 200 73/3 open\n"};
   check_every_cut(huge);
 }
 
-TEST_CASE("what is no message is garbage") {
+TEST_CASE("http1: bytes that begin no message are reported as garbage") {
   const Case cases[] = {
-      {"bytes", kRequest, "\x16\x03\x01\x02\x00\x01"s, ""},
+      {"binary data", kRequest, "\x16\x03\x01\x02\x00\x01"s, ""},
       {"no method", kRequest, " / HTTP/1.1\r\n\r\n", ""},
-      {"long method", kRequest, std::string(40, 'A'), ""},
-      {"version", kRequest, "GET / HTTP/x\r\n\r\n", ""},
-      {"HTTP/0.9, no path", kRequest, "GET x\r\n", ""},
-      {"HTTP/0.9, two words", kRequest, "GET / x\r\n", ""},
-      {"version, no number", kRequest, "GET / HTTP/.1\r\n\r\n", ""},
-      {"version, two dots", kRequest, "GET / HTTP/1..1\r\n\r\n", ""},
-      {"HTTP/0.9, a method that nobody knows (RFC 1945, 5)", kRequest, "FETCH /\r\n", ""},
-      {"HTTP/0.9, a method in lower case", kRequest, "get /key\r\n", ""},
-      {"HTTP/0.9, no method", kRequest, " /\r\n", ""},
+      {"a method that is too long", kRequest, std::string(40, 'A'), ""},
+      {"a version without a number", kRequest, "GET / HTTP/x\r\n\r\n", ""},
+      {"HTTP/0.9: the target is no path", kRequest, "GET x\r\n", ""},
+      {"HTTP/0.9: a word after the path", kRequest, "GET / x\r\n", ""},
+      {"a version that begins with a dot", kRequest, "GET / HTTP/.1\r\n\r\n", ""},
+      {"a version with two dots in a row", kRequest, "GET / HTTP/1..1\r\n\r\n", ""},
+      {"HTTP/0.9: an unknown method (RFC 1945, 5)", kRequest, "FETCH /\r\n", ""},
+      {"HTTP/0.9: a method in lower case", kRequest, "get /key\r\n", ""},
+      {"HTTP/0.9: no method", kRequest, " /\r\n", ""},
       {"SIP (RFC 3261)", kRequest, "INVITE sip:b@x SIP/2.0\r\nVia: SIP/2.0/UDP y\r\n\r\n", ""},
       {"RTSP (RFC 7826)", kRequest, "OPTIONS rtsp://x RTSP/2.0\r\nCSeq: 1\r\n\r\n", ""},
       {"SMTP (RFC 5321)", kRequest, "EHLO mail.example.org\r\n", ""},
       {"SSH", kRequest, "SSH-2.0-OpenSSH_9.2\r\n", ""},
-      {"SIP", kResponse, "SIP/2.0 200 OK\r\n\r\n", ""},
-      {"RTSP", kResponse, "RTSP/2.0 200 OK\r\n\r\n", ""},
-      {"SMTP", kResponse, "220 mail.example.org ESMTP\r\n", ""},
-      {"short status", kResponse, "HTTP/1.1 20 OK\r\n\r\n", ""},
-      {"long status", kResponse, "HTTP/1.1 2000 OK\r\n\r\n", ""},
+      {"a SIP response", kResponse, "SIP/2.0 200 OK\r\n\r\n", ""},
+      {"an RTSP response", kResponse, "RTSP/2.0 200 OK\r\n\r\n", ""},
+      {"an SMTP reply", kResponse, "220 mail.example.org ESMTP\r\n", ""},
+      {"a status of two digits", kResponse, "HTTP/1.1 20 OK\r\n\r\n", ""},
+      {"a status of four digits", kResponse, "HTTP/1.1 2000 OK\r\n\r\n", ""},
       {"no status", kResponse, "HTTP/1.1\r\n\r\n", ""},
-      {"letters", kResponse, "HTTP/1.1 OK 200\r\n\r\n", ""},
-      {"a request", kResponse, "GET / HTTP/1.1\r\n\r\n", ""},
-      {"a response", kRequest, "HTTP/1.1 200 OK\r\n\r\n", ""},
+      {"a status of letters", kResponse, "HTTP/1.1 OK 200\r\n\r\n", ""},
+      {"a request from the server", kResponse, "GET / HTTP/1.1\r\n\r\n", ""},
+      {"a response from the client", kRequest, "HTTP/1.1 200 OK\r\n\r\n", ""},
   };
   for (Case test : cases) {
     test.expected = "garbage\n";
@@ -374,7 +403,7 @@ TEST_CASE("what is no message is garbage") {
   }
 }
 
-TEST_CASE("after garbage, a later piece may begin a message") {
+TEST_CASE("http1: after garbage, a later piece can begin a message") {
   Parser parser(kRequest, 0, true);
   Log log;
   feed(parser, "\x01\x02GET /a HTTP/1.1\r\n\r\n", log);
@@ -386,7 +415,7 @@ TEST_CASE("after garbage, a later piece may begin a message") {
   CHECK(log.text() == "garbage\n@31 GET /b 19/0 end\n");
 }
 
-TEST_CASE("a head of 64 KiB is taken, the end of a longer one is not known") {
+TEST_CASE("http1: a head of 64 KiB is parsed; where a message with a longer head ends is not known") {
   const std::string start = "GET /a HTTP/1.1\r\nX: ";
   const auto head_of = [&](std::size_t size) { return start + std::string(size - start.size() - 4, 'x') + "\r\n\r\n"; };
   const auto pieces_of = [](const std::string& bytes, std::size_t step) {
@@ -414,115 +443,122 @@ TEST_CASE("a head of 64 KiB is taken, the end of a longer one is not known") {
   }
 }
 
-/// Pieces to feed, and holes: a number is that many bytes missing, a negative one kept by nobody.
+/// Bytes to feed, or a gap in them.
 struct Piece {
   std::string bytes;
-  int hole = 0;
+  std::uint64_t gap_bytes = 0;  ///< not 0: the piece is a gap
+  bool captured = false;        ///< the gap's bytes were captured, and are skipped since only their number matters
 };
+
+/// A gap of `count` bytes that were not captured.
+Piece gap(std::uint64_t count) { return {"", count, false}; }
+/// A gap of `count` bytes that were captured and skipped.
+Piece skipped(std::uint64_t count) { return {"", count, true}; }
 
 std::string parse_pieces(Direction direction, const std::vector<Piece>& pieces, bool in_sync = true) {
   Parser parser(direction, 0, in_sync);
   Log log;
   for (const Piece& piece : pieces) {
-    if (piece.hole == 0) {
+    if (piece.gap_bytes == 0) {
       feed(parser, piece.bytes, log);
     } else {
-      parser.skip(static_cast<std::uint64_t>(std::abs(piece.hole)), piece.hole > 0, log);
+      parser.skip(piece.gap_bytes, !piece.captured, log);
     }
   }
   return log.text();
 }
 
-TEST_CASE("a hole inside a body hides nothing else") {
+TEST_CASE("http1: a gap inside a body hides no other byte") {
   const std::string head = "HTTP/1.1 200 x\r\nContent-Length: 9\r\n\r\n";  // 37 bytes
   const std::string next = "HTTP/1.1 204 x\r\n\r\n";
-  CHECK(parse_pieces(kResponse, {{head + "ab"}, {"", 4}, {"ghi" + next}}) ==
-        "@0 200 46/9 missing 4 end\n@46 204 18/0 end\n");
-  CHECK(parse_pieces(kResponse, {{head}, {"", 9}, {next}}) == "@0 200 46/9 missing 9 end\n@46 204 18/0 end\n");
-  CHECK(parse_pieces(kResponse, {{head}, {"", -5}, {"", 4}, {next}}) ==
-        "@0 200 46/9 missing 4 end\n@46 204 18/0 end\n");
-  CHECK(parse_pieces(kResponse, {{head}, {"", -9}, {next}}) == "@0 200 46/9 end\n@46 204 18/0 end\n");
+  CHECK(parse_pieces(kResponse, {{head + "ab"}, gap(4), {"ghi" + next}}) ==
+        "@0 200 46/9 uncaptured 4 end\n@46 204 18/0 end\n");
+  CHECK(parse_pieces(kResponse, {{head}, gap(9), {next}}) == "@0 200 46/9 uncaptured 9 end\n@46 204 18/0 end\n");
+  CHECK(parse_pieces(kResponse, {{head}, skipped(5), gap(4), {next}}) ==
+        "@0 200 46/9 uncaptured 4 end\n@46 204 18/0 end\n");
+  CHECK(parse_pieces(kResponse, {{head}, skipped(9), {next}}) == "@0 200 46/9 end\n@46 204 18/0 end\n");
   const std::string endless = "HTTP/1.0 200 x\r\n\r\n";
-  CHECK(parse_pieces(kResponse, {{endless + "a"}, {"", 5}, {"", -2}, {next}}) == "@0 200 44/26 missing 5 open\n");
+  CHECK(parse_pieces(kResponse, {{endless + "a"}, gap(5), skipped(2), {next}}) == "@0 200 44/26 uncaptured 5 open\n");
 }
 
-TEST_CASE("a hole over a message's end") {
+TEST_CASE("http1: a gap over the end of a body hides the beginning of the next message") {
   const std::string head = "HTTP/1.1 200 x\r\nContent-Length: 9\r\n\r\n";
-  // The body's end is known; only what begins after it is lost.
-  CHECK(parse_pieces(kResponse, {{head + "ab"}, {"", 10}, {"rest"}, {head + "abcdefghi"}}) ==
-        "@0 200 46/9 missing 7 end\nlost\n@53 200 46/9 end\n");
+  // Where the body ends is known. The gap ends 3 bytes after it.
+  CHECK(parse_pieces(kResponse, {{head + "ab"}, gap(10), {"rest"}, {head + "abcdefghi"}}) ==
+        "@0 200 46/9 uncaptured 7 end\nlost\n@53 200 46/9 end\n");
 }
 
-TEST_CASE("a hole in a head") {
-  CHECK(parse_pieces(kRequest, {{"GET /a HTTP/1.1\r\nHo"}, {"", 10}, {"x: y\r\n\r\n"}, {"GET /b HTTP/1.1\r\n\r\n"}}) ==
-        "@0 GET /a 29/0 missing 10 lost\n@37 GET /b 19/0 end\n");
+TEST_CASE("http1: a gap in a head hides where its message ends") {
+  CHECK(parse_pieces(kRequest, {{"GET /a HTTP/1.1\r\nHo"}, gap(10), {"x: y\r\n\r\n"}, {"GET /b HTTP/1.1\r\n\r\n"}}) ==
+        "@0 GET /a 29/0 uncaptured 10 lost\n@37 GET /b 19/0 end\n");
 }
 
-TEST_CASE("a hole in data framing") {
+TEST_CASE("http1: a gap in chunk framing hides where the message ends, a gap in chunk data does not") {
   const std::string head = "HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n";  // 46 bytes
   const std::string next = "HTTP/1.1 204 x\r\n\r\n";
-  CHECK(parse_pieces(kResponse, {{head + "5\r\na"}, {"", 3}, {"e\r\n0\r\n\r\n" + next}}) ==
-        "@0 200 61/5 missing 3 end\n@61 204 18/0 end\n");
-  CHECK(parse_pieces(kResponse, {{head + "5\r\n"}, {"", 5}, {"\r\n0\r\n\r\n" + next}}) ==
-        "@0 200 61/5 missing 5 end\n@61 204 18/0 end\n");
-  // Inside a data what is missing of its data is still known.
-  CHECK(parse_pieces(kResponse, {{head + "5\r\na"}, {"", 6}, {"3\r\nabc\r\n0\r\n\r\n"}, {next}}) ==
-        "@0 200 56/5 missing 6 lost\n@69 204 18/0 end\n");
+  CHECK(parse_pieces(kResponse, {{head + "5\r\na"}, gap(3), {"e\r\n0\r\n\r\n" + next}}) ==
+        "@0 200 61/5 uncaptured 3 end\n@61 204 18/0 end\n");
+  CHECK(parse_pieces(kResponse, {{head + "5\r\n"}, gap(5), {"\r\n0\r\n\r\n" + next}}) ==
+        "@0 200 61/5 uncaptured 5 end\n@61 204 18/0 end\n");
+  // A gap that begins inside a chunk: how much of the chunk it covers is known.
+  CHECK(parse_pieces(kResponse, {{head + "5\r\na"}, gap(6), {"3\r\nabc\r\n0\r\n\r\n"}, {next}}) ==
+        "@0 200 56/5 uncaptured 6 lost\n@69 204 18/0 end\n");
   for (const char* const before : {"", "5", "5;x", "1\r\na", "1\r\na\r", "0\r\n", "0\r\nT: u"}) {
     INFO(before);
-    const std::string log = parse_pieces(kResponse, {{head + before}, {"", 2}, {"junk"}, {next}});
-    CHECK(log.find(" missing 2 lost\n@") != std::string::npos);
+    const std::string log = parse_pieces(kResponse, {{head + before}, gap(2), {"junk"}, {next}});
+    CHECK(log.find(" uncaptured 2 lost\n@") != std::string::npos);
     CHECK(log.ends_with(" 204 18/0 end\n"));
   }
 }
 
-TEST_CASE("a hole between messages") {
+TEST_CASE("http1: a gap between messages may hide others") {
   const std::string next = "GET /b HTTP/1.1\r\n\r\n";
-  CHECK(parse_pieces(kRequest, {{"GET /a HTTP/1.1\r\n\r\n"}, {"", 100}, {"rest"}, {next}}) ==
+  CHECK(parse_pieces(kRequest, {{"GET /a HTTP/1.1\r\n\r\n"}, gap(100), {"rest"}, {next}}) ==
         "@0 GET /a 19/0 end\nlost\n@123 GET /b 19/0 end\n");
-  CHECK(parse_pieces(kRequest, {{"", 7}, {next}}) == "lost\n@7 GET /b 19/0 end\n");
+  CHECK(parse_pieces(kRequest, {gap(7), {next}}) == "lost\n@7 GET /b 19/0 end\n");
 }
 
-TEST_CASE("a stream whose start was not seen is searched at each piece") {
+TEST_CASE("http1: from the middle of a stream, a request begins with a piece or after an empty line") {
   const std::string next = "GET /b HTTP/1.1\r\n\r\n";
   CHECK(parse_pieces(kRequest, {{"x\r\n" + next}, {next + next}}, false) ==
         "@22 GET /b 19/0 end\n@41 GET /b 19/0 end\n");
   CHECK(parse_pieces(kRequest, {{"x\r\n\r\n" + next}}, false) == "@5 GET /b 19/0 end\n");
-  CHECK(parse_pieces(kRequest, {{"", 5}, {next}}, false) == "@5 GET /b 19/0 end\n");
+  CHECK(parse_pieces(kRequest, {gap(5), {next}}, false) == "@5 GET /b 19/0 end\n");
 }
 
-TEST_CASE("after a hole the next message is found wherever it begins, and however it is cut") {
+TEST_CASE("http1: after a gap the next message is found wherever it begins and however it is cut") {
   struct {
     const char* what;
     Direction direction;
     std::string before, lost_rest, next, expected;
   } const cases[] = {
       {"a response after the rest of a body", kResponse, "HTTP/1.1 200 x\r\n", "bodyHHTTP", "HTTP/1.1 204 x\r\n\r\n",
-       "@0 200 26/0 missing 10 lost\n@35 204 18/0 end\n"},
-      {"a response after its likeness", kResponse, "HTTP/1.1 200 x\r\n", "HTTP/1.1 is a protocol\n",
-       "HTTP/1.1 204 x\r\n\r\n", "@0 200 26/0 missing 10 lost\n@49 204 18/0 end\n"},
+       "@0 200 26/0 uncaptured 10 lost\n@35 204 18/0 end\n"},
+      {"a response after bytes that resemble a status line", kResponse, "HTTP/1.1 200 x\r\n",
+       "HTTP/1.1 is a protocol\n", "HTTP/1.1 204 x\r\n\r\n", "@0 200 26/0 uncaptured 10 lost\n@49 204 18/0 end\n"},
       {"a request after the rest of a head", kRequest, "GET /a HTTP/1.1\r\nHo", "st: x\r\nVia: GET / HTTP/1.1\r\n\r\n",
-       "GET /b HTTP/1.1\r\n\r\n", "@0 GET /a 29/0 missing 10 lost\n@59 GET /b 19/0 end\n"},
-      {"a request after bare line ends", kRequest, "GET /a HTTP/1.1\nHo", "st: x\n\n", "OPTIONS * HTTP/1.1\n\n",
-       "@0 GET /a 28/0 missing 10 lost\n@35 OPTIONS * 20/0 end\n"},
+       "GET /b HTTP/1.1\r\n\r\n", "@0 GET /a 29/0 uncaptured 10 lost\n@59 GET /b 19/0 end\n"},
+      {"a request after a head with bare LF", kRequest, "GET /a HTTP/1.1\nHo", "st: x\n\n", "OPTIONS * HTTP/1.1\n\n",
+       "@0 GET /a 28/0 uncaptured 10 lost\n@35 OPTIONS * 20/0 end\n"},
   };
   for (const auto& test : cases) {
     INFO(test.what);
     const std::string rest = test.lost_rest + test.next;
     for (std::size_t cut = 0; cut <= rest.size(); ++cut) {
       INFO("cut ", cut);
-      // Where a piece begins with it, the likeness of a start line could be one.
+      // The Via field contains a request line. At the beginning of a piece it counts as a request.
       if (test.direction == kRequest && rest.substr(cut).starts_with("GET / ")) continue;
-      CHECK(parse_pieces(test.direction, {{test.before}, {"", 10}, {rest.substr(0, cut)}, {rest.substr(cut)}}) ==
+      CHECK(parse_pieces(test.direction, {{test.before}, gap(10), {rest.substr(0, cut)}, {rest.substr(cut)}}) ==
             test.expected);
     }
-    std::vector<Piece> bytes{{test.before}, {"", 10}};
+    std::vector<Piece> bytes{{test.before}, gap(10)};
     for (const char byte : rest) bytes.push_back({std::string(1, byte)});
+    // Byte by byte, such a piece is among them.
     if (test.direction == kResponse) CHECK(parse_pieces(test.direction, bytes) == test.expected);
   }
 }
 
-TEST_CASE("whether a response to an unknown request has a body (RFC 9112, 6.3, 1)") {
+TEST_CASE("http1: a response to an unknown request has no body if a status line follows its head (RFC 9112, 6.3, 1)") {
   const std::string next = "HTTP/1.1 204 x\r\n\r\n";
   const auto parsed = [&](const std::string& fields, const std::string& body, bool apart) {
     Parser parser(kResponse, 0, true);
@@ -547,17 +583,17 @@ TEST_CASE("whether a response to an unknown request has a body (RFC 9112, 6.3, 1
   }
 }
 
-TEST_CASE("what was kept back before another hole is no start") {
+TEST_CASE("http1: bytes held back before a gap begin no message") {
   const std::string next = "HTTP/1.1 204 x\r\n\r\n";
-  CHECK(parse_pieces(kResponse, {{"", 5}, {"HTTP/1.1 2"}, {"", 5}, {"00 x\r\n\r\n"}, {next}}) ==
+  CHECK(parse_pieces(kResponse, {gap(5), {"HTTP/1.1 2"}, gap(5), {"00 x\r\n\r\n"}, {next}}) ==
         "lost\n@28 204 18/0 end\n");
 }
 
-TEST_CASE("skippable is the rest of the body or data, at every byte") {
+TEST_CASE("http1: skippable() returns the rest of the body or chunk at every byte") {
   const std::uint64_t endless = std::numeric_limits<std::uint64_t>::max();
   struct {
     std::string before, body, after;
-    std::uint64_t more;  // of the body, after `body`
+    std::uint64_t more;  // bytes of the body after `body`
   } const cases[] = {
       {"HTTP/1.1 200 x\r\nContent-Length: 5\r\n\r\n", "abcde", "HTTP", 0},
       {"HTTP/1.1 200 x\r\nContent-Length: 1000000000005\r\n\r\n", "abcde", "", 1'000'000'000'000},
@@ -583,15 +619,16 @@ TEST_CASE("skippable is the rest of the body or data, at every byte") {
   CHECK(parser.skippable() == endless);
 }
 
-TEST_CASE("content that is taken without being fed counts as the same") {
+TEST_CASE("http1: pass_content() counts content as feed() does") {
   const Case cases[] = {
-      {"a length, and what follows", kResponse,
+      {"Content-Length, and another message", kResponse,
        "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n123456789HTTP/1.1 204 x\r\n\r\n",
        "@0 200 47/9 end\n@47 204 18/0 end\n"},
-      {"chunks", kRequest, "PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\nGET / HTTP/1.1\r\n\r\n",
+      {"chunks", kRequest,
+       "PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\nGET / HTTP/1.1\r\n\r\n",
        "@0 PUT / 59/3 end\n@59 GET / 18/0 end\n"},
-      {"until the end", kResponse, "HTTP/1.1 200 OK\r\n\r\nabc", "@0 200 22/3 end\n", true},
-      {"a tunnel's bytes are none", kResponse, "HTTP/1.1 101 x\r\n\r\nabc", "@0 101 18/0 end\ntunnel 3\n"},
+      {"a body until the close", kResponse, "HTTP/1.1 200 OK\r\n\r\nabc", "@0 200 22/3 end\n", true},
+      {"the bytes of a tunnel are not content", kResponse, "HTTP/1.1 101 x\r\n\r\nabc", "@0 101 18/0 end\ntunnel 3\n"},
   };
   for (const Case& test : cases) {
     INFO(test.name);
@@ -600,24 +637,24 @@ TEST_CASE("content that is taken without being fed counts as the same") {
     for (std::size_t step = 1; step <= bytes.size(); ++step) {
       Parser parser(test.direction, 0, true);
       Log log(test.method);
-      std::size_t taken = 0, at = std::min(head, step);
+      std::size_t passed = 0, at = std::min(head, step);
       feed(parser, bytes.substr(0, at), log);
       for (; at < bytes.size(); at += step) {
         const std::string_view piece = bytes.substr(at, step);
         if (parser.pass_content(piece.size())) {
           log.on_bytes(test.direction, piece.size(), piece.size());
-          ++taken;
+          ++passed;
         } else {
           feed(parser, piece, log);
         }
       }
-      if (test.ends) parser.finish(log);
+      if (test.finished) parser.finish(log);
       CAPTURE(step);
       CHECK(log.text() == test.expected);
-      if (step == 1) CHECK((taken != 0) == (test.expected.find("tunnel") == std::string::npos));
+      if (step == 1) CHECK((passed != 0) == (test.expected.find("tunnel") == std::string::npos));
     }
   }
-  // Whether HEAD was asked is not known: the next bytes tell whether they are content.
+  // The request is not known and may be a HEAD: the next bytes decide whether they are content.
   Parser parser(kResponse, 0, true);
   Log log("");
   feed(parser, "HTTP/1.1 200 x\r\nContent-Length: 99\r\n\r\n", log);
@@ -626,7 +663,7 @@ TEST_CASE("content that is taken without being fed counts as the same") {
   CHECK(parser.pass_content(5));
 }
 
-TEST_CASE("where a head ends") {
+TEST_CASE("http1: find_head_end() returns the offset after the empty line") {
   CHECK(find_head_end("GET / HTTP/1.1\r\n\r\nbody", 0) == 18);
   CHECK(find_head_end("a\n\nb", 0) == 3);
   CHECK(find_head_end("a\n\r\nb", 0) == 4);
@@ -635,7 +672,7 @@ TEST_CASE("where a head ends") {
   CHECK(find_head_end("", 0) == std::string_view::npos);
 }
 
-TEST_CASE("how much of a start line it takes to know") {
+TEST_CASE("http1: looks_like_start() and is_start_line() return maybe until the bytes decide") {
   CHECK(looks_like_start("GE", kRequest) == Likeness::maybe);
   CHECK(looks_like_start("GET ", kRequest) == Likeness::yes);
   CHECK(looks_like_start("GE\x01", kRequest) == Likeness::no);
