@@ -1,11 +1,12 @@
-// The stages, wired: the file to read first, with engine.cc.
+// The stages, connected. Read this file first, then dispatcher.h.
 //
-//   bytes -> record (capture/) -> segment (wire/) -> stream bytes (flow/)
-//         -> messages and exchanges (http/, h2/, tls/, tcp/) -> Record (record/)
+//   bytes -> packet record (capture/) -> segment (wire/) -> stream data (flow/)
+//         -> cause times (timing/) -> messages (app/) -> exchanges (exchange/)
+//         -> Record (record/) -> outputs (output/)
 //
-// In: a capture's Input. Out: Records to a RecordWriter, each as soon as its exchange has
-// ended. Nothing here prints, exits or throws, and nothing is global: two
-// engines can run in two threads.
+// In: a capture's Input. Out: Records to a RecordWriter, each as soon as its
+// exchange has ended. The engine never prints, exits or throws, and has no global
+// state: two engines can run in two threads.
 #pragma once
 
 #include <cstdint>
@@ -24,61 +25,56 @@
 
 namespace wirelap {
 
-/// What an engine reads for.
+/// What an engine looks for, and what it may use.
 struct EngineOptions {
-  std::vector<std::uint16_t> ports;                   ///< servers' ports; empty: told from the traffic
+  std::vector<std::uint16_t> ports;                   ///< servers' ports; empty: all
   Wanted wanted{};                                    ///< what records have beside the usual columns
-  bool tcp = false;                                   ///< turns of protocols that are not known, too
+  bool tcp = false;                                   ///< also report turns of unknown protocols
   bool join = false;                                  ///< the captures are consecutive pieces of one
-  std::size_t memory_bytes = std::size_t{256} << 20;  ///< most for connections: over it some are given up
+  std::size_t memory_bytes = std::size_t{256} << 20;  ///< limit for connections; past it some are given up
 };
 
 /// Reads captures and reports their exchanges.
 class Engine {
  public:
-  /// With a lower limit of memory little but the engine itself would have room.
+  /// The least memory limit, in bytes. With less there is hardly room for a connection.
   static constexpr std::size_t kLeastMemory = std::size_t{512} << 10;
 
   /// `writer` outlives the engine.
   Engine(EngineOptions options, RecordWriter& writer);
   ~Engine();
 
-  /// Reads one capture to its end. Connections end with it, unless captures are
-  /// joined; their numbers go on in the next. Returns what stopped it before a
-  /// good end, after all that came before has been reported.
+  /// Reads one capture to its end. Its connections end with it, unless captures are joined. Connection numbers continue
+  /// in the next capture. Returns the error that ended the capture early. All packets before it have been processed.
   std::optional<Error> run(Input& input, const std::string& name);
 
-  /// The same in steps, for bytes that come in from outside (`Input::look_at`):
-  /// begin(), then read_on() each time that there are more, then end().
-  /// `input` outlives them.
+  /// run() in steps, for bytes that the caller passes to the Input (see Input): begin(), then read_on() each time that
+  /// there are more bytes, then end(). `input` outlives them.
   void begin(Input& input, const std::string& name);
-  /// Reads all records that are there. False where the capture cannot be read on.
+  /// Processes all whole packet records that are there. Returns false where the capture cannot be read further.
   bool read_on();
   std::optional<Error> end();
 
-  /// Ends the connections of joined captures: no piece follows.
+  /// Ends the connections of joined captures, after the last piece.
   void finish();
 
-  /// Whether the capture read last begins before the one before it ends.
+  /// Whether the latest capture begins before the end of the capture before it.
   bool is_out_of_order() const { return out_of_order_; }
 
-  /// What was seen in all captures so far.
+  /// The counts of all captures so far.
   Summary summary() const;
 
-  /// What connections are kept in.
+  /// The memory of connections.
   const Memory& memory() const { return memory_; }
 
  private:
-  /// Takes what the tracker finds and hands it to the conversations. Its members
-  /// are what flow/consumer.h says.
-  class Dispatcher;
-  /// The captures whose connections go on.
+  /// The captures that share connections: one, or all joined ones.
   struct Session;
-  /// The capture that is read.
+  /// The capture that is being read.
   struct Reading;
 
   bool start();
-  void note_step_back(const PacketRecord& record);
+  void record_step_back(const PacketRecord& record);
 
   EngineOptions options_;
   RecordWriter& writer_;
@@ -86,11 +82,12 @@ class Engine {
   std::unique_ptr<Session> session_;
   Decoder decoder_;
   std::unique_ptr<Reading> reading_;  // between begin() and end()
-  Summary summary_;                   // but for what the decoder counts
-  Nanos last_time_ = kUndated;        // of a record
+  Summary summary_;                   // without the decoder's counts
+  Nanos last_time_ = kUndated;        // of a packet
   bool out_of_order_ = false;
 
-  static constexpr Nanos kUndated = 631'152'000 * kNanosPerSecond;  // 1990-01-01: clocks before it were not set
+  static constexpr Nanos kUndated =
+      631'152'000 * kNanosPerSecond;  // 1990-01-01; an earlier time shows a clock that was not set
 };
 
 /// Reads one capture for --format classic and writes its array to `output`.
