@@ -1,4 +1,4 @@
-# wirelap: make, make demo, make test; `make help` names the rest.
+# Build, test and measure wirelap. `make help` lists the targets.
 
 VERSION  := 0.1.0
 CXX      ?= g++
@@ -8,92 +8,123 @@ BUILD    ?= build
 PREFIX   ?= /usr/local
 DESTDIR  ?=
 
+# All processors are used unless the command line has -j.
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc 2> /dev/null || echo 1)
+endif
+
 STRICT   := -std=c++20 -Wall -Wextra -Wconversion -Wshadow -Isrc -DWIRELAP_VERSION='"$(VERSION)"' \
             -D_FILE_OFFSET_BITS=64 $(EXTRA)
-# Nothing below main.cc throws; the tests' framework does.
+# src/ throws no exceptions; doctest does.
 PRODUCT  := $(STRICT) -fno-exceptions
-# The tests themselves are long and run once: to make them quick would take most of the time.
+# Tests are large and run once: optimization would take longer than it saves.
 TESTING  := $(STRICT) -Itests
 PLAIN    := -O0 -fno-lto
-SANITIZE := -O1 -g1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-# As fast as it gets with all checks: of what runs the edges alone are counted, without what was compared.
+SANITIZE := -g1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+# These checks take a third of the time to compile the tests. In src/ they stay; in tests, AddressSanitizer detects
+# most of what they would.
+FEWER    := -fno-sanitize=null,alignment,object-size,vptr,pointer-overflow,nonnull-attribute
+# Coverage counters are on edges only; tracing comparisons as well would halve the speed.
 FUZZING  := -O2 -gline-tables-only -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-# g++ joins what is stored side by side in vectors, for more than it costs to store it piece by piece.
+# SLP vectorization makes the program slower: g++ gathers neighbouring fields into vectors at a higher cost than it saves.
 RELEASE  := -DNDEBUG $(if $(findstring clang,$(CXX)),,-flto=auto -fno-tree-slp-vectorize)
-# What runs once a run, or for few packets, is made small instead.
+# These run once or for few packets, and are compiled for size.
 COLD     := src/main.cc src/base/error.cc $(addprefix src/capture/,container.cc decompress.cc) src/wire/decode_error.cc \
             $(addprefix src/output/,classic.cc progress.cc summary.cc table.cc)
 
-# What is fuzzed; tests replay it without libFuzzer.
+# The fuzz targets; fuzz_test.cc replays inputs with them, without libFuzzer.
 FUZZED   := $(filter-out %/fuzzer.cc %/seeds.cc,$(wildcard tests/fuzz/*.cc))
 LIBRARY  := $(filter-out src/main.cc src/static.cc,$(wildcard src/*.cc src/*/*.cc src/*/*/*.cc))
-TESTS    := $(wildcard tests/*.cc) $(FUZZED)
+TESTS    := $(wildcard tests/*_test.cc) $(FUZZED)
 
-.PHONY: all demo test lint static install architectures kernels reproducible lab lab-score golden captures captures-tshark
-.PHONY: clean help
-.PHONY: bench bench-peers bench-real bench-scale bench-accept bench-guard bench-allocations
-.PHONY: floods floods-test long
-.PHONY: fuzz fuzz-corpus overreads survive
+.PHONY: all demo help clean lint check check-release check-asan test
 all: $(BUILD)/wirelap
 
 help:
-	@sed -n 's/^#: //p' Makefile
+	@sed -n 's/^#: \?//p' Makefile
 
-#: make                        the program, build/wirelap
-#: make demo                   builds it and shows a real S3 session
-#: make test                   all tests, under sanitizers and as released
-#: make static                 build/static/wirelap, which needs no other file
-#: make install PREFIX=        installs the program and the library
-#: make architectures          the same program on other machines, under qemu
-#: make kernels KERNELS=        the sandbox under these kernels (Debian packages), in an emulator
-#: make reproducible           builds the static program once more elsewhere: the same bytes
-#: make lab                    captures fixtures and scenarios anew (root, nginx, node, tcpdump)
-#: make lab-score              holds the causes against the lab's truth, from fixtures/causes
-#: make golden                 rewrites the expected outputs in fixtures/golden
-#: make fuzz SECONDS= TARGETS=  fuzzes each target for so long (clang), JOBS at a time; CAPTURES=DIR: more seeds
-#: make fuzz-corpus             keeps the best of what fuzzing found in fixtures/corpus
-#: make overreads              cuts and snaps every fixture everywhere: half an hour
-#: make survive CAPTURES=DIR   runs over all captures with the sanitizers
-#: make captures CAPTURES=DIR  compares with tshark's and capinfos' counts and Zeek's logs
-#: make captures-tshark CAPTURES=DIR  asks tshark itself, by wirelap's definitions
-#: make bench BENCH_SIZE= BASE= speed beside bare walks, libpcap and the program BASE
-#: make bench-real CAPTURES=DIR other people's captures beside libpcap
-#: make bench-peers            the same beside tcptrace, tshark, httpry, zeek, tcpflow
-#: make bench-scale            cost by size, flows and loss: a table and a plot
-#: make floods                 traffic made to take all memory, at full size
-#: make long                   fifty million packets through one pipe, and one response of 9.5 GB
-#: make bench-accept           holds today's instruction counts
-#: make clean                  removes build/
+#: Build
+#:   make                           build/wirelap
+#:   make demo                      build it and show an S3 session
+#:   make static                    build/static/wirelap, a single file without libraries
+#:   make install PREFIX= DESTDIR=  install the program and the library
+#:   make clean                     remove build/
+#:
+#: Test
+#:   make check                     the tests of a change: release build, without the slow ones; lint
+#:   make test                      everything that CI tests of the program
+#:   make check-asan                the tests under AddressSanitizer and UndefinedBehaviorSanitizer
+#:   make check-floods              memory and instructions stay bounded when traffic exhausts memory
+#:   make check-truncation          every fixture cut at every byte and every snap length (30 minutes)
+#:   make check-corpus CAPTURES=    the sanitized program reads every capture of a folder
+#:   make check-captures CAPTURES=  compare with counts of tshark and capinfos and with logs of Zeek
+#:   make check-tshark CAPTURES=    compare each exchange with what tshark shows
+#:   make check-causes              compare the causes with what the lab's server, client and link logged
+#:   make check-architectures       compare all outputs on i686, s390x and aarch64 (qemu)
+#:   make check-kernels KERNELS=    test the sandbox under other kernels (Debian packages; qemu)
+#:   make check-reproducible        build the static program in another folder and compare the bytes
+#:   make soak                      50 million packets through one pipe, and a response of 9.5 GB
+#:   make fuzz SECONDS= TARGETS=    fuzz each target (clang); JOBS= at a time, CAPTURES= for more seeds
+#:
+#: Measure
+#:   make bench BENCH_SIZE= BASE=   speed beside bare loops, libpcap and the program BASE
+#:   make bench-peers               speed beside tcptrace, tshark, httpry, Zeek and tcpflow
+#:   make bench-real CAPTURES=      speed with captures of others beside libpcap
+#:   make bench-scale               cost by size, connections and loss: a table and a plot
+#:   make bench-floods              traffic that exhausts memory: peaks, costs and evictions
+#:   make bench-guard               compare instruction counts with the stored ones (valgrind)
+#:   make bench-allocations         packets in order allocate no memory
+#:
+#: Update stored results
+#:   make golden-update             rewrite fixtures/golden from this program
+#:   make bench-update              store the current instruction counts
+#:   make fuzz-corpus               keep the best inputs that fuzzing found in fixtures/corpus
+#:   make lab                       capture the fixtures again (root, nginx, node, tcpdump)
 
-# A flavour is a folder of its own: $(BUILD)/FLAVOUR/, with its own flags.
-#   $(call flavour,NAME,COMPILE FLAGS,LINK FLAGS,WHAT TESTS ARE LINKED WITH)
+# Each flavour is a folder, $(BUILD)/FLAVOUR/, with its own compiler flags.
+#   $(call flavour,NAME,FLAGS OF src/,FLAGS OF tests/,PRECOMPILED HEADER OF tests/ OR NOTHING)
 define flavour
 $(BUILD)/$(1)/%.o: %.cc Makefile
 	@mkdir -p $$(@D)
 	@echo compile $$@
-	@$$(CXX) $$(if $$(filter tests/%,$$<),$$(TESTING),$$(PRODUCT)) $(2) $$(if $$(filter %_test.cc,$$<),$$(PLAIN)) -MMD -MP -c -o $$@ $$<
+	@$$(CXX) $$(PRODUCT) $(2) -MMD -MP -c -o $$@ $$<
+
+$(BUILD)/$(1)/tests/%.o: tests/%.cc Makefile $(4)
+	@mkdir -p $$(@D)
+	@echo compile $$@
+	@$$(CXX) $$(TESTING) $(3) $(if $(4),-include $(basename $(4)) -Winvalid-pch -fpch-preprocess) -MMD -MP -c -o $$@ $$<
+
+$(BUILD)/$(1)/standard.h.gch: tests/support/standard.h Makefile
+	@mkdir -p $$(@D)
+	@echo compile $$@
+	@$$(CXX) $$(TESTING) $(3) -x c++-header -o $$@ $$<
 
 $(BUILD)/$(1)/wirelap: $(patsubst %.cc,$(BUILD)/$(1)/%.o,$(LIBRARY) src/main.cc)
 	@echo link $$@
-	@$$(CXX) $(2) -o $$@ $$^ $(3)
+	@$$(CXX) $(2) -o $$@ $$^ $$(LDFLAGS)
 
-$(BUILD)/$(1)/run-tests: $(patsubst %.cc,$(BUILD)/$(1)/%.o,$(TESTS)) $(4)
-	@echo link $$@
-	@$$(CXX) $(2) -o $$@ $$^ $(3)
-
-$(BUILD)/$(1)/make-seeds: $(patsubst %.cc,$(BUILD)/$(1)/%.o,$(LIBRARY) $(FUZZED) tests/fuzz/seeds.cc)
-	@echo link $$@
-	@$$(CXX) $(2) -o $$@ $$^ $(3)
-
-$(BUILD)/$(1)/count-packets: $(patsubst %.cc,$(BUILD)/$(1)/%.o,$(LIBRARY) tests/oracle/count_packets.cc)
-	@echo link $$@
-	@$$(CXX) $(2) -o $$@ $$^ $(3)
-
--include $(patsubst %.cc,$(BUILD)/$(1)/%.d,$(LIBRARY) $(TESTS) tests/oracle/count_packets.cc tests/fuzz/seeds.cc tests/fuzz/fuzzer.cc src/main.cc)
+-include $(patsubst %.cc,$(BUILD)/$(1)/%.d,$(LIBRARY) $(TESTS) src/main.cc $(wildcard bench/*.cc tests/fuzz/*.cc tests/oracle/*.cc))
 endef
-$(eval $(call flavour,release,$$(CXXFLAGS) $(RELEASE) $$(if $$(filter $(COLD),$$<),-Os),$$(LDFLAGS),$(BUILD)/libwirelap.a))
-$(eval $(call flavour,sanitized,$(SANITIZE),,$(patsubst %.cc,$(BUILD)/sanitized/%.o,$(LIBRARY))))
-$(eval $(call flavour,fuzz,$(FUZZING) $$(COVERED),,))
+SANITIZED := $(SANITIZE) -O1
+$(eval $(call flavour,release,$$(CXXFLAGS) $(RELEASE) $$(if $$(filter $(COLD),$$<),-Os),$$(CXXFLAGS) -DNDEBUG $(PLAIN),$(BUILD)/release/standard.h.gch))
+$(eval $(call flavour,sanitized,$(SANITIZED),$(SANITIZE) $(FEWER) $(PLAIN),$(BUILD)/sanitized/standard.h.gch))
+$(eval $(call flavour,fuzz,$(FUZZING) $$(COVERED),$(FUZZING) $$(COVERED),))
+
+# The library comes first: of an inline function that both contain, the linker keeps the library's copy, not the one
+# that tests compiled without optimization and with fewer checks.
+$(BUILD)/release/run-tests: $(BUILD)/libwirelap.o
+$(BUILD)/sanitized/run-tests: $(patsubst %.cc,$(BUILD)/sanitized/%.o,$(LIBRARY))
+$(BUILD)/sanitized/run-tests: LINK := $(SANITIZE)
+$(BUILD)/%/run-tests: $(BUILD)/doctest.o
+	@echo link $@
+	@$(CXX) $(LINK) -o $@ $(filter-out $<,$^) $< $(LDFLAGS)
+$(foreach f,release sanitized,$(eval $(BUILD)/$(f)/run-tests: $(patsubst %.cc,$(BUILD)/$(f)/%.o,$(TESTS))))
+
+# doctest itself, for both flavours: with sanitizers it takes five times as long to compile.
+$(BUILD)/doctest.o: tests/main.cc Makefile
+	@mkdir -p $(@D)
+	@echo compile $@
+	@$(CXX) $(TESTING) $(PLAIN) -c -o $@ $<
 
 $(BUILD)/wirelap: $(BUILD)/release/wirelap
 	cp $< $@
@@ -101,15 +132,23 @@ $(BUILD)/wirelap: $(BUILD)/release/wirelap
 demo: $(BUILD)/wirelap
 	$(BUILD)/wirelap --format table fixtures/s3-session.pcap
 
-# A suite runs its own flavour of the program: WIRELAP tells which.
-test: export WIRELAP_SHIM_LIBRARY := $(BUILD)/shim.so
-test: $(BUILD)/sanitized/run-tests $(BUILD)/sanitized/wirelap $(BUILD)/release/run-tests $(BUILD)/wirelap lint \
-  bench-allocations bench-guard floods-test static $(BUILD)/libwirelap.a $(BUILD)/shim.so
-	WIRELAP=$(BUILD)/sanitized/wirelap $(BUILD)/sanitized/run-tests
-	WIRELAP=$(BUILD)/wirelap $(BUILD)/release/run-tests
+# The test cases of suite "slow" run in `make test` only, and only as released; those of suite "truncation" are for the
+# sanitizers.
+check: WITHOUT := slow,truncation
+check: check-release lint
+	tests/commands.sh $(BUILD)/wirelap
+
+check-release: $(BUILD)/release/run-tests $(BUILD)/wirelap $(BUILD)/shim.so
+	@tests/run.sh $(BUILD) release $(BUILD)/wirelap $(addprefix -tse=,$(WITHOUT))
+
+check-asan: $(BUILD)/sanitized/run-tests $(BUILD)/sanitized/wirelap $(BUILD)/shim.so
+	@tests/run.sh $(BUILD) sanitized $(BUILD)/sanitized/wirelap -tse=slow
+
+test: check-release check-asan lint check-static bench-allocations bench-guard check-floods $(BUILD)/libwirelap.a
 	tests/commands.sh $(BUILD)/wirelap
 	tests/library.sh $(BUILD)
 	tests/oracle/check_classic.sh
+	@cat $(BUILD)/release/tests.log $(BUILD)/sanitized/tests.log | tests/sum.sh
 
 # Makes system calls go wrong, for tests.
 $(BUILD)/shim.so: tests/support/shim.cc Makefile
@@ -119,9 +158,9 @@ $(BUILD)/shim.so: tests/support/shim.cc Makefile
 lint:
 	tests/lint.sh
 
-# What is measured is built as the program is released.
+# Benchmarks are compiled as the program is released.
 BENCH := $(BUILD)/bench
--include $(patsubst %.cc,$(BUILD)/release/%.d,$(wildcard bench/*.cc))
+.PHONY: bench bench-peers bench-real bench-scale bench-floods bench-guard bench-update bench-allocations
 .SECONDARY: $(patsubst %.cc,$(BUILD)/release/%.o,$(wildcard bench/*.cc))
 
 $(BENCH)/stages $(BENCH)/allocations: $(patsubst %.cc,$(BUILD)/release/%.o,$(LIBRARY))
@@ -134,21 +173,11 @@ $(BENCH)/%: $(BUILD)/release/bench/%.o
 bench-guard: $(BENCH)/generate $(BENCH)/stages
 	@bench/guard.sh $(BENCH) "$$($(CXX) --version | head -n 1), $(CXXFLAGS)"
 
-bench-accept: $(BENCH)/generate $(BENCH)/stages
-	@bench/guard.sh $(BENCH) "$$($(CXX) --version | head -n 1), $(CXXFLAGS)" accept
+bench-update: $(BENCH)/generate $(BENCH)/stages
+	@bench/guard.sh $(BENCH) "$$($(CXX) --version | head -n 1), $(CXXFLAGS)" update
 
 bench-allocations: $(BENCH)/generate $(BENCH)/allocations
 	@bench/allocations.sh $(BENCH)
-
-floods: $(BENCH)/flood $(BUILD)/wirelap
-	@python3 bench/floods.py $(BUILD) $(BENCH_ARGS)
-
-floods-test: $(BENCH)/flood $(BUILD)/wirelap
-	@command -v python3 > /dev/null && command -v valgrind > /dev/null || \
-	  { echo "floods: skipped, python3 or valgrind is not installed"; exit 0; } && python3 bench/floods.py $(BUILD) --test
-
-long: $(BENCH)/generate $(BUILD)/wirelap
-	python3 bench/long.py $(BUILD) $(BENCH_ARGS)
 
 BENCH_TOOLS := $(BENCH)/generate $(BENCH)/measure $(BENCH)/walk \
   $(if $(wildcard /usr/include/pcap/pcap.h),$(BENCH)/libpcap) $(BUILD)/wirelap
@@ -161,7 +190,11 @@ bench-real: $(BENCH_TOOLS)
 bench-scale: $(BENCH_TOOLS)
 	python3 bench/scale.py $(BUILD) $(BENCH_ARGS)
 
-# Needs clang and its libFuzzer (Debian: clang, libclang-rt-14-dev).
+bench-floods: $(BENCH)/flood $(BUILD)/wirelap
+	python3 bench/floods.py $(BUILD) $(BENCH_ARGS)
+
+# Fuzzing needs clang and its libFuzzer (Debian: clang, libclang-rt-14-dev).
+.PHONY: fuzz fuzz-corpus
 CAPTURES ?= ../shared/captures
 FUZZER   := $(BUILD)/fuzz/fuzzer
 CORPUS   := $(BUILD)/corpus
@@ -170,7 +203,7 @@ JOBS     ?= 2
 TARGETS  ?= $(shell grep -o '{"[a-z0-9]*", run_' tests/fuzz/target.h | cut -d '"' -f 2)
 CLANG    ?= clang++
 $(BUILD)/fuzz/%: override CXX := $(CLANG)
-# What only makes inputs and checks records is not what is to be covered.
+# The mutator and the checks of records get no coverage counters: they are not what is to be covered.
 UNCOVERED := mutate records script seeds fuzzer target
 $(BUILD)/fuzz/%.o: COVERED := -fsanitize-coverage=inline-8bit-counters,pc-table
 $(patsubst %,$(BUILD)/fuzz/tests/fuzz/%.o,$(UNCOVERED)): override COVERED :=
@@ -178,34 +211,79 @@ $(FUZZER): $(patsubst %.cc,$(BUILD)/fuzz/%.o,$(LIBRARY) $(FUZZED) tests/fuzz/fuz
 	@echo link $@
 	@$(CXX) $(FUZZING) -fsanitize=fuzzer -o $@ $^
 
+$(BUILD)/fuzz/make-seeds: $(patsubst %.cc,$(BUILD)/fuzz/%.o,$(LIBRARY) $(FUZZED) tests/fuzz/seeds.cc)
+	@echo link $@
+	@$(CXX) $(FUZZING) -o $@ $^
+
 fuzz: $(FUZZER) $(BUILD)/fuzz/make-seeds
 	tests/fuzz/run.sh $(FUZZER) $(CORPUS) $(SECONDS) $(JOBS) "$(CAPTURES)" $(TARGETS)
 
 fuzz-corpus: $(FUZZER)
 	tests/fuzz/keep.sh $(FUZZER) $(CORPUS) $(TARGETS)
 
-overreads: $(BUILD)/sanitized/run-tests
-	WIRELAP_OVERREADS=1 $(BUILD)/sanitized/run-tests -sf="*overread_test.cc"
+# Larger and rarer tests.
+.PHONY: check-floods check-static check-truncation check-corpus check-captures check-tshark check-causes
+.PHONY: check-architectures check-kernels check-reproducible soak
+check-floods: $(BENCH)/flood $(BUILD)/wirelap
+	@command -v python3 > /dev/null && command -v valgrind > /dev/null || \
+	  { echo "floods: skipped, python3 or valgrind is not installed"; exit 0; } && python3 bench/floods.py $(BUILD) --test
 
-survive: $(BUILD)/sanitized/wirelap
-	tests/survive.sh $< $(CAPTURES)
-
-static: $(BUILD)/static/wirelap
+check-static: $(BUILD)/static/wirelap
 	tests/static.sh $<
 
-# The same objects, linked small.
+check-truncation: $(BUILD)/sanitized/run-tests
+	WIRELAP_TRUNCATION=1 $(BUILD)/sanitized/run-tests -ts=truncation
+
+check-corpus: $(BUILD)/sanitized/wirelap
+	tests/corpus.sh $< $(CAPTURES)
+
+check-captures: $(BUILD)/wirelap $(BUILD)/count-packets
+	python3 tests/oracle/packets.py $(BUILD)/count-packets $(CAPTURES) --known tests/oracle/known_packets.tsv
+	python3 tests/oracle/captures.py $(BUILD)/wirelap $(CAPTURES) --known tests/oracle/known.tsv
+
+$(BUILD)/count-packets: $(BUILD)/libwirelap.o $(BUILD)/release/tests/oracle/count_packets.o
+	@echo link $@
+	@$(CXX) -o $@ $^ $(LDFLAGS)
+
+check-tshark: $(BUILD)/wirelap
+	python3 tests/oracle/tshark.py $(BUILD)/wirelap $(CAPTURES) --known tests/oracle/known_tshark.tsv --cache $(BUILD)/tshark
+
+check-causes: $(BUILD)/wirelap
+	python3 tests/oracle/lab_score.py $(BUILD)/wirelap --brief
+
+check-architectures: $(BUILD)/wirelap
+	+tests/architectures.sh $(BUILD)
+
+KERNELS ?=
+check-kernels: $(BUILD)/wirelap $(BUILD)/release/run-tests $(BUILD)/static/wirelap
+	tests/kernels.sh $(BUILD) $(KERNELS)
+
+check-reproducible: $(BUILD)/static/wirelap
+	+tests/reproducible.sh $<
+
+soak: $(BENCH)/generate $(BUILD)/wirelap
+	python3 bench/soak.py $(BUILD) $(BENCH_ARGS)
+
+# What users install.
+.PHONY: static install
+static: $(BUILD)/static/wirelap
+
+# The same objects, linked for size.
 $(BUILD)/static/wirelap: $(patsubst %.cc,$(BUILD)/release/%.o,$(LIBRARY) src/main.cc src/static.cc)
 	@mkdir -p $(@D)
 	@echo link $@
 	@$(CXX) $(CXXFLAGS) $(RELEASE) -fno-exceptions -fno-asynchronous-unwind-tables -static -s -o $@ $^ $(LDFLAGS) \
 	  -Wl,-T,src/static.ld,--gc-sections,-z,noseparate-code,--build-id=none
 
-# One object of the whole library, so that any linker takes it. (In several parts g++ 12 dies of it.)
+# One object of the whole library, without LTO's intermediate code, so that any linker can use it. (g++ 12 fails with
+# several partitions.)
 WHOLE := $(if $(findstring clang,$(CXX)),,-flto-partition=one -flinker-output=nolto-rel)
-$(BUILD)/libwirelap.a: $(patsubst %.cc,$(BUILD)/release/%.o,$(LIBRARY))
-	@echo archive $@
-	@$(CXX) $(CXXFLAGS) $(RELEASE) -fno-exceptions -r $(WHOLE) -o $(BUILD)/libwirelap.o $^
-	@rm -f $@ && $(AR) rcsD $@ $(BUILD)/libwirelap.o
+$(BUILD)/libwirelap.o: $(patsubst %.cc,$(BUILD)/release/%.o,$(LIBRARY))
+	@echo link $@
+	@$(CXX) $(CXXFLAGS) $(RELEASE) -fno-exceptions -r $(WHOLE) -o $@ $^
+
+$(BUILD)/libwirelap.a: $(BUILD)/libwirelap.o
+	@rm -f $@ && $(AR) rcsD $@ $<
 
 install: $(BUILD)/wirelap $(BUILD)/libwirelap.a
 	install -D -m 755 $(BUILD)/wirelap $(DESTDIR)$(PREFIX)/bin/wirelap
@@ -214,32 +292,15 @@ install: $(BUILD)/wirelap $(BUILD)/libwirelap.a
 	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' src/wirelap.pc.in > $(BUILD)/wirelap.pc
 	install -D -m 644 $(BUILD)/wirelap.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig/wirelap.pc
 
+# Stored results.
+.PHONY: golden-update lab
+golden-update: $(BUILD)/wirelap
+	tests/golden.sh $(BUILD)/wirelap
+
 lab:
 	python3 fixtures/lab/make.py
 	python3 fixtures/lab/scenarios.py
 	python3 fixtures/lab/dress.py
-
-lab-score: $(BUILD)/wirelap
-	python3 tests/oracle/lab_score.py $(BUILD)/wirelap --brief
-
-golden: $(BUILD)/wirelap
-	tests/golden.sh $(BUILD)/wirelap
-
-captures: $(BUILD)/wirelap $(BUILD)/release/count-packets
-	python3 tests/oracle/packets.py $(BUILD)/release/count-packets $(CAPTURES) --known tests/oracle/known_packets.tsv
-	python3 tests/oracle/captures.py $(BUILD)/wirelap $(CAPTURES) --known tests/oracle/known.tsv
-
-captures-tshark: $(BUILD)/wirelap
-	python3 tests/oracle/tshark.py $(BUILD)/wirelap $(CAPTURES) --known tests/oracle/known_tshark.tsv --cache $(BUILD)/tshark
-
-architectures: $(BUILD)/wirelap
-	+tests/architectures.sh $(BUILD)
-KERNELS  ?=
-kernels: $(BUILD)/wirelap $(BUILD)/release/run-tests static
-	tests/kernels.sh $(BUILD) $(KERNELS)
-
-reproducible: $(BUILD)/static/wirelap
-	tests/reproducible.sh $<
 
 clean:
 	rm -rf $(BUILD)

@@ -1,12 +1,12 @@
 #!/bin/sh
 # Holds the instructions that a packet costs, stage by stage, against those in
 # instructions.tsv: more than 3 % above is an error. Each stage has all before it.
-# usage: bench/guard.sh FOLDER 'COMPILER AND FLAGS' [accept]
+# usage: bench/guard.sh FOLDER 'COMPILER AND FLAGS' [update]
 #   FOLDER holds the programs `generate` and `stages`.
 set -eu
 folder=$1
 compiler=$2
-accept=${3:-}
+update=${3:-}
 here=$(dirname "$0")
 held=$here/instructions.tsv
 
@@ -48,7 +48,7 @@ done
   done < "$work/runs"
 } > "$work/instructions.tsv"
 
-if [ "$accept" = accept ]; then
+if [ "$update" = update ]; then
   cp "$work/instructions.tsv" "$held"
   echo "guard: $held is rewritten"
   exit 0
@@ -63,8 +63,8 @@ awk -F '\t' -v same=$same '
   ratio < 0.97 { better += 1 }
   END {
     for (key in held) { print "guard: not counted: " key; worse += 1 }
-    if (better) print "guard: " better " counts are 3 % lower or more: make bench-accept holds them"
+    if (better) print "guard: " better " counts are 3 % lower or more: make bench-update holds them"
     if (worse && same == "false") print "guard: another compiler than the counts were made with: no error"
-    if (worse && same == "true") { print "guard: if that must be: make bench-accept"; exit 1 }
+    if (worse && same == "true") { print "guard: if that must be: make bench-update"; exit 1 }
     print "guard: " rows " counts compared"
   }' "$held" "$work/instructions.tsv"

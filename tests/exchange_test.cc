@@ -869,7 +869,7 @@ Session make_pipelined(const Pipeline& pipeline, int count) {
   return session;
 }
 
-TEST_CASE("200 exchanges, pipelined and kept alive: any packet lost spoils those in it alone") {
+TEST_CASE("200 exchanges, pipelined and kept alive: any packet lost spoils those in it alone" * doctest::test_suite("slow")) {
   SUBCASE("a request and a response a segment") { check_each_loss(make_pipelined({{1, 4, 1, 1, 6, 3}, 1, 1}, 200), 1); }
   SUBCASE("a burst a segment") { check_each_loss(make_pipelined({{4, 1, 8, 2}, 99, 1}, 200), 1); }
   SUBCASE("responses together, too") { check_each_loss(make_pipelined({{1, 1, 4, 5}, 99, 2}, 200), 1); }
@@ -928,7 +928,7 @@ TEST_CASE("segments that no receiver takes end nothing (RFC 9293, 3.10.7.4)") {
   CHECK(pairs(run(capture)) == "1.1 GET /1 201 complete\n1.2 GET /2 202 complete\n");
 }
 
-TEST_CASE("a client that pipelines without waiting: no loss after that is seen makes a wrong pair") {
+TEST_CASE("a client that pipelines without waiting: no loss after that is seen makes a wrong pair" * doctest::test_suite("slow")) {
   for (const int window : {2, 3, 5}) {
     const Session session = make_pipelined({{}, 1, 1, window}, 60);
     check_session(session, run(session.capture), {});

@@ -411,7 +411,7 @@ FlowKey key_of(std::uint32_t number) {
   return key;
 }
 
-TEST_CASE("keys chosen to collide do so for the secret that they were chosen for alone") {
+TEST_CASE("keys chosen to collide do so for the secret that they were chosen for alone" * doctest::test_suite("slow")) {
   // As many as a table of 1024 of them has slots share the hash's lowest bits.
   constexpr std::uint32_t kKeys = 1024, kMask = 2047;
   const HashSecret known{};
@@ -544,7 +544,7 @@ class LongResponse {
   bool given_ = false, over_ = false;
 };
 
-TEST_CASE("a response of more than 4 GiB is counted to its last byte, over wraps of sequence numbers") {
+TEST_CASE("a response of more than 4 GiB is counted to its last byte, over wraps of sequence numbers" * doctest::test_suite("slow")) {
   constexpr std::uint64_t kBytes = 9'000'000'001;
   test::Records records;
   Engine engine({}, records);

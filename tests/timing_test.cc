@@ -1,5 +1,5 @@
 // What the judge of time leans on, apart from the scenarios of fixtures/causes
-// (`make lab-score`): its history, packet identity, and how causes are made to add up.
+// (`make check-causes`): its history, packet identity, and how causes are made to add up.
 #include "timing/timing.h"
 
 #include <doctest/doctest.h>

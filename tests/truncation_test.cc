@@ -1,6 +1,6 @@
 // Captures that end anywhere: fixtures cut at every byte, and snapped at every
 // length, run through all stages under the sanitizers. These are some small ones,
-// and with WIRELAP_OVERREADS (make overreads), which takes minutes, all of them.
+// and with WIRELAP_TRUNCATION (make check-truncation), which takes minutes, all of them.
 //
 // Read with the smallest window an Input's buffer is as large as the largest
 // record so far. Of a capture snapped at a length each record that the snaplen
@@ -34,7 +34,7 @@ Buffer slurp(const fs::path& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-bool are_all_wanted() { return std::getenv("WIRELAP_OVERREADS") != nullptr; }
+bool are_all_wanted() { return std::getenv("WIRELAP_TRUNCATION") != nullptr; }
 
 /// Fixtures of at most `most` bytes, where not all are wanted.
 std::vector<fs::path> small_fixtures(std::uintmax_t most) {
@@ -72,7 +72,7 @@ std::size_t longest_record(const Pieces& capture) {
   return longest;
 }
 
-TEST_CASE("fixtures cut at every byte") {
+TEST_CASE("fixtures cut at every byte" * doctest::test_suite("truncation")) {
   int captures = 0;
   for (const fs::path& path : small_fixtures(4000)) {
     if (fs::file_size(path) > 10'000) continue;  // what comes below is as good, and not quadratic
@@ -86,7 +86,7 @@ TEST_CASE("fixtures cut at every byte") {
   CHECK(captures > 1);
 }
 
-TEST_CASE("fixtures cut at every byte of each record, after the record before it") {
+TEST_CASE("fixtures cut at every byte of each record, after the record before it" * doctest::test_suite("truncation")) {
   std::size_t cuts = 0;
   for (const fs::path& path : small_fixtures(6000)) {
     CAPTURE(path);
@@ -109,7 +109,7 @@ TEST_CASE("fixtures cut at every byte of each record, after the record before it
   CHECK(cuts > 1000);
 }
 
-TEST_CASE("fixtures snapped at every length") {
+TEST_CASE("fixtures snapped at every length" * doctest::test_suite("truncation")) {
   int captures = 0;
   for (const fs::path& path : small_fixtures(21'000)) {
     CAPTURE(path);
@@ -126,7 +126,7 @@ TEST_CASE("fixtures snapped at every length") {
   CHECK(captures > 5);
 }
 
-TEST_CASE("every fixture's frames, cut at every byte before a guard page") {
+TEST_CASE("every fixture's frames, cut at every byte before a guard page" * doctest::test_suite("truncation")) {
   test::GuardedBuffer guarded;
   for (const fs::path& path : small_fixtures(~std::uintmax_t{0})) {
     CAPTURE(path);
