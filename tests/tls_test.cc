@@ -11,7 +11,7 @@
 #include "support/packets.h"
 #include "app/tls/analyzer.h"
 #include "app/tls/hello.h"
-#include "app/tls/record.h"
+#include "app/tls/record_parser.h"
 
 namespace wirelap::tls {
 namespace {
@@ -86,7 +86,7 @@ struct Log {
     text += " " + std::to_string(seen) + (lost != 0 ? "+" + std::to_string(lost) : "") + "\n";
     lost = 0;
   }
-  void on_stray(Direction, std::uint64_t, std::uint64_t count, bool) { stray += count; }
+  void on_unparsed(Direction, std::uint64_t, std::uint64_t count, bool) { stray += count; }
   std::string text;
   std::uint64_t seen = 0, lost = 0, stray = 0;
 };
@@ -122,7 +122,7 @@ TEST_CASE("a hole inside a record is skipped; one across its end is searched beh
   CHECK(log.text == "@0 23:100 15+85\n");
   parser.feed(Bytes(first).first(20), log);
   parser.skip(200, true, log);
-  CHECK(parser.lost());
+  CHECK_FALSE(parser.is_in_sync());
   parser.feed(bytes_of("no record"), log);
   CHECK(log.stray == 115 + 9);
   parser.feed(data(7), log);
@@ -146,7 +146,7 @@ TEST_CASE("hellos") {
     const auto hello = decode_client_hello(guarded.hold(body));
     REQUIRE(hello);
     CHECK(hello->server_name == "a.example");
-    CHECK(hello->protocol == "h2");
+    CHECK(hello->alpn == "h2");
     CHECK(hello->early_data);
     for (std::size_t cut = 0; cut < body.size(); ++cut) {
       const auto part = decode_client_hello(guarded.hold(Bytes(body).first(cut)));
@@ -161,7 +161,7 @@ TEST_CASE("hellos") {
     CHECK(hello->version == kTls13);
     CHECK(hello->cipher_suite == 0x1301);
     CHECK(hello->resumed);
-    CHECK_FALSE(hello->retry);
+    CHECK_FALSE(hello->is_retry_request);
     for (std::size_t cut = 0; cut < body.size(); ++cut) decode_server_hello(guarded.hold(Bytes(body).first(cut)));
   }
   SUBCASE("TLS 1.2 has no supported_versions (RFC 5246, 7.4.1.3)") {
@@ -169,7 +169,7 @@ TEST_CASE("hellos") {
     const auto hello = decode_server_hello(guarded.hold(body));
     REQUIRE(hello);
     CHECK(hello->version == kTls12);
-    CHECK(hello->protocol == "http/1.1");
+    CHECK(hello->alpn == "http/1.1");
   }
   SUBCASE("extensions that lie about their lengths") {
     for (const Buffer& lie : {extension(0, Buffer{0xff, 0xff, 0}), extension(0, Buffer{0, 3, 0, 0xff, 0xff}),
@@ -178,7 +178,7 @@ TEST_CASE("hellos") {
       const auto hello = decode_client_hello(guarded.hold(body));
       REQUIRE(hello);
       CHECK(hello->server_name.empty());
-      CHECK(hello->protocol.empty());
+      CHECK(hello->alpn.empty());
     }
   }
 }

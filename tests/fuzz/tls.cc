@@ -1,9 +1,9 @@
-// TLS: records do not depend on how their bytes were cut; hellos are read no
-// further than they go.
+// TLS: the records do not depend on how the bytes were cut into pieces, and the
+// hellos are not read past their ends.
 #include <string>
 
 #include "app/tls/hello.h"
-#include "app/tls/record.h"
+#include "app/tls/record_parser.h"
 #include "base/bytes.h"
 #include "fuzz/script.h"
 #include "fuzz/target.h"
@@ -11,14 +11,15 @@
 namespace wirelap::fuzz {
 namespace {
 
-class TlsLog {
+/// Parses one direction and logs its records. Tries each fragment as a hello.
+class RecordLog {
  public:
-  explicit TlsLog(Direction direction) : parser_(direction, 0) {}
+  explicit RecordLog(Direction direction) : parser_(direction, 0) {}
 
   void feed(Bytes bytes) { parser_.feed(bytes, *this); }
   void skip(std::uint64_t count) { parser_.skip(count, true, *this); }
-  bool is_over() const { return parser_.lost(); }
-  bool operator==(const TlsLog& log) const { return text_ == log.text_; }
+  bool is_over() const { return !parser_.is_in_sync(); }
+  bool operator==(const RecordLog& log) const { return text_ == log.text_; }
 
   void on_begin(Direction, std::uint64_t offset) { begin_ = offset; }
   void on_record(Direction, tls::ContentType type, std::uint16_t length) {
@@ -33,7 +34,7 @@ class TlsLog {
     text_ += " " + std::to_string(content_) + " " + std::to_string(skipped_) + "\n";
     content_ = skipped_ = 0;
   }
-  void on_stray(Direction, std::uint64_t, std::uint64_t, bool) {}
+  void on_unparsed(Direction, std::uint64_t, std::uint64_t, bool) {}
 
  private:
   static void decode_hello(Bytes bytes, bool is_client) {
@@ -42,7 +43,7 @@ class TlsLog {
     if (is_client) {
       if (const auto hello = tls::decode_client_hello(body)) require(hello->server_name.size() <= body.size());
     } else {
-      if (const auto hello = tls::decode_server_hello(body)) require(hello->protocol.size() <= body.size());
+      if (const auto hello = tls::decode_server_hello(body)) require(hello->alpn.size() <= body.size());
     }
   }
 
@@ -55,7 +56,7 @@ class TlsLog {
 
 void run_tls(Bytes input) {
   const Pieces script = take_script(input);
-  check_parser<TlsLog>(script);
+  check_parser<RecordLog>(script);
   play(script, {});
 }
 

@@ -7,31 +7,31 @@
 namespace wirelap::tls {
 namespace {
 
-// Lengths of further encrypted TLS 1.3 records (see tls/data.h).
+// Lengths of further encrypted TLS 1.3 records (app/tls/application_data.h).
 constexpr std::uint16_t kEndOfEarlyDataLength = kHandshakeHeaderBytes + kOverhead;
 constexpr std::uint16_t kFinishedLength256 = kHandshakeHeaderBytes + 32 + kOverhead;
 constexpr std::uint16_t kFinishedLength384 = kHandshakeHeaderBytes + 48 + kOverhead;
-constexpr std::uint16_t kShorterTag = 8;  // TLS_AES_128_CCM_8_SHA256
+/// How much shorter records are with the tag of TLS_AES_128_CCM_8_SHA256.
+constexpr std::uint16_t kShorterTag = 8;
 
 /// TLS_AES_256_GCM_SHA384 and TLS_AES_128_CCM_8_SHA256 (RFC 8446, B.4).
 constexpr std::uint16_t kAes256Sha384 = 0x1302;
 constexpr std::uint16_t kAes128Ccm8 = 0x1305;
 
-/// Whether `bytes` begin with a record that can hold no other than a ClientHello:
-/// what stands before it in its stream was something else. A second one comes
-/// behind a ChangeCipherSpec (RFC 8446, appendix D.4).
+/// Whether `bytes` begin with a record that can only contain a ClientHello, so that TLS begins there. The record may
+/// come after a ChangeCipherSpec, as a second ClientHello does (RFC 8446, appendix D.4).
 bool begins_with_client_hello(Bytes bytes) {
   constexpr std::uint8_t kChangeCipherSpec[] = {20, 3, 3, 0, 1, 1};
   if (std::equal(std::begin(kChangeCipherSpec), std::end(kChangeCipherSpec), bytes.begin(),
                  bytes.begin() + static_cast<std::ptrdiff_t>(std::min(bytes.size(), sizeof kChangeCipherSpec)))) {
     bytes = bytes.subspan(sizeof kChangeCipherSpec);
   }
-  constexpr std::size_t kLeast = kRecordHeaderBytes + kHandshakeHeaderBytes + 2;
-  if (bytes.size() < kLeast || bytes[0] != static_cast<std::uint8_t>(ContentType::handshake)) return false;
+  constexpr std::size_t kNeededBytes = kRecordHeaderBytes + kHandshakeHeaderBytes + 2;
+  if (bytes.size() < kNeededBytes || bytes[0] != static_cast<std::uint8_t>(ContentType::handshake)) return false;
   const std::uint8_t* const message = bytes.data() + kRecordHeaderBytes;
   const std::uint32_t length = load_be32(message) & 0xffffff;
-  constexpr std::uint32_t kShortest = 2 + 32 + 1 + 2 + 2;  // RFC 8446, section 4.1.2
-  return is_record_header(bytes.data(), bytes.size()) && message[0] == kClientHello && length >= kShortest &&
+  constexpr std::uint32_t kMinLength = 2 + 32 + 1 + 2 + 2;  // RFC 8446, section 4.1.2
+  return is_record_header(bytes.data(), bytes.size()) && message[0] == kClientHello && length >= kMinLength &&
          length <= Analyzer::kMaxHelloBytes && message[kHandshakeHeaderBytes] == 3 &&
          message[kHandshakeHeaderBytes + 1] <= 3;
 }
@@ -42,7 +42,7 @@ Probe Analyzer::probe(const Opening& opening) {
   const Bytes bytes = opening.bytes;
   const StreamPosition& position = opening.position;
   const bool from_client = opening.may_be(Direction::to_server);
-  // After words in clear text (STARTTLS).
+  // TLS after other bytes in clear text (STARTTLS).
   if (position.next != 0 && from_client && begins_with_client_hello(bytes))
     return {Probe::Result::certain, Direction::to_server};
   if (!position.at_start() && opening.likely == Direction::to_server && are_data_records(bytes))
@@ -50,10 +50,10 @@ Probe Analyzer::probe(const Opening& opening) {
   if (position.next != 0) return {};
   const bool is_handshake = bytes[0] == static_cast<std::uint8_t>(ContentType::handshake);
   if (!is_handshake || !is_record_header(bytes.data(), bytes.size())) return {};
-  // A ServerHello shows TLS where the client's hello was not captured.
+  // A ServerHello is enough where the client's hello was not captured.
   const bool has_type = bytes.size() > kRecordHeaderBytes;
   if (has_type && bytes[kRecordHeaderBytes] != (from_client ? kClientHello : kServerHello)) return {};
-  // In the middle of a connection a record header alone proves too little.
+  // In the middle of a connection a record header without a message type is not enough.
   if (!opening.direction && !has_type) return {};
   return {has_type ? Probe::Result::certain : Probe::Result::unsure,
           from_client ? Direction::to_server : Direction::to_client};
@@ -66,27 +66,28 @@ Analyzer::Analyzer(const StreamView& view, ExchangePool& pool, const Probe& prob
       states_{{Direction::to_server, view.next(Direction::to_server), true, pool.memory()},
               {Direction::to_client, view.next(Direction::to_client), !probe.from_middle, pool.memory()}} {
   if (probe.from_middle) {
-    session_.holed = client().hello_over = server().hello_over = true;
-    session_.end();
+    session_.end_unknown = client().hello_over = server().hello_over = true;
+    session_.end_handshake();
   } else if (probe.direction == Direction::to_client && view.next(Direction::to_server) != 0) {
-    session_.holed = session_.lost[index(Direction::to_server)] = client().hello_over = true;
+    // The client's hello was not captured.
+    session_.end_unknown = session_.has_gap[index(Direction::to_server)] = client().hello_over = true;
   }
 }
 
 void Analyzer::feed(Direction direction, const StreamData& data, const Arrival& arrival) {
-  if (over_) return;
+  if (is_over_) return;
   arrival_ = arrival;
   if (!session_.is_established() && session_.first != kUnknownTime) {
     session_.max_gap = std::max(session_.max_gap, arrival.time - view().previous_packet_time());
   }
   state(direction).parser.feed(data.bytes, *this);
-  const std::uint64_t uncaptured = data.length - data.bytes.size();
-  if (uncaptured != 0) state(direction).parser.skip(uncaptured, true, *this);
+  const std::uint64_t not_captured = data.length - data.bytes.size();
+  if (not_captured != 0) state(direction).parser.skip(not_captured, true, *this);
   if (direction == Direction::to_client) data_.sum_up(arrival.time);
 }
 
 void Analyzer::gap(Direction direction, std::uint64_t count, bool captured, const Arrival& arrival) {
-  if (over_) return;
+  if (is_over_) return;
   arrival_ = arrival;
   state(direction).parser.skip(count, !captured, *this);
   if (direction == Direction::to_client) data_.sum_up(arrival.time);
@@ -94,14 +95,13 @@ void Analyzer::gap(Direction direction, std::uint64_t count, bool captured, cons
 
 std::uint64_t Analyzer::skippable(Direction direction) const {
   const DirectionState& from = state(direction);
-  return from.place == Place::hello ? 0 : from.parser.skippable();
+  return from.kind == RecordKind::hello ? 0 : from.parser.skippable();
 }
 
 void Analyzer::finish(Direction direction, const Arrival& arrival) {
   arrival_ = arrival;
-  state(direction).closing = true;
-  // Without the server there is no answer to come; a client may close its half
-  // and still be answered.
+  state(direction).is_closing = true;
+  // No answer can follow the server's FIN. A client may close its direction and still receive an answer.
   if (direction == Direction::to_client) end_turns(Outcome::closed, arrival.time);
 }
 
@@ -111,22 +111,23 @@ void Analyzer::finish(Outcome outcome, Nanos time) {
 }
 
 void Analyzer::end_turns(Outcome outcome, Nanos time) {
-  if (std::exchange(over_, true)) return;
+  if (std::exchange(is_over_, true)) return;
   for (const Direction direction : {Direction::to_server, Direction::to_client}) {
-    state(direction).closing = state(direction).closing || data_.holds_alert(direction);
+    state(direction).is_closing = state(direction).is_closing || data_.may_have_alerted(direction);
   }
-  data_.settle();
-  const bool closed = outcome == Outcome::closed;
-  const bool in_order = closed || (outcome == Outcome::reset && (client().closing || server().closing));
-  const bool whole = in_order && !server().parser.in_record();
-  const Outcome answered = whole ? Outcome::complete : in_order ? Outcome::closed : outcome;
+  data_.decide_at_end();
+  // After an alert or a FIN a RST is a usual way to close.
+  const bool is_reset_at_end = outcome == Outcome::reset && (client().is_closing || server().is_closing);
+  const bool in_order = outcome == Outcome::closed || is_reset_at_end;
+  const bool is_whole = in_order && !server().parser.in_record();
+  const Outcome answered = is_whole ? Outcome::complete : in_order ? Outcome::closed : outcome;
   data_.turns().end(outcome, answered, time);
 }
 
 void Analyzer::on_begin(Direction direction, std::uint64_t offset) {
   DirectionState& from = state(direction);
   from.start = {offset, arrival_};
-  from.place = Place::nothing;
+  from.kind = RecordKind::ignored;
   if (direction == Direction::to_server && session_.first == kUnknownTime) {
     session_.first = arrival_.time;
     session_.causes_before = causes_now();
@@ -136,35 +137,37 @@ void Analyzer::on_begin(Direction direction, std::uint64_t offset) {
 void Analyzer::on_record(Direction direction, ContentType type, std::uint16_t length) {
   DirectionState& from = state(direction);
   const Exchange* const turn = data_.turns().present();
-  from.place = place_of(direction, type, length);
-  // The server's record in progress is the turn's before.
+  from.kind = classify(direction, type, length);
+  // If this record begins a turn, the record that the server is sending now belongs to the turn before.
   if (turn != data_.turns().present() && direction == Direction::to_server && server().parser.in_record() &&
-      server().place == Place::turn) {
-    server().place = Place::previous;
+      server().kind == RecordKind::present_turn) {
+    server().kind = RecordKind::previous_turn;
   }
-  if (type == ContentType::application_data) from.closing = false;
+  if (type == ContentType::application_data) from.is_closing = false;
   count(direction, kRecordHeaderBytes, 0, false);
-  if (direction == Direction::to_server && from.place == Place::turn) data_.turns().present()->request.complete = false;
+  if (direction == Direction::to_server && from.kind == RecordKind::present_turn)
+    data_.turns().present()->request.complete = false;
 }
 
-Place Analyzer::place_of(Direction direction, ContentType type, std::uint16_t length) {
+RecordKind Analyzer::classify(Direction direction, ContentType type, std::uint16_t length) {
   DirectionState& from = state(direction);
   switch (type) {
     case ContentType::handshake:
-      if (!from.hello_over) return Place::hello;
-      if (session_.is_established()) return Place::nothing;  // a renegotiation
-      return from.ciphered && !session_.is_tls13() ? Place::finished : Place::flight;
+      if (!from.hello_over) return RecordKind::hello;
+      if (session_.is_established()) return RecordKind::ignored;  // a renegotiation
+      return from.cipher_changed && !session_.is_tls13() ? RecordKind::finished : RecordKind::handshake;
     case ContentType::change_cipher_spec:
-      from.ciphered = true;
-      return session_.is_established() ? Place::nothing : Place::flight;
+      from.cipher_changed = true;
+      return session_.is_established() ? RecordKind::ignored : RecordKind::handshake;
     case ContentType::application_data:
-      return direction == Direction::to_server ? place_of_client_data(length) : place_of_server_data(length);
-    case ContentType::alert: from.closing = true; return Place::nothing;
-    case ContentType::heartbeat: return Place::nothing;
+      return direction == Direction::to_server ? classify_client_data(length) : classify_server_data(length);
+    case ContentType::alert: from.is_closing = true; return RecordKind::ignored;
+    case ContentType::heartbeat: return RecordKind::ignored;
   }
-  return Place::nothing;
+  return RecordKind::ignored;
 }
 
+/// Whether an encrypted record of TLS 1.3 is as long as a Finished.
 bool Analyzer::is_finished_length(std::uint16_t length) const {
   switch (session_.cipher_suite) {
     case 0: return length == kFinishedLength256 || length == kFinishedLength384;
@@ -174,86 +177,98 @@ bool Analyzer::is_finished_length(std::uint16_t length) const {
   }
 }
 
-Place Analyzer::place_of_client_data(std::uint16_t length) {
-  if (session_.has_finished(Direction::to_server)) return data_.place_of_request(client().start, length);
-  if (session_.is_tls12()) {  // the Finished was not seen
-    lose_handshake(Direction::to_server);
-    return data_.place_of_request(client().start, length);
+// The records of a TLS 1.3 connection (RFC 8446, sections 2 and 2.3). All but the hellos have the type
+// application_data. The parts in parentheses are optional.
+//
+//     client  [hello](early data)                         ([EndOfEarlyData][Certificate])[Finished] [request]
+//     server                     [hello][..., Finished]                                                     [response]
+//
+// One record may contain several messages of the handshake.
+
+RecordKind Analyzer::classify_client_data(std::uint16_t length) {
+  const RecordStart& start = client().start;
+  if (session_.has_finished(Direction::to_server)) return data_.classify_request(start, length);
+  if (session_.is_tls12()) {  // its Finished has the type handshake, and was not captured
+    record_handshake_gap(Direction::to_server);
+    return data_.classify_request(start, length);
   }
-  if (client().start.arrival.acknowledged != 0 && is_finished_length(length)) {
+  if (start.arrival.acknowledged != 0 && is_finished_length(length)) {
     session_.version = std::max(session_.version, kTls13);
-    return Place::finished;
+    return RecordKind::finished;
   }
-  if (session_.early_data && length != kEndOfEarlyDataLength) return data_.place_of_request(client().start, length);
-  flight_begin_ = std::min(flight_begin_, client().start.offset);
-  return Place::flight;
+  if (session_.early_data && length != kEndOfEarlyDataLength) return data_.classify_request(start, length);
+  client_handshake_begin_ = std::min(client_handshake_begin_, start.offset);
+  return RecordKind::handshake;
 }
 
-Place Analyzer::place_of_server_data(std::uint16_t length) {
+RecordKind Analyzer::classify_server_data(std::uint16_t length) {
+  const RecordStart& start = server().start;
   server().hello_over = true;
-  if (session_.has_finished(Direction::to_server)) return data_.place_of_response(server().start, length);
-  if (session_.version == 0) session_.version = kTls13;  // TLS 1.2 encrypts nothing before its Finished
-  if (session_.is_tls12()) return Place::nothing;
+  if (session_.has_finished(Direction::to_server)) return data_.classify_response(start, length);
+  if (session_.version == 0) session_.version = kTls13;  // TLS 1.2 sends no application_data before the Finished
+  if (session_.is_tls12()) return RecordKind::ignored;
   if (data_.turns().present() != nullptr) {
-    // Early data may be answered right after the server's Finished, which may
-    // share its record with what is before it.
-    if (session_.has_finished(Direction::to_client)) return data_.place_of_response(server().start, length);
-    const bool short_of_it = length < kFinishedLength256 - kShorterTag;
-    finished(Direction::to_client) = !short_of_it && (is_finished_length(length) || length > kFinishedLength384);
-    return Place::flight;
+    // The turn is early data. It may be answered right after the server's Finished, which may share its record with the
+    // messages before it.
+    if (session_.has_finished(Direction::to_client)) return data_.classify_response(start, length);
+    finished(Direction::to_client) = is_finished_length(length) || length > kFinishedLength384;
+    return RecordKind::handshake;
   }
-  if (server().start.arrival.acknowledged <= flight_begin_) return Place::flight;
-  // The client's Finished was in a record with what is before it.
+  if (start.arrival.acknowledged <= client_handshake_begin_) return RecordKind::handshake;
+  // The server has received handshake records of the client, so the last of them contained the client's Finished and a
+  // message before it.
   finished(Direction::to_server) = true;
-  session_.end();
-  return data_.place_of_response(server().start, length);
+  session_.end_handshake();
+  return data_.classify_response(start, length);
 }
 
 void Analyzer::on_fragment(Direction direction, Bytes bytes) {
-  if (state(direction).place == Place::hello) return take_hello(direction, bytes);
+  if (state(direction).kind == RecordKind::hello) return add_to_hello(direction, bytes);
   count(direction, bytes.size(), bytes.size(), false);
 }
 
-void Analyzer::on_skipped(Direction direction, std::uint64_t bytes, bool missing) {
+void Analyzer::on_skipped(Direction direction, std::uint64_t bytes, bool not_captured) {
   DirectionState& from = state(direction);
-  if (from.place == Place::hello) give_up_hello(from);
-  count(direction, bytes, bytes, missing);
+  if (from.kind == RecordKind::hello) give_up_hello(from);
+  count(direction, bytes, bytes, not_captured);
 }
 
 void Analyzer::on_end(Direction direction) {
   DirectionState& from = state(direction);
-  if (direction == Direction::to_server && from.place == Place::turn) data_.turns().present()->request.complete = true;
-  const bool handshake = from.place == Place::hello || from.place == Place::flight || from.place == Place::finished;
-  if (handshake && !session_.is_established()) {
+  if (direction == Direction::to_server && from.kind == RecordKind::present_turn)
+    data_.turns().present()->request.complete = true;
+  const bool is_handshake =
+      from.kind == RecordKind::hello || from.kind == RecordKind::handshake || from.kind == RecordKind::finished;
+  if (is_handshake && !session_.is_established()) {
     session_.latest = arrival_.time;
     session_.causes_latest = causes_now();
   }
-  if (from.place != Place::finished) return;
+  if (from.kind != RecordKind::finished) return;
   finished(direction) = true;
-  if (session_.is_tls13()) finished(Direction::to_client) = true;  // the client's is the last
-  if (session_.is_established()) session_.end();
+  if (session_.is_tls13()) finished(Direction::to_client) = true;  // the client's Finished is the last
+  if (session_.is_established()) session_.end_handshake();
 }
 
-void Analyzer::on_stray(Direction direction, std::uint64_t offset, std::uint64_t bytes, bool missing) {
+void Analyzer::on_unparsed(Direction direction, std::uint64_t offset, std::uint64_t bytes, bool not_captured) {
   DirectionState& from = state(direction);
-  from.place = Place::nothing;
-  if (!from.hello_over && !missing && !has_lost(direction)) {
+  from.kind = RecordKind::ignored;
+  if (!from.hello_over && !not_captured && !session_.has_gap[index(direction)]) {
     not_tls_ = true;
     return;
   }
-  if (!session_.is_established() && data_.turns().present() == nullptr) return lose_handshake(direction);
+  if (!session_.is_established() && data_.turns().present() == nullptr) return record_handshake_gap(direction);
   from.start = {offset, arrival_};
-  from.place = data_.place_of_stray(direction, from.start, bytes, missing);
-  count(direction, bytes, 0, missing);
+  from.kind = data_.classify_unparsed(direction, from.start, bytes, not_captured);
+  count(direction, bytes, 0, not_captured);
 }
 
-/// Records of the handshake are lost: of the client's, maybe its last.
-void Analyzer::lose_handshake(Direction direction) {
-  session_.lost[static_cast<int>(direction)] = true;
+/// Records that a part of the handshake was not captured. If the client sent it, that may have been its last part.
+void Analyzer::record_handshake_gap(Direction direction) {
+  session_.has_gap[index(direction)] = true;
   give_up_hello(state(direction));
   if (direction != Direction::to_server) return;
-  session_.holed = true;
-  session_.end();
+  session_.end_unknown = true;
+  session_.end_handshake();
 }
 
 void Analyzer::give_up_hello(DirectionState& state) {
@@ -261,7 +276,8 @@ void Analyzer::give_up_hello(DirectionState& state) {
   release(state.hello);
 }
 
-void Analyzer::take_hello(Direction direction, Bytes bytes) {
+/// Collects the bytes of a hello, which may take several records, and decodes it when it is complete.
+void Analyzer::add_to_hello(Direction direction, Bytes bytes) {
   DirectionState& from = state(direction);
   if (from.hello_over) return;
   from.hello.append(as_text(bytes));
@@ -284,7 +300,7 @@ void Analyzer::decode_hello(Direction direction, Bytes body) {
     const std::optional<ClientHello> hello = decode_client_hello(body);
     if (!hello) return;
     session_.host.assign(hello->server_name);
-    session_.protocol.assign(hello->protocol);
+    session_.alpn.assign(hello->alpn);
     session_.early_data = hello->early_data;
     return;
   }
@@ -293,9 +309,9 @@ void Analyzer::decode_hello(Direction direction, Bytes body) {
   session_.version = hello->version;
   session_.cipher_suite = hello->cipher_suite;
   session_.resumed = hello->resumed;
-  if (session_.is_tls12()) session_.protocol.assign(hello->protocol);
-  data_.name_present();                           // its early data came before
-  if (hello->retry) server().hello_over = false;  // another one follows
+  if (session_.is_tls12()) session_.alpn.assign(hello->alpn);
+  data_.label_present_turn();                                // a turn of early data has begun before
+  if (hello->is_retry_request) server().hello_over = false;  // another ServerHello follows
 }
 
 }  // namespace wirelap::tls

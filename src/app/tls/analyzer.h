@@ -1,15 +1,15 @@
 // tls: the turns of one TLS connection as exchanges.
 //
-// In: both streams' bytes in order, with their arrivals, and holes. Out:
-// exchanges: each is a turn, application data of the client and what the server
-// sent then. Nothing is decrypted.
+// In: the bytes of both directions in order, with their arrivals, and sequence
+// gaps. Out: exchanges. Each is a turn: application data of the client, and what the
+// server sent then. Nothing is decrypted.
 //
-// TLS 1.3 gives most of the handshake the type of application data, too: it is
-// told by where it stands and, where that leaves a choice, by its length. What
-// is application data makes turns (tls/data.h).
+// TLS 1.3 gives most of the handshake the type application_data, too. Its place
+// among the other records and, where that is not enough, its length distinguishes
+// it. app/tls/application_data.h makes turns of the records after the handshake.
 //
-// TLS may begin after words in clear (STARTTLS), and the capture after the
-// handshake: then turns are told all the same, without a name or a version.
+// TLS may begin after other bytes in clear text (STARTTLS), and the capture may
+// begin after the handshake. Then turns have no name or version.
 #pragma once
 
 #include <cstdint>
@@ -17,14 +17,14 @@
 
 #include "app/analyzer.h"
 #include "app/tls/application_data.h"
-#include "app/tls/record.h"
+#include "app/tls/record_parser.h"
 #include "app/tls/session.h"
 
 namespace wirelap::tls {
 
 class Analyzer : public wirelap::Analyzer {
  public:
-  /// A longer hello is given up: its connection has no name.
+  /// A longer hello is ignored: its connection has no name.
   static constexpr std::size_t kMaxHelloBytes = 16 * 1024;
 
   /// Finds a ClientHello anywhere in the client's stream, a ServerHello at the start of the server's, or, in the middle
@@ -41,56 +41,50 @@ class Analyzer : public wirelap::Analyzer {
   std::size_t held_bytes() const { return sizeof *this + log_.held_bytes(); }
   Verdict verdict() const { return not_tls_ ? Verdict::not_mine : Verdict::mine; }
 
-  /// The version, as far as it is known; 0: not at all.
+  /// ProtocolVersion as far as it is known; otherwise 0.
   std::uint16_t version() const { return session_.version; }
-  /// The application's protocol (RFC 7301): selected, or in TLS 1.3 the one
-  /// offered first, since the selection is encrypted. Empty: none.
-  const Text& protocol() const { return session_.protocol; }
-  /// The handshake from its first to its last byte; kUnknownTime where it was not seen whole.
-  Nanos handshake_duration() const { return Handshake::between(session_.first, session_.last); }
 
  private:
-  friend class RecordParser;  // calls the events below
+  friend class RecordParser;  // which calls these functions
   void on_begin(Direction direction, std::uint64_t offset);
   void on_record(Direction direction, ContentType type, std::uint16_t length);
   void on_fragment(Direction direction, Bytes bytes);
-  void on_skipped(Direction direction, std::uint64_t count, bool missing);
+  void on_skipped(Direction direction, std::uint64_t count, bool not_captured);
   void on_end(Direction direction);
-  void on_stray(Direction direction, std::uint64_t offset, std::uint64_t count, bool missing);
+  void on_unparsed(Direction direction, std::uint64_t offset, std::uint64_t count, bool not_captured);
 
-  /// One stream.
+  /// One direction.
   struct DirectionState {
     DirectionState(Direction direction, std::uint64_t offset, bool in_sync, std::pmr::memory_resource* memory)
         : parser(direction, offset, in_sync), hello(memory) {}
 
     RecordParser parser;
-    Place place = Place::nothing;
-    bool hello_over = false;  // it was seen, or given up
-    bool ciphered = false;    // TLS 1.2: ChangeCipherSpec was seen
-    bool closing = false;     // an alert or FIN was seen
-    Start start;              // of the present record
-    std::pmr::string hello;   // its bytes so far
+    RecordStart start;                      // of the present record
+    RecordKind kind = RecordKind::ignored;  // of the present record
+    std::pmr::string hello;                 // the bytes of an incomplete hello
+    bool hello_over = false;                // the hello was decoded, or will not be
+    bool cipher_changed = false;            // TLS 1.2: a ChangeCipherSpec was sent
+    bool is_closing = false;                // an alert or FIN was sent
   };
 
-  DirectionState& state(Direction direction) { return states_[static_cast<int>(direction)]; }
-  const DirectionState& state(Direction direction) const { return states_[static_cast<int>(direction)]; }
+  DirectionState& state(Direction direction) { return states_[index(direction)]; }
+  const DirectionState& state(Direction direction) const { return states_[index(direction)]; }
   DirectionState& client() { return state(Direction::to_server); }
   DirectionState& server() { return state(Direction::to_client); }
-  bool has_lost(Direction direction) const { return session_.lost[static_cast<int>(direction)]; }
-  bool& finished(Direction direction) { return session_.finished[static_cast<int>(direction)]; }
+  bool& finished(Direction direction) { return session_.finished[index(direction)]; }
 
-  Place place_of(Direction direction, ContentType type, std::uint16_t length);
-  Place place_of_client_data(std::uint16_t length);
-  Place place_of_server_data(std::uint16_t length);
+  RecordKind classify(Direction direction, ContentType type, std::uint16_t length);
+  RecordKind classify_client_data(std::uint16_t length);
+  RecordKind classify_server_data(std::uint16_t length);
   bool is_finished_length(std::uint16_t length) const;
 
-  void take_hello(Direction direction, Bytes bytes);
+  void add_to_hello(Direction direction, Bytes bytes);
   void decode_hello(Direction direction, Bytes body);
   static void give_up_hello(DirectionState& state);
-  void lose_handshake(Direction direction);
+  void record_handshake_gap(Direction direction);
 
-  void count(Direction direction, std::uint64_t bytes, std::uint64_t body, bool missing) {
-    data_.count(direction, state(direction).place, arrival_, bytes, body, missing);
+  void count(Direction direction, std::uint64_t bytes, std::uint64_t body, bool not_captured) {
+    data_.count(direction, state(direction).kind, arrival_, bytes, body, not_captured);
   }
   void end_turns(Outcome outcome, Nanos time);
   CauseTimes causes_now() const { return view().causes_until(arrival_.time); }
@@ -98,11 +92,11 @@ class Analyzer : public wirelap::Analyzer {
   Session session_;
   ApplicationData data_;
   DirectionState states_[2];  // by Direction
-  Arrival arrival_;           // of the bytes being fed
-  bool not_tls_ = false;
-  bool over_ = false;
-  std::uint64_t flight_begin_ =
-      StreamPosition::kNever;  // offset of the client's first encrypted record of the handshake
+  Arrival arrival_;           // of the bytes that are being fed
+  bool not_tls_ = false;      // the bytes are of another protocol
+  bool is_over_ = false;      // no turn follows
+  /// TLS 1.3: offset of the first encrypted handshake record of the client.
+  std::uint64_t client_handshake_begin_ = StreamPosition::kNever;
 };
 
 }  // namespace wirelap::tls

@@ -1,112 +1,124 @@
-// tls: which records of application data are turns.
+// tls: which records of type application_data belong to turns.
 //
-// In: records of that type, by their length and place. Out: turns. TLS 1.3 gives
-// session tickets, key updates and alerts the same type: they are told by where
-// they stand and, where that leaves a choice, by their length. A record of which
-// it is not known yet is held.
+// In: records of that type, by their length and by what their segments
+// acknowledge. Out: turns.
+//
+// TLS 1.3 gives its own messages the same type: session tickets, key updates and
+// alerts, here called control records. Their place among the other records and,
+// where that is not enough, their length distinguishes them. A record is undecided
+// until enough of the records after it is known.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
+#include "app/tls/record.h"
 #include "app/tls/session.h"
 #include "exchange/turns.h"
 #include "flow/stream.h"
 
 namespace wirelap::tls {
 
-// Lengths of encrypted TLS 1.3 records: handshake header or alert, content,
-// content type and, in all suites but one, a tag of 16 bytes (RFC 8446, 5.2).
+// Lengths of encrypted TLS 1.3 records. Each is a handshake header or an alert, the rest of the message, the content
+// type and a tag, which has 16 bytes in all cipher suites but one (RFC 8446, section 5.2).
 inline constexpr std::uint16_t kOverhead = 1 + 16;
 inline constexpr std::uint16_t kAlertLength = 2 + kOverhead;
 inline constexpr std::uint16_t kKeyUpdateLength = kHandshakeHeaderBytes + 1 + kOverhead;
 
-/// What the bytes of a record belong to.
-enum class Place : std::uint8_t {
-  nothing,   ///< alerts, tickets and the like
-  hello,     ///< collected
-  flight,    ///< the rest of the handshake
-  finished,  ///< the Finished
-  held,      ///< not known yet
-  turn,      ///< the present turn
-  previous,  ///< the turn before
+/// What a record contains.
+enum class RecordKind : std::uint8_t {
+  ignored,        ///< an alert, a session ticket or another message that belongs to no turn
+  hello,          ///< a part of a ClientHello or ServerHello
+  handshake,      ///< another part of the handshake
+  finished,       ///< the Finished of its sender
+  undecided,      ///< application data or a control record: later records decide
+  present_turn,   ///< application data of the present turn
+  previous_turn,  ///< application data of the turn before the present one
 };
 
 /// Where a record begins.
-struct Start {
+struct RecordStart {
   std::uint64_t offset = 0;  ///< of its first byte in its stream
   Arrival arrival;           ///< of that byte
 };
 
 class ApplicationData {
  public:
-  /// `log` and `session` outlive it. `from_start`: the connection's handshake was seen, or a part of it.
+  /// `log` and `session` outlive it. `from_start`: at least a part of the connection's handshake was captured.
   ApplicationData(ExchangeLog& log, Session& session, bool from_start)
       : log_(log), session_(session), turns_(log, "tls", true), tickets_due_(from_start), from_start_(from_start) {}
 
   Turns& turns() { return turns_; }
   const Turns& turns() const { return turns_; }
 
-  /// What a record of `length` bytes belongs to, after the handshake or as early data.
-  Place place_of_request(const Start& start, std::uint16_t length);
-  Place place_of_response(const Start& start, std::uint16_t length);
+  /// Classifies a record of the client that comes after the handshake or as early data. Begins a turn where needed.
+  RecordKind classify_request(const RecordStart& start, std::uint16_t length);
+  /// Classifies a record of the server that comes after the handshake or that answers early data.
+  RecordKind classify_response(const RecordStart& start, std::uint16_t length);
 
-  /// The same for `bytes` of no known record, `missing` or passed over.
-  Place place_of_stray(Direction direction, const Start& start, std::uint64_t bytes, bool missing);
+  /// Classifies `bytes` that are in no known record: they were not captured, or passed while the parser was out of
+  /// sync.
+  RecordKind classify_unparsed(Direction direction, const RecordStart& start, std::uint64_t bytes, bool not_captured);
 
-  /// Counts `bytes` that belong to `place`, `body` of them none of TLS's own.
-  void count(Direction direction, Place place, const Arrival& arrival, std::uint64_t bytes, std::uint64_t body,
-             bool missing);
+  /// Counts `bytes` of a record for its turn. `body` of them are not TLS's own.
+  void count(Direction direction, RecordKind kind, const Arrival& arrival, std::uint64_t bytes, std::uint64_t body,
+             bool not_captured);
 
-  /// The server's bytes that came at `time` have been counted.
+  /// Sums up the turns whose answers grew at `time`. To be called when the server's bytes that came then are counted.
   void sum_up(Nanos time);
 
-  /// What the hellos say is known now: the turn begun before it has it, too.
-  void name_present();
+  /// Gives the present turn the version and the protocol that the hellos have shown so far.
+  void label_present_turn();
 
-  /// Whether the last record of `direction` may have been an alert.
-  bool holds_alert(Direction direction) const { return held(direction).length == kAlertLength; }
-  /// Nothing more comes: what is held at the end is control.
-  void settle();
+  /// Whether the sender of `direction` may have sent an alert: its latest undecided record was as long as one.
+  bool may_have_alerted(Direction direction) const { return undecided(direction).length == kAlertLength; }
+  /// Decides on the undecided records: nothing more comes. Those at the end are control records.
+  void decide_at_end();
 
  private:
-  /// Records that may be application data, or none. What is known of the
-  /// connection at their start is kept: a turn may have begun there.
-  struct Held {
+  /// The undecided records of one direction. They have the same length. The connection's counts and causes at their
+  /// start are kept, since a turn may begin there.
+  struct Undecided {
     int records = 0;
     std::uint16_t length = 0;  // of each
-    Start start;               // of the first
+    RecordStart start;         // of the first one
     std::uint64_t bytes = 0, body_bytes = 0;
-    Nanos last = kUnknownTime;  // when the latest byte was there
+    Nanos last = kUnknownTime;  // when their latest byte arrived
     TcpCounts counts;
     CauseTimes causes;
   };
 
-  Held& held(Direction direction) { return held_[static_cast<int>(direction)]; }
-  const Held& held(Direction direction) const { return held_[static_cast<int>(direction)]; }
-  bool may_be_tls13() const { return !session_.is_tls12(); }
-  bool begins_turn(const Arrival& arrival) const;
-  /// What the server sends then answers bytes of the client that were not captured, or not yet.
-  bool answers_missed(const Arrival& arrival) const {
-    return arrival.acknowledged > log_.view().next(Direction::to_server);
+  Undecided& undecided(Direction direction) { return undecided_[index(direction)]; }
+  const Undecided& undecided(Direction direction) const { return undecided_[index(direction)]; }
+  bool has_undecided(Direction direction) const { return undecided(direction).records != 0; }
+  bool has_undecided(Direction direction, std::uint16_t length) const {
+    return has_undecided(direction) && undecided(direction).length == length;
   }
-  bool is_first(const Exchange& turn) const { return turn.number == first_number_; }
-  void begin_turn(const Start& start, const Held* held);
-  void begin_first_turn(Exchange& turn, const Arrival& arrival, const CauseTimes& causes);
-  void begin_response(const Start& start);
-
-  Place hold(Direction direction, const Start& start, std::uint16_t length);
-  bool holds(Direction direction, std::uint16_t length) const;
-  void drop(Direction direction) { held(direction).records = 0; }
-  void commit(Direction direction);
+  RecordKind defer(Direction direction, const RecordStart& start, std::uint16_t length);
+  void accept(Direction direction);
+  void drop(Direction direction) { undecided(direction).records = 0; }
   bool drop_key_updates();
-  void settle_response(bool more);
+  void decide_request_before_request();
+  void decide_request_before_response(const Arrival& arrival);
+  void decide_response(bool data_follows);
+
+  bool may_be_tls13() const { return !session_.is_tls12(); }
+  bool is_first(const Exchange& turn) const { return turn.number == first_number_; }
+  bool begins_turn(const Arrival& arrival) const;
+  bool begins_response() const;
+  bool expects_ticket() const;
+  std::optional<RecordKind> classify_early_response(const Arrival& arrival) const;
+  void begin_turn(const RecordStart& start, const Undecided* from);
+  void begin_first_turn(Exchange& turn, const Arrival& arrival, const CauseTimes& causes);
+  bool begin_unasked_turn(const RecordStart& start, std::uint16_t length);
+  void begin_response(const RecordStart& start);
 
   ExchangeLog& log_;
   Session& session_;
   Turns turns_;
-  Held held_[2];  // by Direction
-  std::uint64_t first_number_ = 0;
-  bool tickets_due_;  // TLS 1.3: the server's data may still begin with tickets
+  Undecided undecided_[2];          // by Direction
+  std::uint64_t first_number_ = 0;  // of the first turn; 0: none has begun
+  bool tickets_due_;                // TLS 1.3: session tickets may come before the first response
   bool from_start_;
 };
 
