@@ -1,5 +1,5 @@
-// A capture of real peers without each of its packets in turn: no response gets
-// another's request, and nothing is lost but what that packet carried.
+// Packets that are missing from a capture: a capture of real peers is read without each of its packets in turn. No
+// response is matched to another request, and the records of exchanges that had no byte in that packet are the same.
 #include <doctest/doctest.h>
 
 #include <fstream>
@@ -21,7 +21,7 @@
 namespace wirelap {
 namespace {
 
-/// A capture file's bytes, and where its records are.
+/// The bytes of a pcap file, and the offsets of its records.
 struct Pcap {
   explicit Pcap(const char* file_path) : path(file_path) {
     std::ifstream file(path, std::ios::binary);
@@ -45,7 +45,7 @@ struct Pcap {
   std::vector<std::size_t> begins;
 };
 
-/// The request that the response says it answers: the server sends its target back.
+/// The target of the request that the server answered: the server returns it in a header.
 const std::string& answered(const Record& record) { return record.headers[0].value; }
 
 std::vector<Record> exchanges_of(const std::string& capture) {
@@ -55,11 +55,11 @@ std::vector<Record> exchanges_of(const std::string& capture) {
   return test::exchanges_of(bytes, options);
 }
 
-/// The targets of the exchanges of which each record carries bytes.
+/// For each record of the capture, the targets of the exchanges whose bytes it carries.
 std::vector<std::set<std::string>> carried(const Pcap& pcap, const std::vector<Record>& rows) {
   using End = std::tuple<std::string, std::uint16_t>;
-  std::map<std::pair<End, End>, std::uint32_t> starts;  // of each stream's sequence numbers
-  std::map<std::pair<End, End>, std::uint64_t> numbers;  // of its connection
+  std::map<std::pair<End, End>, std::uint32_t> starts;   // sequence number of offset 0, by stream
+  std::map<std::pair<End, End>, std::uint64_t> numbers;  // number of the connection, by stream
   std::vector<std::set<std::string>> found;
   Input input({});
   REQUIRE(input.open(pcap.path) == 0);
@@ -94,7 +94,7 @@ std::vector<std::set<std::string>> carried(const Pcap& pcap, const std::vector<R
   return found;
 }
 
-TEST_CASE("200 exchanges without each of their packets in turn") {
+TEST_CASE("loss: a missing packet affects only the exchanges whose bytes it carried") {
   const Pcap pcap("fixtures/exchanges-200.pcap");
   const std::vector<Record> all = exchanges_of(pcap.bytes);
   REQUIRE(all.size() == 200);

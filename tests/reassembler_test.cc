@@ -1,4 +1,4 @@
-// The straight path of a connection's segments, held against the general one.
+// The fast path of the reassembler compared with its slow path, over random connections.
 #include "flow/reassembler.h"
 
 #include <doctest/doctest.h>
@@ -15,57 +15,57 @@ namespace {
 
 constexpr Nanos kMs = 1'000'000;
 
-/// Writes down what it is told.
+/// A consumer that records all events as text.
 struct Events : IdleConsumer {
   template <class... Parts>
-  void note(const char* what, Side sender, Parts... parts) {
+  void add(const char* what, Side sender, Parts... parts) {
     log += what + std::to_string(index(sender));
     ((log += ' ' + std::to_string(parts)), ...);
     log += '\n';
   }
   void on_bytes(Connection&, Side sender, const StreamData& data, const Arrival& at) {
-    note("bytes", sender, data.bytes.size(), data.length, at.time, at.packet, at.acknowledged);
+    add("bytes", sender, data.bytes.size(), data.length, at.time, at.packet, at.acknowledged);
   }
   void on_skipped(Connection&, Side sender, std::uint64_t count, const Arrival& at) {
-    note("skipped", sender, count, at.time, at.packet, at.acknowledged);
+    add("skipped", sender, count, at.time, at.packet, at.acknowledged);
   }
   void on_not_captured(Connection&, Side sender, std::uint64_t count, const Arrival& at) {
-    note("missing", sender, count, at.time, at.packet, at.acknowledged);
+    add("not captured", sender, count, at.time, at.packet, at.acknowledged);
   }
   void on_retransmitted(Connection&, Side sender, std::uint64_t begin, const Arrival& at) {
-    note("again", sender, begin, at.time);
+    add("retransmission", sender, begin, at.time);
   }
-  void on_spurious(Connection&, Side sender) { note("spurious", sender); }
-  // The general path tells of every acknowledgment, the straight one of those that say something new.
+  void on_spurious(Connection&, Side sender) { add("spurious", sender); }
   void on_acknowledged(Connection& connection, Side sender, const Acknowledgment&) {
-    note("acknowledged", sender, connection.stream(sender).acknowledged);
+    add("acknowledged", sender, connection.stream(sender).acknowledged);
   }
-  void on_fin(Connection&, Side sender, const Arrival& at) { note("fin", sender, at.time); }
-  void on_ending(Connection&, Ending ending, Nanos time) { note("ending", Side::low, static_cast<int>(ending), time); }
+  void on_fin(Connection&, Side sender, const Arrival& at) { add("fin", sender, at.time); }
+  void on_ending(Connection&, Ending ending, Nanos time) { add("ending", Side::low, static_cast<int>(ending), time); }
   std::uint64_t skippable(Connection&, Side) { return 3000; }
 
   std::string log;
 };
 
-/// One connection, its segments by the straight path where that takes them, or never by it.
-class Followed {
- public:
+/// A connection whose segments take the fast path where they can, or never.
+class OneConnection {
   using Observer = TimingObserver<Events>;
-  explicit Followed(bool straight) : straight_(straight) {}
-  ~Followed() { observer.on_dropped(connection); }
 
-  void take(Side sender, const Segment& segment) {
-    const PacketIdentity mark = identity_of(segment);
-    connection.latest_packets[index(sender)] = mark;
+ public:
+  explicit OneConnection(bool may_be_fast) : may_be_fast_(may_be_fast) {}
+  ~OneConnection() { observer.on_dropped(connection); }
+
+  void process(Side sender, const Segment& segment) {
+    const PacketIdentity identity = identity_of(segment);
+    connection.latest_packets[index(sender)] = identity;
     if ((segment.tcp.flags & kSyn) != 0) {
       connection.stream(sender).start_at(segment.tcp.sequence + 1);
       connection.stream(sender).from_syn = true;
       record_syn(connection, sender, segment);
     }
     connection.counts.packets += 1;
-    if (straight_ && connection.stream(sender).on_fast_path && Reassembler<Observer>::is_next(connection, sender, segment.tcp)) {
-      reassembler.process_next(connection, sender, segment, mark);
-      straights += 1;
+    if (may_be_fast_ && connection.stream(sender).on_fast_path && Reassembler<Observer>::is_next(connection, sender, segment.tcp)) {
+      reassembler.process_next(connection, sender, segment, identity);
+      fast_segments += 1;
     } else {
       reassembler.process(connection, sender, segment);
     }
@@ -78,16 +78,16 @@ class Followed {
   EndedConnections ended;
   Reassembler<Observer> reassembler{observer, std::pmr::get_default_resource(), ended};
   Connection connection;
-  int straights = 0;
+  int fast_segments = 0;
 
  private:
-  bool straight_;
+  bool may_be_fast_;
 };
 
-/// Two ends that talk, lose and overtake packets, and shut their windows.
-class Talk {
+/// Random segments of two ends, with losses, reordering, retransmissions and zero windows.
+class RandomSegments {
  public:
-  explicit Talk(std::uint64_t seed) : random_(seed), data_(4000, 'x') {
+  explicit RandomSegments(std::uint64_t seed) : random_(seed), data_(4000, 'x') {
     for (End& end : ends_) end.sequence = static_cast<std::uint32_t>(random_());
     ends_[0].expected = ends_[1].sequence;
     ends_[1].expected = ends_[0].sequence;
@@ -112,8 +112,8 @@ class Talk {
     if (chance(20)) segment.tcp.flags |= kPsh;
     if (chance(1) && chance(10)) segment.tcp.flags |= kFin;
     if (chance(1) && chance(5)) segment.tcp.flags |= kRst;
-    if (chance(2)) segment.tcp.sequence -= static_cast<std::uint32_t>(random_() % 3000);  // sent again
-    if (chance(2)) segment.tcp.sequence += static_cast<std::uint32_t>(random_() % 3000);  // one before it is lost
+    if (chance(2)) segment.tcp.sequence -= static_cast<std::uint32_t>(random_() % 3000);  // a retransmission
+    if (chance(2)) segment.tcp.sequence += static_cast<std::uint32_t>(random_() % 3000);  // the one before was lost
     if (chance(2)) segment.tcp.acknowledgment += static_cast<std::uint32_t>(random_() % 3000) - 1500;
     if (chance(2)) segment.tcp.window = 0;
     if (chance(2)) segment.ip.id = static_cast<std::uint16_t>(segment.ip.id + random_() % 9 - 4);
@@ -125,18 +125,18 @@ class Talk {
 
  private:
   struct End {
-    std::uint32_t sequence;  // of its next byte
-    std::uint32_t expected;  // that it acknowledges
+    std::uint32_t sequence;  // of the next byte that it sends
+    std::uint32_t expected;  // acknowledgment number that it sends
     std::uint16_t id = 7;
   };
 
   Segment plain(Side sender, std::uint32_t length, int flags) {
     time_ += static_cast<Nanos>(random_() % (chance(80) ? kMs / 5 : chance(80) ? 3 * kMs : 60 * kMs));
-    if (chance(1)) time_ -= kMs;  // clocks step back
+    if (chance(1)) time_ -= kMs;  // the clock steps back
     End& end = ends_[index(sender)];
     Segment segment;
     segment.time = time_;
-    segment.packet = ++frame_;
+    segment.packet = ++packet_;
     segment.ip.version = 4;
     segment.ip.id = ++end.id;
     segment.tcp.sequence = end.sequence;
@@ -152,7 +152,7 @@ class Talk {
   std::vector<std::uint8_t> data_;
   End ends_[2] = {};
   Nanos time_ = 1000 * kMs;
-  std::uint64_t frame_ = 0;
+  std::uint64_t packet_ = 0;
 };
 
 void require_same(const Connection& left, const Connection& right) {
@@ -166,7 +166,7 @@ void require_same(const Connection& left, const Connection& right) {
     REQUIRE(one.not_captured == two.not_captured);
     REQUIRE(one.fin == two.fin);
     REQUIRE(one.last_time == two.last_time);
-    REQUIRE((!one.on_fast_path || two.on_fast_path));  // the straight path does not look for what it is free of
+    REQUIRE((!one.on_fast_path || two.on_fast_path));  // the fast path leaves it as it is
   }
   REQUIRE(left.closed == right.closed);
   REQUIRE(left.counts.retransmitted == right.counts.retransmitted);
@@ -179,29 +179,29 @@ void require_same(const Connection& left, const Connection& right) {
     REQUIRE(left.timing->causes().by[cause] == right.timing->causes().by[cause]);
 }
 
-TEST_CASE("the straight path of segments does what the general one does") {
-  int straights = 0, segments = 0;
+TEST_CASE("reassembler: the fast path causes the same events, state and causes as the slow path") {
+  int fast_segments = 0, segments = 0;
   for (std::uint64_t run = 0; run < 150; ++run) {
-    Followed straight(true), general(false);
-    Talk talk(run);
+    OneConnection fast(true), slow(false);
+    RandomSegments random(run);
     if (run % 3 != 0) {
       for (const Side side : {Side::low, Side::high}) {
-        const Segment syn = talk.syn(side);
-        for (Followed* const one : {&straight, &general}) one->take(side, syn);
+        const Segment syn = random.syn(side);
+        for (OneConnection* const one : {&fast, &slow}) one->process(side, syn);
       }
     }
     for (int step = 0; step < 300; ++step) {
       Side sender;
-      const Segment segment = talk.next(sender);
-      for (Followed* const one : {&straight, &general}) one->take(sender, segment);
+      const Segment segment = random.next(sender);
+      for (OneConnection* const one : {&fast, &slow}) one->process(sender, segment);
       segments += 1;
-      require_same(straight.connection, general.connection);
+      require_same(fast.connection, slow.connection);
     }
-    REQUIRE(straight.events.log == general.events.log);
-    straights += straight.straights;
+    REQUIRE(fast.events.log == slow.events.log);
+    fast_segments += fast.fast_segments;
   }
-  CHECK(straights > segments / 5);  // both paths were tried
-  CHECK(straights < segments * 4 / 5);
+  CHECK(fast_segments > segments / 5);  // both paths were taken
+  CHECK(fast_segments < segments * 4 / 5);
 }
 
 }  // namespace
