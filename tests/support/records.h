@@ -33,6 +33,24 @@ class Records : public RecordWriter {
   std::vector<Record> exchanges, connections;
 };
 
+/// Checks that no time of an exchange is negative, and that its phases and, where they are known, its causes sum to the
+/// total.
+inline void check_times(const Record& record) {
+  const auto sum_of = [&](const auto& columns, bool may_be_unknown) {
+    Nanos sum = 0;
+    for (const auto column : columns) {
+      const Nanos time = record.*column;
+      CHECK((time >= 0 || (may_be_unknown && time == kUnknownTime)));
+      if (time != kUnknownTime) sum += time;
+    }
+    return sum;
+  };
+  CHECK(sum_of(kPhaseColumns, true) == record.total);
+  CHECK((record.idle >= 0 || record.idle == kUnknownTime));
+  CHECK(record.max_gap >= 0);
+  if (record.network != kUnknownTime) CHECK(sum_of(kCauseColumns, false) == record.total);
+}
+
 /// The value of `column` as JSON has it, without quotes. For texts without quotes and commas.
 inline std::string text_of(const Record& record, const std::string& column) {
   Output output(-1);
@@ -56,6 +74,7 @@ inline std::string shown(const Record& record, const std::vector<std::string>& c
 /// Lets `engine` read a capture file with these bytes. Returns what stopped it.
 inline std::optional<Error> run_bytes(Engine& engine, Bytes capture) {
   const int fd = ::memfd_create("capture", MFD_CLOEXEC);
+  REQUIRE(fd >= 0);
   REQUIRE(::write(fd, capture.data(), capture.size()) == static_cast<ssize_t>(capture.size()));
   REQUIRE(::lseek(fd, 0, SEEK_SET) == 0);
   Input input({});
