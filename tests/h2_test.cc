@@ -1,13 +1,8 @@
-// HTTP/2 in clear: HPACK, the frame layer fed in any pieces, streams that
-// overlap, and what a lost packet may and may not cost.
+// HTTP/2 in clear text: HPACK, frames in pieces of any size, streams that overlap,
+// and what a packet that was not captured may change.
 #include <doctest/doctest.h>
 
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <random>
 #include <string>
@@ -15,11 +10,10 @@
 #include <utility>
 #include <vector>
 
-#include "engine.h"
-#include "exchange/log.h"
 #include "app/h2/frame_parser.h"
 #include "app/h2/hpack.h"
 #include "app/h2/huffman.h"
+#include "exchange/log.h"
 #include "support/packets.h"
 #include "support/records.h"
 #include "support/run.h"
@@ -34,7 +28,7 @@ using test::Buffer;
 
 Bytes as_bytes(std::string_view text) { return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}; }
 
-/// Bytes from hexadecimal digits; blanks are passed over.
+/// The bytes that these hexadecimal digits stand for. Spaces are ignored.
 std::string hex(std::string_view digits) {
   std::string bytes;
   int high = -1;
@@ -50,7 +44,7 @@ std::string hex(std::string_view digits) {
 const std::vector<std::string> kWanted = {"custom-key", "password",         "cache-control", "date",
                                           "location",   "content-encoding", "set-cookie",    ":scheme"};
 
-/// The section in a line, pseudo-header fields first.
+/// The fields of a section on one line, pseudo-header fields first. "?": there is an unknown field.
 std::string text_of(const FieldSection& section) {
   static constexpr std::string_view names[] = {":method", ":authority", ":path", ":status", "host", "grpc-status"};
   std::string text;
@@ -65,6 +59,7 @@ std::string text_of(const FieldSection& section) {
   return text;
 }
 
+/// A field block in hexadecimal digits, its fields, and the size of the dynamic table after it.
 struct Block {
   std::string name, bytes, fields;
   std::uint64_t table_bytes;
@@ -80,13 +75,12 @@ void check_blocks(const std::vector<Block>& blocks, HpackDecoder& decoder) {
   }
 }
 
-TEST_CASE("HPACK: the examples of RFC 7541, appendix C") {
+TEST_CASE("hpack: the examples of RFC 7541, appendix C, are decoded") {
   const std::string first = ":method=GET :authority=www.example.com :path=/ :scheme=http";
   const std::string second = ":method=GET :authority=www.example.com :path=/ cache-control=no-cache :scheme=http";
   const std::string third =
       ":method=GET :authority=www.example.com :path=/index.html custom-key=custom-value :scheme=https";
-  const std::string reply =
-      "cache-control=private date=Mon, 21 Oct 2013 20:13:21 GMT location=https://www.example.com";
+  const std::string reply = "cache-control=private date=Mon, 21 Oct 2013 20:13:21 GMT location=https://www.example.com";
   const std::string last =
       ":status=200 cache-control=private date=Mon, 21 Oct 2013 20:13:22 GMT location=https://www.example.com "
       "content-encoding=gzip set-cookie=foo=ASDJKHQKBZXOQWEOPIUAXQWEOIU; max-age=3600; version=1";
@@ -129,22 +123,22 @@ TEST_CASE("HPACK: the examples of RFC 7541, appendix C") {
   }
 }
 
-TEST_CASE("HPACK: malformed blocks (RFC 7541)") {
+TEST_CASE("hpack: a malformed block is an error, and the dynamic table is forgotten (RFC 7541)") {
   const std::pair<const char*, std::string> cases[] = {
-      {"6.1: index 0", "80"},
-      {"2.3.3: past both tables", "be"},
-      {"2.3.3: a name past both tables", "7f00 0161"},
+      {"6.1: an index of 0", "80"},
+      {"2.3.3: an index past both tables", "be"},
+      {"2.3.3: the index of a name past both tables", "7f00 0161"},
       {"5.1: an integer without an end", "ff ff"},
-      {"5.1: an integer of too many octets", "ff 80 80 80 80 80 00"},
-      {"5.1: an integer too large", "ff ff ff ff ff 0f"},
-      {"5.2: a string past the block's end", "40 0a 61"},
-      {"5.2: no value", "40 01 61"},
-      {"5.2: no string at all", "40"},
-      {"5.2: EOS in a string", "40 84 ff ff ff ff 00"},
+      {"5.1: an integer with too many octets", "ff 80 80 80 80 80 00"},
+      {"5.1: an integer that is too large", "ff ff ff ff ff 0f"},
+      {"5.2: a string longer than the block", "40 0a 61"},
+      {"5.2: a name without a value", "40 01 61"},
+      {"5.2: a literal without strings", "40"},
+      {"5.2: a string that contains EOS", "40 84 ff ff ff ff 00"},
       {"5.2: padding of 8 bits", "40 82 1f ff 00"},
-      {"5.2: padding of zeros", "40 81 18 00"},
-      {"6.3: a size above what the other end allows", "3f e2 1f"},
-      {"4.2: a size change behind a field", "82 20"},
+      {"5.2: padding of bits that are 0", "40 81 18 00"},
+      {"6.3: a table size above the limit of the receiver", "3f e2 1f"},
+      {"4.2: a table size update after a field", "82 20"},
   };
   for (const auto& [name, bytes] : cases) {
     INFO(name);
@@ -155,7 +149,7 @@ TEST_CASE("HPACK: malformed blocks (RFC 7541)") {
     if (bytes == "be") CHECK_FALSE(decoder.decode(as_bytes(hex("bf")), section));
     CHECK_FALSE(decoder.is_table_known());
     CHECK(decoder.entries() == 0);
-    // No prefix of it crashes.
+    // Each prefix can be decoded without a crash.
     const std::string whole = hex(bytes);
     for (std::size_t size = 0; size < whole.size(); ++size) {
       HpackDecoder cut(kWanted);
@@ -164,14 +158,28 @@ TEST_CASE("HPACK: malformed blocks (RFC 7541)") {
   }
 }
 
-TEST_CASE("HPACK: each symbol of the code") {
-  // RFC 7541, appendix B, some of each length.
+TEST_CASE("hpack: Huffman codes of each length are decoded") {
+  // Some codes of RFC 7541, appendix B.
   const std::pair<std::string, char> codes[] = {
-      {"00000", '0'},         {"01001", 't'},  {"010100", ' '},         {"101101", 'u'},      {"1011100", ':'},
-      {"1111011", 'z'},       {"11111000", '&'}, {"11111101", 'Z'},     {"1111111000", '!'},  {"1111111100", '?'},
-      {"11111111010", '\''}, {"111111111010", '#'}, {"1111111111000", '\0'}, {"1111111111101", '~'},
-      {"11111111111100", '^'}, {"111111111111100", '<'}, {"1111111111111110000", '\\'},
-      {"11111111111111100110", '\x80'},       {"111111111111111111111111111100", '\n'},
+      {"00000", '0'},
+      {"01001", 't'},
+      {"010100", ' '},
+      {"101101", 'u'},
+      {"1011100", ':'},
+      {"1111011", 'z'},
+      {"11111000", '&'},
+      {"11111101", 'Z'},
+      {"1111111000", '!'},
+      {"1111111100", '?'},
+      {"11111111010", '\''},
+      {"111111111010", '#'},
+      {"1111111111000", '\0'},
+      {"1111111111101", '~'},
+      {"11111111111100", '^'},
+      {"111111111111100", '<'},
+      {"1111111111111110000", '\\'},
+      {"11111111111111100110", '\x80'},
+      {"111111111111111111111111111100", '\n'},
   };
   for (const auto& [bits, symbol] : codes) {
     std::string padded = bits;
@@ -187,17 +195,17 @@ TEST_CASE("HPACK: each symbol of the code") {
   }
 }
 
-/// A literal with incremental indexing whose name is in the static table.
+/// A literal field whose name is in the static table. It is added to the dynamic table unless `pattern` is 0.
 std::string literal(int name_index, std::string_view value, int pattern = 0x40) {
   std::string bytes(1, static_cast<char>(pattern | name_index));
   bytes.push_back(static_cast<char>(value.size()));
   return bytes.append(value);
 }
 
-TEST_CASE("HPACK: a section too long, a table too large") {
+TEST_CASE("hpack: of a section and of a dynamic table at most 64 KiB are kept") {
   HpackDecoder decoder(kWanted);
   FieldSection section;
-  // 200 times an entry of 3000 bytes: the table stays exact, the list is cut (RFC 9113, section 10.5.1).
+  // 201 times a field of 2900 bytes: the table stays known, and the section is cut (RFC 9113, section 10.5.1).
   const std::string value(2900, 'v');
   std::string block = "\x44\x7f"s + "\xd5\x15"s + value;  // :path, 127 + 2773
   block += std::string(200, '\xbe');
@@ -207,7 +215,7 @@ TEST_CASE("HPACK: a section too long, a table too large") {
   CHECK(section.find(Field::status) == nullptr);
   CHECK(decoder.entries() == 2);
   CHECK(decoder.is_table_known());
-  // Allowed more than is kept: what is past that is unknown, not wrong.
+  // The receiver allows a table that is larger than what is kept. Entries that were not kept are unknown.
   decoder.allow_table(1 << 20);
   CHECK(decoder.decode(as_bytes(hex("3fe1ff3f")), section));  // a table of 2^20
   for (int i = 0; i < 30; ++i) CHECK(decoder.decode(as_bytes(block.substr(0, 4 + value.size())), section));
@@ -218,7 +226,7 @@ TEST_CASE("HPACK: a section too long, a table too large") {
   CHECK(text_of(section) == "?");
 }
 
-TEST_CASE("HPACK: after lost blocks a field is the right one or unknown") {
+TEST_CASE("hpack: after a lost block a field is correct or unknown") {
   std::mt19937 random(1);
   int known = 0, unknown = 0;
   for (int run = 0; run < 300; ++run) {
@@ -227,7 +235,8 @@ TEST_CASE("HPACK: after lost blocks a field is the right one or unknown") {
     std::size_t entries = 0;
     for (int block = 0; block < 30; ++block) {
       std::string bytes;
-      if (random() % 10 == 0) bytes = random() % 2 != 0 ? hex("20 3fe11f") : hex("3f61");  // empties it; 128 bytes
+      // Table size updates: to 0 and 4096 bytes, or to 128 bytes.
+      if (random() % 10 == 0) bytes = random() % 2 != 0 ? hex("20 3fe11f") : hex("3f61");
       for (int field = 0; field < 4; ++field) {
         const bool can_refer = entries > 2 && field > 0;
         if (can_refer && random() % 2 != 0) {
@@ -238,7 +247,7 @@ TEST_CASE("HPACK: after lost blocks a field is the right one or unknown") {
       }
       const bool good = whole.decode(as_bytes(bytes), truth);
       entries = whole.entries();
-      if (!good) break;  // a reference to what was evicted
+      if (!good) break;  // it refers to an entry that was evicted
       if (random() % 5 == 0) {
         lossy.forget_table();
         continue;
@@ -273,8 +282,10 @@ std::string number(std::uint32_t value) {
           static_cast<char>(value)};
 }
 
-/// Tells each frame in a line.
-class Log {
+/// Logs each frame on one line:
+///
+///     @offset type/flags on stream, what its fields contain, [field block], bytes/content, missing bytes
+class FrameLog {
  public:
   std::string text;
 
@@ -283,7 +294,7 @@ class Log {
   void on_frame(Direction, const FrameHeader& header) {
     text += "@" + std::to_string(begin_) + " " + std::to_string(header.type) + "/" + std::to_string(header.flags) +
             " on " + std::to_string(header.stream_identifier);
-    bytes_ = content_ = missing_ = 0;
+    bytes_ = content_ = not_captured_ = 0;
     fragment_.clear();
   }
   void on_setting(Direction, std::uint16_t id, std::uint32_t value) {
@@ -292,23 +303,26 @@ class Log {
   void on_promise(Direction, std::uint32_t stream) { text += " promises " + std::to_string(stream); }
   void on_goaway(Direction, std::uint32_t last) { text += " last " + std::to_string(last); }
   void on_fragment(Direction, Bytes bytes) { fragment_ += as_text(bytes); }
-  void on_bytes(Direction, std::uint64_t count, std::uint64_t content, bool missing) {
+  void on_bytes(Direction, std::uint64_t count, std::uint64_t content, bool not_captured) {
     CHECK(content <= count);
     bytes_ += count;
     content_ += content;
-    missing_ += missing ? count : 0;
+    not_captured_ += not_captured ? count : 0;
   }
-  void on_incomplete(Direction) { text += " damaged"; }
+  void on_incomplete(Direction) { text += " incomplete"; }
   void on_end(Direction) {
     if (!fragment_.empty()) text += " [" + fragment_ + "]";
     text += " " + std::to_string(bytes_) + "/" + std::to_string(content_);
-    if (missing_ != 0) text += " missing " + std::to_string(missing_);
+    if (not_captured_ != 0) text += " missing " + std::to_string(not_captured_);
     text += "\n";
   }
-  void on_sync_lost(Direction, bool) { text += "lost\n"; }
+  void on_sync_lost(Direction, bool) {
+    if (!text.empty() && text.back() != '\n') text += " ";
+    text += "out of sync\n";
+  }
 
  private:
-  std::uint64_t begin_ = 0, bytes_ = 0, content_ = 0, missing_ = 0;
+  std::uint64_t begin_ = 0, bytes_ = 0, content_ = 0, not_captured_ = 0;
   std::string fragment_;
 };
 
@@ -319,12 +333,13 @@ struct Case {
   std::string bytes, expected;
 };
 
+/// Parses the bytes of `test` in pieces that end at these offsets.
 std::string parse_cut(const Case& test, const std::vector<std::size_t>& cuts) {
   FrameParser parser(test.direction, 0, test.start);
-  Log log;
+  FrameLog log;
   std::size_t from = 0;
   const auto feed = [&](std::size_t to) {
-    // A copy of just its size, so that the sanitizer sees a byte read too far.
+    // A copy of this size, so that the sanitizer detects a read past the end.
     const Buffer copy(test.bytes.begin() + static_cast<std::ptrdiff_t>(from),
                       test.bytes.begin() + static_cast<std::ptrdiff_t>(to));
     parser.feed(copy, log);
@@ -338,55 +353,65 @@ std::string parse_cut(const Case& test, const std::vector<std::size_t>& cuts) {
 constexpr Direction kRequest = Direction::to_server;
 constexpr Direction kResponse = Direction::to_client;
 
-TEST_CASE("frames, cut anywhere (RFC 9113)") {
+TEST_CASE("h2: frames are parsed the same however they are cut (RFC 9113)") {
   const std::string settings = frame(FrameType::settings, 0, 0, hex("0001 00001000 0005 00004000"));
   const Case cases[] = {
-      {"3.4: preface", kRequest, Start::preface, std::string(kPreface) + settings,
+      {"3.4: frames follow the preface", kRequest, Start::preface, std::string(kPreface) + settings,
        "preface\n@24 4/0 on 0 1=4096 5=16384 12/0\n"},
-      {"3.4: no preface", kRequest, Start::preface, "PRI * HTTP/1.1\r\n\r\nSM\r\n\r\n", "lost\n"},
-      {"6.1: DATA", kResponse, Start::frame, frame(FrameType::data, 1, 1, "abc"), "@0 0/1 on 1 3/3\n"},
-      {"6.1: empty DATA", kResponse, Start::frame, frame(FrameType::data, 1, 1) + frame(FrameType::data, 0, 3, "x"),
-       "@0 0/1 on 1 0/0\n@9 0/0 on 3 1/1\n"},
-      {"6.1: padding", kResponse, Start::frame, frame(FrameType::data, 8, 1, "\2abc\0\0"s), "@0 0/8 on 1 6/3\n"},
-      {"6.1: padding alone", kResponse, Start::frame, frame(FrameType::data, 8, 1, "\2\0\0"s), "@0 0/8 on 1 3/0\n"},
-      {"6.1: padding past the frame", kResponse, Start::frame, frame(FrameType::data, 8, 1, "\3\0\0"s) + "x",
-       "@0 0/8 on 1lost\n"},
-      {"6.1: no place for the padding's length", kResponse, Start::frame, frame(FrameType::data, 8, 1) + "x",
-       "lost\n"},
-      {"6.1: DATA on stream 0", kResponse, Start::frame, frame(FrameType::data, 0, 0, "x"), "lost\n"},
-      {"6.2: HEADERS", kRequest, Start::frame, frame(FrameType::headers, 5, 1, "abc"), "@0 1/5 on 1 [abc] 3/0\n"},
-      {"6.2: padding and priority", kRequest, Start::frame,
+      {"3.4: the first bytes are not the preface", kRequest, Start::preface, "PRI * HTTP/1.1\r\n\r\nSM\r\n\r\n",
+       "out of sync\n"},
+      {"6.1: DATA is content", kResponse, Start::frame, frame(FrameType::data, 1, 1, "abc"), "@0 0/1 on 1 3/3\n"},
+      {"6.1: DATA may be empty", kResponse, Start::frame,
+       frame(FrameType::data, 1, 1) + frame(FrameType::data, 0, 3, "x"), "@0 0/1 on 1 0/0\n@9 0/0 on 3 1/1\n"},
+      {"6.1: padding is not content", kResponse, Start::frame, frame(FrameType::data, 8, 1, "\2abc\0\0"s),
+       "@0 0/8 on 1 6/3\n"},
+      {"6.1: DATA may consist of padding", kResponse, Start::frame, frame(FrameType::data, 8, 1, "\2\0\0"s),
+       "@0 0/8 on 1 3/0\n"},
+      {"6.1: padding longer than the frame is an error", kResponse, Start::frame,
+       frame(FrameType::data, 8, 1, "\3\0\0"s) + "x", "@0 0/8 on 1 out of sync\n"},
+      {"6.1: a padded frame without Pad Length is an error", kResponse, Start::frame,
+       frame(FrameType::data, 8, 1) + "x", "out of sync\n"},
+      {"6.1: DATA on stream 0 is an error", kResponse, Start::frame, frame(FrameType::data, 0, 0, "x"),
+       "out of sync\n"},
+      {"6.2: HEADERS has a field block", kRequest, Start::frame, frame(FrameType::headers, 5, 1, "abc"),
+       "@0 1/5 on 1 [abc] 3/0\n"},
+      {"6.2: padding and priority are not in the field block", kRequest, Start::frame,
        frame(FrameType::headers, 0x2d, 3, "\1" + number(1) + "\x10" + "abc" + "\0"s), "@0 1/45 on 3 [abc] 10/0\n"},
-      {"6.2: priority cut off", kRequest, Start::frame, frame(FrameType::headers, 0x24, 3, "abc"), "lost\n"},
-      {"6.3: PRIORITY", kRequest, Start::frame, frame(FrameType::priority, 0, 3, number(0) + "x"),
+      {"6.2: HEADERS shorter than its priority fields is an error", kRequest, Start::frame,
+       frame(FrameType::headers, 0x24, 3, "abc"), "out of sync\n"},
+      {"6.3: PRIORITY is passed", kRequest, Start::frame, frame(FrameType::priority, 0, 3, number(0) + "x"),
        "@0 2/0 on 3 5/0\n"},
-      {"6.4: RST_STREAM", kRequest, Start::frame, frame(FrameType::rst_stream, 0, 3, number(8)),
+      {"6.4: RST_STREAM is passed", kRequest, Start::frame, frame(FrameType::rst_stream, 0, 3, number(8)),
        "@0 3/0 on 3 4/0\n"},
-      {"6.5: SETTINGS acknowledged", kRequest, Start::frame, frame(FrameType::settings, 1, 0), "@0 4/1 on 0 0/0\n"},
-      {"6.5: SETTINGS of a wrong length", kRequest, Start::frame, frame(FrameType::settings, 0, 0, "abc"), "lost\n"},
-      {"6.6: PUSH_PROMISE", kResponse, Start::frame, frame(FrameType::push_promise, 4, 1, number(2) + "abc"),
-       "@0 5/4 on 1 promises 2 [abc] 7/0\n"},
-      {"6.6: a client's", kRequest, Start::frame, frame(FrameType::push_promise, 4, 1, number(2) + "abc"), "lost\n"},
-      {"6.7: PING", kRequest, Start::frame, frame(FrameType::ping, 0, 0, "12345678"), "@0 6/0 on 0 8/0\n"},
-      {"6.8: GOAWAY", kResponse, Start::frame, frame(FrameType::goaway, 0, 0, number(5) + number(0) + "bye"),
-       "@0 7/0 on 0 last 5 11/0\n"},
-      {"6.9: WINDOW_UPDATE", kResponse, Start::frame, frame(FrameType::window_update, 0, 0, number(5)),
+      {"6.5: SETTINGS with ACK is empty", kRequest, Start::frame, frame(FrameType::settings, 1, 0),
+       "@0 4/1 on 0 0/0\n"},
+      {"6.5: a length of SETTINGS that 6 does not divide is an error", kRequest, Start::frame,
+       frame(FrameType::settings, 0, 0, "abc"), "out of sync\n"},
+      {"6.6: PUSH_PROMISE has a promised stream and a field block", kResponse, Start::frame,
+       frame(FrameType::push_promise, 4, 1, number(2) + "abc"), "@0 5/4 on 1 promises 2 [abc] 7/0\n"},
+      {"6.6: PUSH_PROMISE of a client is an error", kRequest, Start::frame,
+       frame(FrameType::push_promise, 4, 1, number(2) + "abc"), "out of sync\n"},
+      {"6.7: PING is passed", kRequest, Start::frame, frame(FrameType::ping, 0, 0, "12345678"), "@0 6/0 on 0 8/0\n"},
+      {"6.8: GOAWAY has a last stream", kResponse, Start::frame,
+       frame(FrameType::goaway, 0, 0, number(5) + number(0) + "bye"), "@0 7/0 on 0 last 5 11/0\n"},
+      {"6.9: WINDOW_UPDATE is passed", kResponse, Start::frame, frame(FrameType::window_update, 0, 0, number(5)),
        "@0 8/0 on 0 4/0\n"},
-      {"6.10: CONTINUATION", kRequest, Start::frame,
+      {"6.10: CONTINUATION has a fragment of a field block", kRequest, Start::frame,
        frame(FrameType::headers, 1, 1, "ab") + frame(FrameType::continuation, 0, 1, "cd") +
            frame(FrameType::continuation, 4, 1),
        "@0 1/1 on 1 [ab] 2/0\n@11 9/0 on 1 [cd] 2/0\n@22 9/4 on 1 0/0\n"},
-      {"6.10: of another stream", kRequest, Start::frame,
+      {"6.10: CONTINUATION of another stream is an error", kRequest, Start::frame,
        frame(FrameType::headers, 1, 1, "ab") + frame(FrameType::continuation, 4, 3, "cd"),
-       "@0 1/1 on 1 [ab] 2/0\nlost\n"},
-      {"6.10: of nothing", kRequest, Start::frame, frame(FrameType::continuation, 4, 3, "cd"), "lost\n"},
-      {"6.2: a frame between", kRequest, Start::frame,
+       "@0 1/1 on 1 [ab] 2/0\nout of sync\n"},
+      {"6.10: CONTINUATION without a field block before it is an error", kRequest, Start::frame,
+       frame(FrameType::continuation, 4, 3, "cd"), "out of sync\n"},
+      {"6.2: a frame inside a field block is an error", kRequest, Start::frame,
        frame(FrameType::headers, 1, 1, "ab") + frame(FrameType::ping, 0, 0, "12345678"),
-       "@0 1/1 on 1 [ab] 2/0\nlost\n"},
-      {"4.1: a type not known", kRequest, Start::frame, frame(static_cast<FrameType>(0xfa), 255, 9, "abc"),
-       "@0 250/255 on 9 3/0\n"},
-      {"4.2: a frame too large", kRequest, Start::frame, frame(FrameType::data, 0, 1, std::string(16385, 'x')),
-       "lost\n"},
+       "@0 1/1 on 1 [ab] 2/0\nout of sync\n"},
+      {"4.1: a frame of an unknown type is passed", kRequest, Start::frame,
+       frame(static_cast<FrameType>(0xfa), 255, 9, "abc"), "@0 250/255 on 9 3/0\n"},
+      {"4.2: a frame longer than allowed is an error", kRequest, Start::frame,
+       frame(FrameType::data, 0, 1, std::string(16385, 'x')), "out of sync\n"},
   };
   for (const Case& test : cases) {
     INFO(test.name);
@@ -396,7 +421,6 @@ TEST_CASE("frames, cut anywhere (RFC 9113)") {
     }
     std::vector<std::size_t> every;
     for (std::size_t cut = 1; cut < test.bytes.size(); ++cut) every.push_back(cut);
-    // What comes behind a lost boundary may prove one.
     CHECK(parse_cut(test, {}) == test.expected);
     CHECK(parse_cut(test, every) == test.expected);
     for (const std::size_t cut : every) {
@@ -408,51 +432,57 @@ TEST_CASE("frames, cut anywhere (RFC 9113)") {
   }
 }
 
-TEST_CASE("holes in frames") {
+TEST_CASE("h2: a gap inside a frame is passed by its length, and a gap over its end needs a new boundary") {
   const std::string bytes = frame(FrameType::data, 8, 1, "\2abcdef\0\0"s) + frame(FrameType::headers, 5, 3, "xyz") +
                             frame(FrameType::settings, 0, 0, std::string(12, '\0')) +
                             frame(FrameType::data, 1, 3, "12345");
-  struct Hole {
+  struct Gap {
     std::size_t begin, end;
     std::string expected;
   };
   const std::string headers = "@18 1/5 on 3 [xyz] 3/0\n", settings = "@30 4/0 on 0 0=0 0=0 12/0\n";
   const std::string data = "@0 0/8 on 1 9/6\n", last = "@51 0/1 on 3 5/5\n";
-  const Hole holes[] = {
-      {12, 15, "@0 0/8 on 1 9/6 missing 3\n" + headers + settings + last},    // content
-      {12, 18, "@0 0/8 on 1 9/6 missing 6\n" + headers + settings + last},    // and all padding
-      {9, 12, "@0 0/8 on 1 damaged 9/9 missing 3\n" + headers + settings + last},  // where the padding's length was
-      {28, 30, data + "@18 1/5 on 3 damaged [x] 3/0 missing 2\n" + settings + last},
-      {45, 47, data + headers + "@30 4/0 on 0 0=0 damaged 12/0 missing 2\n" + last},
-      {15, 19, "@0 0/8 on 1 9/6 missing 3\nlost\n@30 4/0 on 0 0=0 0=0 12/0\n" + last},        // found by two headers at a piece's start
+  const Gap gaps[] = {
+      // In the content, and in the content and the padding.
+      {12, 15, "@0 0/8 on 1 9/6 missing 3\n" + headers + settings + last},
+      {12, 18, "@0 0/8 on 1 9/6 missing 6\n" + headers + settings + last},
+      // Over the Pad Length: the padding counts as content.
+      {9, 12, "@0 0/8 on 1 incomplete 9/9 missing 3\n" + headers + settings + last},
+      // In a field block, and in a setting.
+      {28, 30, data + "@18 1/5 on 3 incomplete [x] 3/0 missing 2\n" + settings + last},
+      {45, 47, data + headers + "@30 4/0 on 0 0=0 incomplete 12/0 missing 2\n" + last},
+      // Over the end of a frame. The second piece after it begins with two headers.
+      {15, 19, "@0 0/8 on 1 9/6 missing 3\nout of sync\n@30 4/0 on 0 0=0 0=0 12/0\n" + last},
   };
-  for (const Hole& hole : holes) {
-    INFO(hole.begin);
+  for (const Gap& gap : gaps) {
+    INFO(gap.begin);
     FrameParser parser(kResponse, 0, Start::frame);
-    Log log;
-    parser.feed(as_bytes(bytes.substr(0, hole.begin)), log);
-    parser.skip(hole.end - hole.begin, true, log);
-    const std::size_t piece = hole.begin == 15 ? 30 : hole.end;
-    parser.feed(as_bytes(bytes.substr(hole.end, piece - hole.end)), log);
+    FrameLog log;
+    parser.feed(as_bytes(bytes.substr(0, gap.begin)), log);
+    parser.skip(gap.end - gap.begin, true, log);
+    const std::size_t piece = gap.begin == 15 ? 30 : gap.end;
+    parser.feed(as_bytes(bytes.substr(gap.end, piece - gap.end)), log);
     parser.feed(as_bytes(bytes.substr(piece)), log);
-    CHECK(log.text == hole.expected);
+    CHECK(log.text == gap.expected);
   }
 }
 
-TEST_CASE("a boundary is proved by three headers in a row, in any pieces") {
+TEST_CASE("h2: three frame headers in a row prove a boundary, in pieces of any size") {
   const std::string chain = frame(FrameType::data, 0, 5, std::string(300, 'a')) +
-                            frame(FrameType::data, 0, 7, std::string(300, 'b')) +
-                            frame(FrameType::data, 1, 5, "end") + frame(FrameType::ping, 0, 0, "12345678");
+                            frame(FrameType::data, 0, 7, std::string(300, 'b')) + frame(FrameType::data, 1, 5, "end") +
+                            frame(FrameType::ping, 0, 0, "12345678");
   const std::string bytes = std::string(100, '\0') + "\0\0\4\10\0\0\0\0\0"s + chain;
   for (std::size_t piece = 1; piece < 40; ++piece) {
     INFO(piece);
     FrameParser parser(kResponse, 0, Start::unknown);
     parser.limit_stream(1000);
-    Log log;
+    FrameLog log;
     for (std::size_t at = 0; at < bytes.size(); at += piece) parser.feed(as_bytes(bytes.substr(at, piece)), log);
     CHECK(log.text == "@727 0/1 on 5 3/3\n@739 6/0 on 0 8/0\n");
   }
-  // Text, zeros, counters and other protocols prove nothing.
+}
+
+TEST_CASE("h2: zeros, text, counters and noise do not prove a boundary") {
   std::string counters;
   for (std::uint32_t i = 0; i < 5000; ++i) counters += number(i);
   std::mt19937 random(3);
@@ -461,7 +491,7 @@ TEST_CASE("a boundary is proved by three headers in a row, in any pieces") {
   for (const std::string& other : {std::string(20'000, '\0'), std::string(20'000, 'x'), counters, noise}) {
     FrameParser parser(kResponse, 0, Start::unknown);
     parser.limit_stream(1 << 16);
-    Log log;
+    FrameLog log;
     for (std::size_t at = 0; at < other.size(); at += 1448) parser.feed(as_bytes(other.substr(at, 1448)), log);
     CHECK(log.text.empty());
   }
@@ -472,19 +502,21 @@ TEST_CASE("a boundary is proved by three headers in a row, in any pieces") {
 constexpr bool kClient = true;
 constexpr bool kServer = false;
 
-/// One message on the wire, a millisecond after the one before.
-struct Said {
+/// Bytes that one end sends, a millisecond after those before.
+struct Sent {
   bool client;
   std::string bytes;
-  bool lost = false;  // not in the capture
+  bool not_captured = false;
 };
 
+/// A connection.
 struct Script {
-  std::vector<Said> said;
-  bool from_syn = true;
-  std::size_t piece = 100'000;  // bytes of a segment at most
+  std::vector<Sent> sent;
+  bool from_syn = true;         // the handshake is captured
+  std::size_t piece = 100'000;  // largest payload of a segment
 };
 
+/// Makes a capture of the connection and returns its exchanges.
 std::vector<Record> run(const Script& script) {
   test::PcapWriter::Options nanoseconds;
   nanoseconds.decimals = 9;
@@ -508,40 +540,41 @@ std::vector<Record> run(const Script& script) {
     add(kServer, kSyn | kAck, 1000, "");
     add(kClient, kAck, 2001, "");
   }
-  for (const Said& said : script.said) {
+  for (const Sent& sent : script.sent) {
     time += 1'000'000;
-    for (std::size_t at = 0; at < said.bytes.size(); at += script.piece) {
-      const std::string_view piece = std::string_view(said.bytes).substr(at, script.piece);
-      std::uint32_t& sequence = next[said.client ? 1 : 0];
-      if (!said.lost) add(said.client, kAck | kPsh, sequence, piece);
+    for (std::size_t at = 0; at < sent.bytes.size(); at += script.piece) {
+      const std::string_view piece = std::string_view(sent.bytes).substr(at, script.piece);
+      std::uint32_t& sequence = next[sent.client ? 1 : 0];
+      if (!sent.not_captured) add(sent.client, kAck | kPsh, sequence, piece);
       sequence += static_cast<std::uint32_t>(piece.size());
     }
   }
   return test::exchanges_of(file.bytes());
 }
 
-/// A line for each exchange, in the order of their ends.
-std::string lines(const std::vector<Record>& rows) {
+/// A line for each exchange, in the order of their ends: stream, method, target, status and outcome.
+std::string lines(const std::vector<Record>& records) {
   std::string text;
-  for (const Record& row : rows) {
-    text += std::to_string(row.stream) + " " + (row.method.empty() ? "?" : row.method) + " " +
-            (row.target.empty() ? "?" : row.target) + " " + (row.status ? std::to_string(*row.status) : "-") + " " +
-            std::string(row.outcome);
-    if (row.grpc_status) text += " grpc " + std::to_string(*row.grpc_status);
+  for (const Record& record : records) {
+    text += std::to_string(record.stream) + " " + (record.method.empty() ? "?" : record.method) + " " +
+            (record.target.empty() ? "?" : record.target) + " " +
+            (record.status ? std::to_string(*record.status) : "-") + " " + std::string(record.outcome);
+    if (record.grpc_status) text += " grpc " + std::to_string(*record.grpc_status);
     text += "\n";
   }
   return text;
 }
 
-const std::string kHello = std::string(kPreface) + frame(FrameType::settings, 0, 0);
-const std::string kServerHello = frame(FrameType::settings, 0, 0) + frame(FrameType::settings, 1, 0);
+/// The first bytes of both ends (RFC 9113, section 3.4). The server also acknowledges the client's SETTINGS.
+const std::string kClientPreface = std::string(kPreface) + frame(FrameType::settings, 0, 0);
+const std::string kServerPreface = frame(FrameType::settings, 0, 0) + frame(FrameType::settings, 1, 0);
 
-/// A request without dynamic references: GET, or POST where a body follows.
-std::string ask(std::uint32_t stream, std::string_view path, bool ends = true) {
+/// HEADERS of a request that do not use the dynamic table: GET or, where a body follows, POST.
+std::string request(std::uint32_t stream, std::string_view path, bool ends = true) {
   return frame(FrameType::headers, kEndHeaders | (ends ? kEndStream : 0), stream,
                (ends ? "\x82"s : "\x83"s) + "\x86" + literal(1, "x", 0) + literal(4, path, 0));
 }
-std::string answer(std::uint32_t stream, std::string_view status, bool ends = false) {
+std::string response(std::uint32_t stream, std::string_view status, bool ends = false) {
   return frame(FrameType::headers, kEndHeaders | (ends ? kEndStream : 0), stream, literal(8, status, 0));
 }
 std::string data(std::uint32_t stream, std::string_view bytes, bool ends = true) {
@@ -555,148 +588,161 @@ std::string trailer(std::uint32_t stream, std::string_view name, std::string_vie
 }
 std::string reset(std::uint32_t stream) { return frame(FrameType::rst_stream, 0, stream, number(8)); }
 
-TEST_CASE("streams (RFC 9113)") {
+TEST_CASE("h2: each stream is an exchange, and its frames show how it ends (RFC 9113)") {
   struct Test {
     std::string name;
-    std::vector<Said> said;
+    std::vector<Sent> sent;
     std::string expected;
   };
   const std::string push = frame(FrameType::push_promise, kEndHeaders, 1,
                                  number(2) + "\x82\x86" + literal(1, "x", 0) + literal(4, "/pushed", 0));
   const Test tests[] = {
-      {"one", {{kClient, kHello + ask(1, "/a")}, {kServer, kServerHello + answer(1, "200") + data(1, "abc")}},
+      {"a request and its response are one exchange",
+       {{kClient, kClientPreface + request(1, "/a")}, {kServer, kServerPreface + response(1, "200") + data(1, "abc")}},
        "1 GET /a 200 complete\n"},
-      {"interleaved",
-       {{kClient, kHello + ask(1, "/a") + ask(3, "/b")},
-        {kServer, kServerHello + answer(3, "200") + answer(1, "404") + data(1, "a", false) + data(3, "b")},
+      {"interleaved streams are exchanges of their own",
+       {{kClient, kClientPreface + request(1, "/a") + request(3, "/b")},
+        {kServer, kServerPreface + response(3, "200") + response(1, "404") + data(1, "a", false) + data(3, "b")},
         {kServer, data(1, "c")}},
        "3 GET /b 200 complete\n1 GET /a 404 complete\n"},
-      {"the server speaks first",
-       {{kServer, frame(FrameType::settings, 0, 0)}, {kClient, kHello + ask(1, "/a")}, {kServer, answer(1, "204", true)}},
+      {"the server may send its SETTINGS first",
+       {{kServer, frame(FrameType::settings, 0, 0)},
+        {kClient, kClientPreface + request(1, "/a")},
+        {kServer, response(1, "204", true)}},
        "1 GET /a 204 complete\n"},
-      {"8.1: interim responses",
-       {{kClient, kHello + ask(1, "/a")},
-        {kServer, kServerHello + answer(1, "100") + answer(1, "103")},
-        {kServer, answer(1, "200", true)}},
+      {"8.1: an interim response does not end the request",
+       {{kClient, kClientPreface + request(1, "/a")},
+        {kServer, kServerPreface + response(1, "100") + response(1, "103")},
+        {kServer, response(1, "200", true)}},
        "1 GET /a 200 complete\n"},
-      {"8.1: trailers of both",
-       {{kClient, kHello + ask(1, "/a", false) + data(1, "body", false) + trailer(1, ":method", "PUT")},
-        {kServer, kServerHello + answer(1, "200") + data(1, "x", false) + trailer(1, "grpc-status", "13")}},
+      {"8.1: trailers do not change the request, and contain grpc-status",
+       {{kClient, kClientPreface + request(1, "/a", false) + data(1, "body", false) + trailer(1, ":method", "PUT")},
+        {kServer, kServerPreface + response(1, "200") + data(1, "x", false) + trailer(1, "grpc-status", "13")}},
        "1 POST /a 200 complete grpc 13\n"},
-      {"gRPC: trailers only",
-       {{kClient, kHello + ask(1, "/a")},
-        {kServer, kServerHello + frame(FrameType::headers, 5, 1, "\x88\0\x0bgrpc-status\1""5"s)}},
+      {"gRPC: a response may consist of its trailers",
+       {{kClient, kClientPreface + request(1, "/a")},
+        {kServer, kServerPreface + frame(FrameType::headers, 5, 1,
+                                         "\x88\0\x0bgrpc-status\1"
+                                         "5"s)}},
        "1 GET /a 200 complete grpc 5\n"},
-      {"gRPC: no number", {{kClient, kHello + ask(1, "/a")},
-        {kServer, kServerHello + answer(1, "200") + trailer(1, "grpc-status", "-1")}},
+      {"gRPC: a grpc-status that is no number is ignored",
+       {{kClient, kClientPreface + request(1, "/a")},
+        {kServer, kServerPreface + response(1, "200") + trailer(1, "grpc-status", "-1")}},
        "1 GET /a 200 complete\n"},
-      {"8.1: an answer before the request's end",
-       {{kClient, kHello + ask(1, "/a", false)},
-        {kServer, kServerHello + answer(1, "413", true) + reset(1)},
+      {"8.1: a reset after the whole response completes the exchange",
+       {{kClient, kClientPreface + request(1, "/a", false)},
+        {kServer, kServerPreface + response(1, "413", true) + reset(1)},
         {kClient, data(1, "late")}},
        "1 POST /a 413 complete\n"},
-      {"6.4: reset by the client",
-       {{kClient, kHello + ask(1, "/a") + ask(3, "/b")},
+      {"6.4: a reset by the client ends the stream",
+       {{kClient, kClientPreface + request(1, "/a") + request(3, "/b")},
         {kClient, reset(1)},
-        {kServer, kServerHello + answer(1, "200") + data(1, "late") + answer(3, "200", true)}},
+        {kServer, kServerPreface + response(1, "200") + data(1, "late") + response(3, "200", true)}},
        "1 GET /a - reset\n3 GET /b 200 complete\n"},
-      {"6.4: reset by the server in mid-response",
-       {{kClient, kHello + ask(1, "/a")}, {kServer, kServerHello + answer(1, "200") + data(1, "x", false) + reset(1)}},
+      {"6.4: a reset by the server ends the response",
+       {{kClient, kClientPreface + request(1, "/a")},
+        {kServer, kServerPreface + response(1, "200") + data(1, "x", false) + reset(1)}},
        "1 GET /a 200 reset\n"},
-      {"6.8: GOAWAY",
-       {{kClient, kHello + ask(1, "/a") + ask(3, "/b") + ask(5, "/c")},
-        {kServer, kServerHello + frame(FrameType::goaway, 0, 0, number(3) + number(0)) + answer(1, "200", true)}},
+      {"6.8: a GOAWAY ends the streams above its last stream id",
+       {{kClient, kClientPreface + request(1, "/a") + request(3, "/b") + request(5, "/c")},
+        {kServer, kServerPreface + frame(FrameType::goaway, 0, 0, number(3) + number(0)) + response(1, "200", true)}},
        "5 GET /c - no_response\n1 GET /a 200 complete\n3 GET /b - capture_end\n"},
-      {"8.4: server push",
-       {{kClient, kHello + ask(1, "/a")},
-        {kServer, kServerHello + push + answer(1, "200", true)},
-        {kServer, answer(2, "200") + data(2, "pushed")}},
+      {"8.4: a pushed response has the request of its promise",
+       {{kClient, kClientPreface + request(1, "/a")},
+        {kServer, kServerPreface + push + response(1, "200", true)},
+        {kServer, response(2, "200") + data(2, "pushed")}},
        "1 GET /a 200 complete\n2 GET /pushed 200 complete\n"},
-      {"8.5: CONNECT",
-       {{kClient, kHello + frame(FrameType::headers, 4, 1, literal(2, "CONNECT", 0) + literal(1, "x:443", 0))},
-        {kServer, kServerHello + answer(1, "200") + data(1, "x", false)}},
+      {"8.5: the target of CONNECT is its authority",
+       {{kClient, kClientPreface + frame(FrameType::headers, 4, 1, literal(2, "CONNECT", 0) + literal(1, "x:443", 0))},
+        {kServer, kServerPreface + response(1, "200") + data(1, "x", false)}},
        "1 CONNECT x:443 200 capture_end\n"},
-      {"6.10: CONTINUATION",
-       {{kClient, kHello + frame(FrameType::headers, 1, 1, "\x82\x86" + literal(1, "x", 0)) +
+      {"6.10: CONTINUATION belongs to the field block",
+       {{kClient, kClientPreface + frame(FrameType::headers, 1, 1, "\x82\x86" + literal(1, "x", 0)) +
                       frame(FrameType::continuation, 4, 1, literal(4, "/a", 0))},
-        {kServer, kServerHello + answer(1, "200", true)}},
+        {kServer, kServerPreface + response(1, "200", true)}},
        "1 GET /a 200 complete\n"},
-      {"5.1.1: a stream is not begun twice, nor a lower one",
-       {{kClient, kHello + ask(3, "/a")}, {kServer, kServerHello + answer(3, "200", true)},
-        {kClient, ask(3, "/b") + ask(1, "/c") + ask(5, "/d")}, {kServer, answer(1, "200", true) + answer(5, "200", true)}},
+      {"5.1.1: HEADERS of an ended or lower stream begin no exchange",
+       {{kClient, kClientPreface + request(3, "/a")},
+        {kServer, kServerPreface + response(3, "200", true)},
+        {kClient, request(3, "/b") + request(1, "/c") + request(5, "/d")},
+        {kServer, response(1, "200", true) + response(5, "200", true)}},
        "3 GET /a 200 complete\n5 GET /d 200 complete\n"},
-      {"3.4: a server that speaks HTTP/1", {{kClient, kHello}, {kServer, "HTTP/1.1 400 Bad Request\r\n\r\n"}}, ""},
-      {"3.4: a client that does not", {{kServer, frame(FrameType::settings, 0, 0)}, {kClient, "EHLO x\r\n"}}, ""},
+      {"3.4: a server that answers in HTTP/1 has no exchange",
+       {{kClient, kClientPreface}, {kServer, "HTTP/1.1 400 Bad Request\r\n\r\n"}},
+       ""},
+      {"3.4: a client that sends no preface has no exchange",
+       {{kServer, frame(FrameType::settings, 0, 0)}, {kClient, "EHLO x\r\n"}},
+       ""},
   };
   for (const Test& test : tests) {
     INFO(test.name);
-    CHECK(lines(run({test.said})) == test.expected);
+    CHECK(lines(run({test.sent})) == test.expected);
     for (const std::size_t piece : {3, 7, 10}) {
-      // A server that speaks first is known by a whole frame header.
-      if (!test.said[0].client && piece < kFrameHeaderBytes) continue;
-      CHECK(lines(run({test.said, true, piece})) == test.expected);
+      // Where the server sends first, a piece shorter than a frame header does not show HTTP/2.
+      if (!test.sent[0].client && piece < kFrameHeaderBytes) continue;
+      CHECK(lines(run({test.sent, true, piece})) == test.expected);
     }
   }
 }
 
-TEST_CASE("a stream's own times and bytes") {
-  const std::vector<Record> rows = run({{{kClient, kHello + ask(1, "/a", false)},
-                                       {kClient, ask(3, "/b")},
-                                       {kServer, kServerHello + answer(3, "100")},
-                                       {kClient, data(1, "body")},
-                                       {kServer, answer(3, "200") + answer(1, "200")},
-                                       {kServer, frame(FrameType::data, kPadded, 3, "\2ab\0\0"s)},
-                                       {kServer, data(1, "xyz")},
-                                       {kServer, data(3, "c")}}});
-  REQUIRE(rows.size() == 2);
+TEST_CASE("h2: times and bytes of an exchange are those of its own frames") {
+  const std::vector<Record> records = run({{{kClient, kClientPreface + request(1, "/a", false)},
+                                            {kClient, request(3, "/b")},
+                                            {kServer, kServerPreface + response(3, "100")},
+                                            {kClient, data(1, "body")},
+                                            {kServer, response(3, "200") + response(1, "200")},
+                                            {kServer, frame(FrameType::data, kPadded, 3, "\2ab\0\0"s)},
+                                            {kServer, data(1, "xyz")},
+                                            {kServer, data(3, "c")}}});
+  REQUIRE(records.size() == 2);
   constexpr Nanos kMilli = 1'000'000;
-  const Record& upload = rows[0];
+  const Record& upload = records[0];
   CHECK(upload.stream == 1);
   CHECK(upload.send == 3 * kMilli);
   CHECK(upload.wait == 1 * kMilli);
   CHECK(upload.receive == 2 * kMilli);
-  CHECK(upload.request_bytes == ask(1, "/a", false).size() + 9 + 4);
+  CHECK(upload.request_bytes == request(1, "/a", false).size() + 9 + 4);
   CHECK(upload.request_body_bytes == 4);
-  CHECK(upload.response_bytes == answer(1, "200").size() + 9 + 3);
+  CHECK(upload.response_bytes == response(1, "200").size() + 9 + 3);
   CHECK(upload.response_body_bytes == 3);
-  const Record& reordered = rows[1];
+  const Record& reordered = records[1];
   CHECK(reordered.stream == 3);
   CHECK(reordered.send == 0);
-  CHECK(reordered.wait == 3 * kMilli);  // not to the interim response
+  CHECK(reordered.wait == 3 * kMilli);  // up to the final response
   CHECK(reordered.receive == 3 * kMilli);
-  CHECK(reordered.response_bytes == answer(3, "100").size() + answer(3, "200").size() + 9 + 5 + 9 + 1);
+  CHECK(reordered.response_bytes == response(3, "100").size() + response(3, "200").size() + 9 + 5 + 9 + 1);
   CHECK(reordered.response_body_bytes == 3);
   CHECK(reordered.protocol == "h2");
 }
 
-TEST_CASE("Upgrade: h2c (RFC 7540, section 3.2)") {
+TEST_CASE("h2: after an upgrade the response to the HTTP/1 request comes on stream 1 (RFC 7540, section 3.2)") {
   const std::string get = "GET /a HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\r\n";
-  const std::string switching = "HTTP/1.1 101 Switching Detector\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n";
-  for (const bool apart : {false, true}) {
-    std::vector<Said> said{{kClient, get}};
-    said.push_back({kServer, switching + (apart ? "" : kServerHello)});
-    if (apart) said.push_back({kServer, kServerHello});
-    said.push_back({kClient, kHello + ask(3, "/b")});
-    said.push_back({kServer, answer(3, "404", true) + answer(1, "200") + data(1, "abc")});
+  const std::string switching = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n";
+  for (const bool apart : {false, true}) {  // the 101 response and the server's first frames
+    std::vector<Sent> sent{{kClient, get}};
+    sent.push_back({kServer, switching + (apart ? "" : kServerPreface)});
+    if (apart) sent.push_back({kServer, kServerPreface});
+    sent.push_back({kClient, kClientPreface + request(3, "/b")});
+    sent.push_back({kServer, response(3, "404", true) + response(1, "200") + data(1, "abc")});
     for (const std::size_t piece : {100'000, 11, 3}) {
-      const std::vector<Record> rows = run({said, true, piece});
-      CHECK(lines(rows) == "3 GET /b 404 complete\n1 GET /a 200 complete\n");
-      REQUIRE(rows.size() == 2);
-      CHECK(rows[1].protocol == "h2");
-      CHECK(rows[1].host == "x");
-      CHECK(rows[1].request_bytes == get.size());
-      CHECK(rows[1].response_bytes == switching.size() + answer(1, "200").size() + 9 + 3);
-      CHECK(rows[1].wait == (apart ? 4 : 3) * 1'000'000);
+      const std::vector<Record> records = run({sent, true, piece});
+      CHECK(lines(records) == "3 GET /b 404 complete\n1 GET /a 200 complete\n");
+      REQUIRE(records.size() == 2);
+      CHECK(records[1].protocol == "h2");
+      CHECK(records[1].host == "x");
+      CHECK(records[1].request_bytes == get.size());
+      CHECK(records[1].response_bytes == switching.size() + response(1, "200").size() + 9 + 3);
+      CHECK(records[1].wait == (apart ? 4 : 3) * 1'000'000);
     }
   }
-  // Refused: HTTP/1 goes on.
+  // A server that refuses the upgrade goes on with HTTP/1.
   const std::string refused = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
   CHECK(lines(run({{{kClient, get}, {kServer, refused}, {kClient, get}, {kServer, refused}}})) ==
         "0 GET /a 200 complete\n0 GET /a 200 complete\n");
 }
 
-TEST_CASE("what is missing") {
-  // With names and values in the dynamic table: the first adds, the others refer.
+TEST_CASE("h2: frames that were not captured affect only their streams and the fields that refer to them") {
+  // Requests that add fields to the dynamic table, and requests that refer to them.
   const auto adds = [](std::uint32_t stream, std::string_view path) {
     return frame(FrameType::headers, 5, stream, "\x82\x86" + literal(1, "x") + literal(4, path));
   };
@@ -707,61 +753,72 @@ TEST_CASE("what is missing") {
     std::string expected;
   };
   const Test tests[] = {
-      {"a block that adds to the table: what refers to it is unknown",
-       {{{kClient, kHello},
-         {kServer, kServerHello},
+      {"a field that refers to an entry in a block that was not captured is unknown",
+       {{{kClient, kClientPreface},
+         {kServer, kServerPreface},
          {kClient, adds(1, "/a"), true},
-         {kServer, answer(1, "200", true)},
+         {kServer, response(1, "200", true)},
          {kClient, refers(3)},
-         {kServer, answer(3, "200", true)},
+         {kServer, response(3, "200", true)},
          {kClient, adds(5, "/b")},
-         {kServer, answer(5, "200", true)},
+         {kServer, response(5, "200", true)},
          {kClient, refers(7)},
-         {kServer, answer(7, "200", true)}}},
+         {kServer, response(7, "200", true)}}},
        "1 ? ? 200 gap\n3 GET ? 200 complete\n5 GET /b 200 complete\n7 GET /b 200 complete\n"},
-      {"a response's start",
-       {{{kClient, kHello + ask(1, "/a") + ask(3, "/b")},
-         {kServer, kServerHello},
-         {kServer, answer(1, "200"), true},
-         {kServer, data(1, "abc") + answer(3, "200") + data(3, "x")}}},
+      {"the beginning of a response",
+       {{{kClient, kClientPreface + request(1, "/a") + request(3, "/b")},
+         {kServer, kServerPreface},
+         {kServer, response(1, "200"), true},
+         {kServer, data(1, "abc") + response(3, "200") + data(3, "x")}}},
        "1 GET /a - gap\n3 GET /b 200 complete\n"},
-      {"a response's end",
-       {{{kClient, kHello + ask(1, "/a") + ask(3, "/b")},
-         {kServer, kServerHello + answer(1, "200")},
+      {"the end of a response",
+       {{{kClient, kClientPreface + request(1, "/a") + request(3, "/b")},
+         {kServer, kServerPreface + response(1, "200")},
          {kServer, data(1, "abc"), true},
-         {kServer, answer(3, "200") + data(3, "x")}}},
+         {kServer, response(3, "200") + data(3, "x")}}},
        "3 GET /b 200 complete\n1 GET /a 200 gap\n"},
       {"a whole response",
-       {{{kClient, kHello + ask(1, "/a") + ask(3, "/b")},
-         {kServer, kServerHello},
-         {kServer, answer(1, "200", true), true},
-         {kServer, answer(3, "200") + data(3, "x")}}},
+       {{{kClient, kClientPreface + request(1, "/a") + request(3, "/b")},
+         {kServer, kServerPreface},
+         {kServer, response(1, "200", true), true},
+         {kServer, response(3, "200") + data(3, "x")}}},
        "3 GET /b 200 complete\n1 GET /a - gap\n"},
-      {"a part of DATA",
-       {{{kClient, kHello + ask(1, "/a")},
-         {kServer, kServerHello + answer(1, "200") + data(1, std::string(100, 'x')).substr(0, 50)},
+      {"a part of the content of DATA",
+       {{{kClient, kClientPreface + request(1, "/a")},
+         {kServer, kServerPreface + response(1, "200") + data(1, std::string(100, 'x')).substr(0, 50)},
          {kServer, std::string(50, 'x'), true},
          {kServer, std::string(9, 'x')}}},
        "1 GET /a 200 complete\n"},
-      {"a request's body",
-       {{{kClient, kHello + ask(1, "/a", false)},
+      {"the body of a request",
+       {{{kClient, kClientPreface + request(1, "/a", false)},
          {kClient, data(1, "abc"), true},
-         {kClient, ask(3, "/b")},
-         {kServer, kServerHello + answer(1, "200", true) + answer(3, "200", true)}}},
+         {kClient, request(3, "/b")},
+         {kServer, kServerPreface + response(1, "200", true) + response(3, "200", true)}}},
        "1 POST /a 200 gap\n3 GET /b 200 complete\n"},
-      {"the start of the capture",
-       {{{kClient, ask(7, "/a")}, {kServer, answer(7, "200") + data(7, "x")}, {kClient, ask(9, "/b")},
-         {kServer, answer(9, "200", true)}}, false},
+      {"everything before a request",
+       {{{kClient, request(7, "/a")},
+         {kServer, response(7, "200") + data(7, "x")},
+         {kClient, request(9, "/b")},
+         {kServer, response(9, "200", true)}},
+        false},
        "7 GET /a 200 complete\n9 GET /b 200 complete\n"},
-      {"the start, seen first from the server",
-       {{{kServer, answer(7, "200") + data(7, "x")}, {kClient, adds(9, "/b")}, {kServer, answer(9, "200", true)}}, false},
+      {"everything before a response",
+       {{{kServer, response(7, "200") + data(7, "x")}, {kClient, adds(9, "/b")}, {kServer, response(9, "200", true)}},
+        false},
        "7 ? ? 200 gap\n9 GET /b 200 complete\n"},
-      {"the start, where all is in the table",
-       {{{kClient, ask(7, "/a")}, {kServer, answer(7, "200", true)}, {kClient, refers(9)},
-         {kServer, frame(FrameType::headers, 5, 9, "\xbe")}}, false},
+      {"everything before fields that refer to the dynamic table",
+       {{{kClient, request(7, "/a")},
+         {kServer, response(7, "200", true)},
+         {kClient, refers(9)},
+         {kServer, frame(FrameType::headers, 5, 9, "\xbe")}},
+        false},
        "7 GET /a 200 complete\n9 GET ? - complete\n"},
-      {"the start, before the preface", {{{kClient, kHello + adds(1, "/a")}, {kServer, kServerHello + answer(1, "200", true)},
-        {kClient, refers(3)}, {kServer, answer(3, "200", true)}}, false},
+      {"the TCP handshake before the preface",
+       {{{kClient, kClientPreface + adds(1, "/a")},
+         {kServer, kServerPreface + response(1, "200", true)},
+         {kClient, refers(3)},
+         {kServer, response(3, "200", true)}},
+        false},
        "1 GET /a 200 complete\n3 GET /a 200 complete\n"},
   };
   for (const Test& test : tests) {
@@ -772,17 +829,17 @@ TEST_CASE("what is missing") {
 
 // ---------------------------------------------------------------- fixtures
 
-/// The capture without its record `left_out`, or with that record's payload cut to `kept` bytes of TCP.
-std::string without(const std::string& capture, std::size_t left_out, std::size_t snap = 0) {
+/// The capture without one of its packets or, if `snap_length` is not 0, with that packet cut to this length.
+std::string without(const std::string& capture, std::size_t packet, std::size_t snap_length) {
   std::string out = capture.substr(0, 24);
   std::size_t number = 1;
   for (std::size_t at = 24; at < capture.size(); ++number) {
     const auto* const header = reinterpret_cast<const std::uint8_t*>(capture.data()) + at;
     const std::uint32_t length = load_le32(header + 8);
-    if (number != left_out) {
+    if (number != packet) {
       out += capture.substr(at, 16 + length);
-    } else if (snap != 0) {
-      const auto kept = static_cast<std::uint32_t>(std::min<std::size_t>(length, snap));
+    } else if (snap_length != 0) {
+      const auto kept = static_cast<std::uint32_t>(std::min<std::size_t>(length, snap_length));
       out += capture.substr(at, 8);
       for (int shift = 0; shift < 32; shift += 8) out.push_back(static_cast<char>(kept >> shift));
       out += capture.substr(at + 12, 4 + kept);
@@ -792,68 +849,71 @@ std::string without(const std::string& capture, std::size_t left_out, std::size_
   return out;
 }
 
+/// The client's port and the stream.
 using Key = std::pair<std::uint64_t, std::uint32_t>;
 
-/// `row` against the truth: each thing that it says is right.
-void check_says_no_wrong(const Record& row, const Record& truth) {
-  CHECK((row.method.empty() || row.method == truth.method));
-  CHECK((row.host.empty() || row.host == truth.host));
-  CHECK((row.target.empty() || row.target == truth.target));
-  CHECK((!row.status || row.status == truth.status));
-  CHECK((!row.grpc_status || row.grpc_status == truth.grpc_status));
-  if (row.outcome != truth.outcome) {
-    CHECK(row.outcome == "gap");
-  } else if (row.outcome == "complete") {
-    CHECK(row.response_bytes == truth.response_bytes);
-    CHECK(row.request_bytes == truth.request_bytes);
-    if (row.missing_bytes == 0) CHECK(row.response_body_bytes == truth.response_body_bytes);
+/// Checks that everything in `record` is unknown or the same as in the record of the whole capture.
+void check_nothing_wrong(const Record& record, const Record& whole) {
+  CHECK((record.method.empty() || record.method == whole.method));
+  CHECK((record.host.empty() || record.host == whole.host));
+  CHECK((record.target.empty() || record.target == whole.target));
+  CHECK((!record.status || record.status == whole.status));
+  CHECK((!record.grpc_status || record.grpc_status == whole.grpc_status));
+  if (record.outcome != whole.outcome) {
+    CHECK(record.outcome == "gap");
+  } else if (record.outcome == "complete") {
+    CHECK(record.response_bytes == whole.response_bytes);
+    CHECK(record.request_bytes == whole.request_bytes);
+    if (record.missing_bytes == 0) CHECK(record.response_body_bytes == whole.response_body_bytes);
   }
 }
 
-TEST_CASE("each packet of a fixture removed, or cut: nothing wrong is said, and no more is lost than it touched") {
+TEST_CASE("h2: a packet that is removed or cut changes only the exchanges that it belongs to") {
   for (const std::string name : {"h2", "h2c", "grpc"}) {
     const std::string capture = slurp("fixtures/" + name + ".pcap");
-    const std::vector<Record> truth = test::exchanges_of(as_bytes(capture));
-    std::map<Key, Record> right;
-    for (const Record& row : truth) right.emplace(Key{row.client_port, row.stream}, row);
-    REQUIRE(right.size() == truth.size());
-    REQUIRE(truth.size() > 4);
-    std::size_t packets = 0, lost = 0;
+    const std::vector<Record> exchanges = test::exchanges_of(as_bytes(capture));
+    std::map<Key, Record> whole;
+    for (const Record& record : exchanges) whole.emplace(Key{record.client_port, record.stream}, record);
+    REQUIRE(whole.size() == exchanges.size());
+    REQUIRE(exchanges.size() > 4);
+    std::size_t packets = 0, changed = 0;
     for (std::size_t at = 24; at < capture.size(); ++packets) {
       at += 16 + load_le32(reinterpret_cast<const std::uint8_t*>(capture.data()) + at + 8);
     }
     const std::size_t step = packets > 200 ? 3 : 1;
     for (std::size_t packet = 1; packet <= packets; packet += step) {
-      for (const std::size_t snap : {0, 66 + 20}) {
+      for (const std::size_t snap_length : {0, 66 + 20}) {
         CAPTURE(name);
         CAPTURE(packet);
-        CAPTURE(snap);
+        CAPTURE(snap_length);
         std::map<Key, std::string> outcomes;
-        for (const Record& row : test::exchanges_of(as_bytes(without(capture, packet, snap)))) {
-          // Without the 101 an upgrade is not known: HTTP/1 alone is told of.
-          const auto found = right.find({row.client_port, std::max<std::uint32_t>(row.stream, 1)});
-          REQUIRE(found != right.end());
-          CHECK(outcomes.emplace(found->first, row.outcome).second);
-          CAPTURE(row.stream);
-          check_says_no_wrong(row, found->second);
+        for (const Record& record : test::exchanges_of(as_bytes(without(capture, packet, snap_length)))) {
+          // Without the 101 response the upgrade is not known, and its exchange is one of HTTP/1, without a stream.
+          const auto found = whole.find({record.client_port, std::max<std::uint32_t>(record.stream, 1)});
+          REQUIRE(found != whole.end());
+          CHECK(outcomes.emplace(found->first, record.outcome).second);
+          CAPTURE(record.stream);
+          check_nothing_wrong(record, found->second);
         }
-        const auto is_touched = [&](const Record& row) { return row.first_frame <= packet && packet <= row.last_frame; };
-        for (const auto& [key, row] : right) {
-          const auto upgraded = right.find({row.client_port, 1});
-          const bool upgrade = name == "h2c" && upgraded != right.end() && is_touched(upgraded->second);
-          const bool touched = is_touched(row) || upgrade;
-          const bool same = outcomes.count(key) != 0 && outcomes[key] == row.outcome;
+        const auto is_touched = [&](const Record& record) {
+          return record.first_frame <= packet && packet <= record.last_frame;
+        };
+        for (const auto& [key, record] : whole) {
+          const auto upgraded = whole.find({record.client_port, 1});
+          const bool upgrade = name == "h2c" && upgraded != whole.end() && is_touched(upgraded->second);
+          const bool touched = is_touched(record) || upgrade;
+          const bool same = outcomes.count(key) != 0 && outcomes[key] == record.outcome;
           CAPTURE(key.second);
           CHECK((touched || same));
-          lost += same ? 0 : 1;
+          changed += same ? 0 : 1;
         }
       }
     }
-    CHECK(lost < packets);
+    CHECK(changed < packets);
   }
 }
 
-TEST_CASE("a million streams left open cost no more than those kept") {
+TEST_CASE("h2: the oldest streams are evicted when too many are open") {
   test::PcapWriter file;
   std::uint32_t sequence = 2001;
   const auto add = [&](const std::string& payload, std::uint8_t flags) {
@@ -866,16 +926,17 @@ TEST_CASE("a million streams left open cost no more than those kept") {
   };
   sequence = 2000;
   add("", kSyn);
-  std::string bytes = kHello;
+  std::string bytes = kClientPreface;
   for (std::uint32_t stream = 1; stream < 40'000; stream += 2) {
     bytes += frame(FrameType::headers, 5, stream, "\x82\x84");
     if (bytes.size() > 30'000) add(std::exchange(bytes, {}), kAck);
   }
   add(bytes, kAck);
-  const std::vector<Record> rows = test::exchanges_of(file.bytes());
-  CHECK(rows.size() == 20'000);
-  CHECK(std::count_if(rows.begin(), rows.end(), [](const Record& row) { return row.outcome == "evicted"; }) ==
-        20'000 - static_cast<std::ptrdiff_t>(ExchangeLog::kMaxOpen));
+  const std::vector<Record> records = test::exchanges_of(file.bytes());
+  CHECK(records.size() == 20'000);
+  CHECK(std::count_if(records.begin(), records.end(), [](const Record& record) {
+          return record.outcome == "evicted";
+        }) == 20'000 - static_cast<std::ptrdiff_t>(ExchangeLog::kMaxOpen));
 }
 
 }  // namespace
