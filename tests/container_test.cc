@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "support/folder.h"
+#include "support/golden.h"
 #include "support/pcapng.h"
 #include "support/read.h"
 #include "support/run.h"
@@ -23,6 +24,7 @@
 namespace wirelap::test {
 namespace {
 
+using test::golden_records;
 using test::program;
 using test::slurp;
 
@@ -97,7 +99,7 @@ TEST_CASE("container: one capture in every dress has the same exchanges, as a fi
   for (const Case& test : cases) {
     CAPTURE(test.dressed);
     const std::string path = "fixtures/dress/" + test.dressed;
-    const std::vector<std::string> expected = without_name(slurp("fixtures/golden/" + test.plain + ".ndjson"));
+    const std::vector<std::string> expected = without_name(golden_records(test.plain));
     for (const RunResult& result : {run({program(), "-q", "-f", "ndjson", path}), run({program(), "-q", "-f", "ndjson"}, slurp(path))}) {
       CHECK(result.exit_code == 0);
       CHECK(result.errors == "");
@@ -111,7 +113,7 @@ TEST_CASE("container: compressed by each program; where that is not there, what 
   struct Case {
     std::string ending, program, package;
   };
-  const std::vector<std::string> expected = without_name(slurp("fixtures/golden/nanoseconds.ndjson"));
+  const std::vector<std::string> expected = without_name(golden_records("nanoseconds"));
   REQUIRE(expected.size() == 3);
   const Folder nothing;
   for (const Case& test : {Case{"gz", "a gzip", "gzip"}, Case{"zst", "a zstd", "zstd"}, Case{"xz", "an xz", "xz-utils"},
@@ -139,8 +141,8 @@ TEST_CASE("container: compressed by each program; where that is not there, what 
 }
 
 TEST_CASE("container: two captures of different link types merged are both read") {
-  std::multiset<std::string> expected = without_place(slurp("fixtures/golden/any-sll2.ndjson"));
-  expected.merge(without_place(slurp("fixtures/golden/vlan.ndjson")));
+  std::multiset<std::string> expected = without_place(golden_records("any-sll2"));
+  expected.merge(without_place(golden_records("vlan")));
   CHECK(expected.size() == 8);
   const RunResult merged = run({program(), "-f", "ndjson", "fixtures/dress/merged.pcapng"});
   CHECK(merged.exit_code == 0);

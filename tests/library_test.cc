@@ -8,12 +8,14 @@
 #include <vector>
 
 #include "support/flood.h"
+#include "support/golden.h"
 #include "support/run.h"
 #include "wirelap.h"
 
 namespace wirelap {
 namespace {
 
+using test::golden_records;
 using test::slurp;
 
 struct Fed {
@@ -57,7 +59,7 @@ TEST_CASE("library: fixtures in pieces give their golden records") {
   for (const std::string name : {"s3-session", "loss", "h2", "tls13", "close", "vlan"}) {
     CAPTURE(name);
     const std::string capture = slurp("fixtures/" + name + ".pcap");
-    const std::string golden = slurp("fixtures/golden/" + name + ".ndjson");
+    const std::string golden = golden_records(name);
     REQUIRE(!golden.empty());
     for (const std::size_t piece : {std::size_t{613}, std::size_t{65536}, capture.size()}) {
       const Fed fed = feed_by(capture, piece, "fixtures/" + name + ".pcap");
@@ -162,8 +164,8 @@ TEST_CASE("library: two captures in two threads") {
     });
   }
   for (std::thread& thread : threads) thread.join();
-  CHECK(got[0] == slurp("fixtures/golden/loss.ndjson"));
-  CHECK(got[1] == slurp("fixtures/golden/h2.ndjson"));
+  CHECK(got[0] == golden_records("loss"));
+  CHECK(got[1] == golden_records("h2"));
 }
 
 }  // namespace
