@@ -1,54 +1,90 @@
-// The library's face: bytes of a capture in, a record for each exchange out.
+// The library: the bytes of a capture in, records out.
 //
-//   wirelap::Capture capture({}, [](std::string_view record) { puts(std::string(record).c_str()); });
+//   wirelap::Capture capture({}, [](const wirelap::Record& record) { puts(wirelap::json_of(record).c_str()); });
 //   while (... more bytes ...) capture.feed(bytes, count);
 //   capture.finish();
 //
-// In: pcap or pcapng, in pieces of any size; compressed ones are for the caller
-// to unpack. Out: the records that the program prints as ndjson, each as soon as
-// its exchange has ended. Nothing is printed, thrown, opened or started, and
-// nothing is global: captures can be read in several threads at once, each by
-// one of them. C++17 is enough to include this file.
+// In: pcap or pcapng, in pieces of any size; the caller decompresses it where it is compressed. Out: the records that
+// the program writes, each as soon as its exchange has ended. The library prints nothing, throws nothing, opens no file
+// and starts no thread or process. It has no global state: each thread can read captures of its own. This file needs
+// C++17.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <variant>
 #include <vector>
 
 namespace wirelap {
 
-/// What records are wanted, and what is to be in them.
+/// What to read, and what records contain.
 struct CaptureOptions {
-  std::string name = "-";            ///< the records' `capture`, and the one in problem()
-  std::vector<std::uint16_t> ports;  ///< servers' ports; empty: told from the traffic
-  /// Header fields to be columns, in lower case; named `header_...` where records have a column of that name already.
+  std::string name = "-";            ///< the column `capture` of the records, and the name in problem()
+  std::vector<std::uint16_t> ports;  ///< ports of the servers; empty: any
+  /// Header fields that become columns, in lower case. A column is named as the field, with `header_` before it where
+  /// records have a column of that name already.
   std::vector<std::string> headers;
-  bool packets = false;      ///< `interpacket_times`
-  bool connections = false;  ///< records of connections, too
-  bool tcp = false;          ///< turns of TCP protocols that are not known, too
-  /// Most for what is kept of connections: over it the longest idle are given up, as `evicted`.
+  bool packets = false;      ///< the column `interpacket_times`
+  bool connections = false;  ///< also records of connections
+  bool tcp = false;          ///< also turns of unknown TCP protocols
+  /// Limit of the memory for connections. Past it the connections that have been idle longest are evicted.
   std::size_t memory_bytes = std::size_t{256} << 20;
 };
 
-/// Takes one record: a JSON object (RFC 8259) with the columns that README.md
-/// names, without a line end. The text is valid during the call, which must not
-/// call into the capture that it comes from.
-using OnRecord = std::function<void(std::string_view record)>;
+/// A finished exchange or connection. Its values never change; the functions below read them.
+struct Record;
+
+/// The times of a response's packets: for each, the time since the one before and the bytes of the response so far.
+using InterpacketTimes = std::vector<std::pair<std::chrono::nanoseconds, std::uint64_t>>;
+
+/// One value of a record. std::monostate is null: the value is not known, or the record has no such column. A point in
+/// time is the time since 1970-01-01 UTC. `vlan` is a text where there are two identifiers.
+using Value =
+    std::variant<std::monostate, std::string, std::uint64_t, std::chrono::nanoseconds, bool, InterpacketTimes>;
+
+/// A column, as `wirelap --columns` prints it. The texts are static.
+struct ColumnInfo {
+  std::string_view name;  ///< such as "total_s"
+  std::string_view type;  ///< text, integer, number, boolean or array
+  std::string_view unit;  ///< such as "bytes"; empty: none
+  std::string_view help;  ///< one line
+  bool in_exchanges;
+  bool in_connections;
+};
+
+/// The columns of all records, in their order, without those of headers.
+std::vector<ColumnInfo> columns();
+
+/// The value of the column with this name.
+Value value_of(const Record& record, std::string_view column);
+/// The value of the column with this index in columns().
+Value value_of(const Record& record, std::size_t column);
+
+/// The record as a JSON object (RFC 8259) in one line, without a line end: what the program writes as ndjson.
+std::string json_of(const Record& record);
+
+/// A copy, which can be kept.
+std::shared_ptr<const Record> copy_of(const Record& record);
+
+/// Receives a record. The record is valid during the call. The call must not use the capture that it comes from.
+using OnRecord = std::function<void(const Record& record)>;
 
 /// What was seen of a capture so far.
 struct CaptureCounts {
   std::uint64_t packets = 0;
-  std::uint64_t connections = 0;    ///< of TCP
-  std::uint64_t exchanges = 0;      ///< reported
-  std::uint64_t missing_bytes = 0;  ///< acknowledged, but not in the capture
-  std::uint64_t evicted = 0;        ///< connections given up for want of memory
+  std::uint64_t connections = 0;    ///< TCP connections
+  std::uint64_t exchanges = 0;      ///< with a record
+  std::uint64_t missing_bytes = 0;  ///< acknowledged, but not captured
+  std::uint64_t evicted = 0;        ///< connections evicted to free memory
 };
 
-/// One capture that is read while it comes in.
+/// One capture, read while it arrives.
 class Capture {
  public:
   Capture(CaptureOptions options, OnRecord on_record);
@@ -56,17 +92,16 @@ class Capture {
   Capture(Capture&&) noexcept;
   Capture& operator=(Capture&&) noexcept;
 
-  /// Takes the next `count` bytes; a record cut by their end is kept until its
-  /// rest comes. Calls OnRecord for each exchange that ends by them. False where
-  /// no more can be read, as problem() says: that is as finish(), and further
-  /// bytes are passed over.
+  /// Reads the next `count` bytes. A packet that is incomplete at their end is kept until its rest arrives. Calls
+  /// OnRecord for each exchange that they end. Returns false when the capture cannot be read further: problem() says
+  /// why, the effect is that of finish(), and further bytes are ignored.
   bool feed(const void* bytes, std::size_t count);
 
-  /// There are no further bytes: what is under way is reported as it is. True
-  /// where all was read: not where the last record is cut.
+  /// Ends the capture: reports what is still open. Returns whether it was read to its end; it was not where its last
+  /// packet is incomplete.
   bool finish();
 
-  /// What kept the capture from being read to its end, one line; empty: nothing.
+  /// Why the capture could not be read to its end, as one line; empty where it was.
   const std::string& problem() const;
 
   CaptureCounts counts() const;
@@ -76,7 +111,7 @@ class Capture {
   std::unique_ptr<Inner> inner_;
 };
 
-/// The library's version, as "0.1.0".
+/// The version of the library, such as "0.1.0".
 const char* version();
 
 }  // namespace wirelap

@@ -1,8 +1,10 @@
-// The library's face: a capture fed in pieces of any size gives the records
-// that the program gives, and says the same of one that is damaged.
+// The library: a capture fed in pieces of any size gives the records that the program writes, and the same error where
+// it is damaged; the typed values of a record are those of its JSON.
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <chrono>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -33,7 +35,7 @@ Fed feed(const std::string& capture, const std::vector<std::size_t>& ends, const
   CaptureOptions options;
   options.name = name;
   options.connections = name == "x";
-  Capture reader(options, [&](std::string_view record) { (fed.records += record) += '\n'; });
+  Capture reader(options, [&](const Record& record) { (fed.records += json_of(record)) += '\n'; });
   std::size_t at = 0;
   for (const std::size_t end : ends) {
     const std::vector<char> piece(capture.begin() + static_cast<std::ptrdiff_t>(at),
@@ -122,7 +124,7 @@ TEST_CASE("library: says what is wrong as the program does") {
 TEST_CASE("library: a record is there as soon as its exchange has ended") {
   const std::string capture = slurp("fixtures/s3-session.pcap");
   std::size_t records = 0;
-  Capture reader({}, [&](std::string_view) { ++records; });
+  Capture reader({}, [&](const Record&) { ++records; });
   std::size_t early = 0;
   for (std::size_t at = 0; at < capture.size(); at += 100) {
     CHECK(reader.feed(&capture[at], std::min<std::size_t>(100, capture.size() - at)));
@@ -138,8 +140,7 @@ TEST_CASE("library: what is kept stays within its limit, and what was given up i
   CaptureOptions options;
   options.memory_bytes = std::size_t{1} << 20;
   std::uint64_t evicted = 0;
-  Capture reader(options,
-                 [&](std::string_view record) { evicted += record.find("\"evicted\"") != std::string_view::npos; });
+  Capture reader(options, [&](const Record& record) { evicted += value_of(record, "outcome") == Value("evicted"); });
   test::Flood flood("holes", 1000);
   for (std::string_view piece; !(piece = flood.next()).empty();) reader.feed(piece.data(), piece.size());
   CHECK(reader.finish());
@@ -149,8 +150,75 @@ TEST_CASE("library: what is kept stays within its limit, and what was given up i
 
 TEST_CASE("library: a Capture that is destroyed before finish() frees what its connections hold") {
   const std::string capture = slurp("fixtures/s3-session.pcap");
-  Capture reader({}, [](std::string_view) {});
+  Capture reader({}, [](const Record&) {});
   CHECK(reader.feed(capture.data(), capture.size() / 2));  // the leak checker of the sanitized build sees the rest
+}
+
+/// `value` as JSON, times with `decimals`.
+std::string as_json(const Value& value, int decimals) {
+  const auto seconds = [&](std::chrono::nanoseconds time) {
+    std::string digits = std::to_string(time.count() % 1'000'000'000 + 1'000'000'000);
+    return std::to_string(time.count() / 1'000'000'000) + "." + digits.substr(1, static_cast<std::size_t>(decimals));
+  };
+  if (const auto* text = std::get_if<std::string>(&value)) return "\"" + *text + "\"";
+  if (const auto* integer = std::get_if<std::uint64_t>(&value)) return std::to_string(*integer);
+  if (const auto* time = std::get_if<std::chrono::nanoseconds>(&value)) return seconds(*time);
+  if (const auto* flag = std::get_if<bool>(&value)) return *flag ? "true" : "false";
+  if (const auto* times = std::get_if<InterpacketTimes>(&value)) {
+    std::string all;
+    for (const auto& [gap, bytes] : *times) {
+      all += (all.empty() ? "[" : ",[") + seconds(gap) + "," + std::to_string(bytes) + "]";
+    }
+    return "[" + all + "]";
+  }
+  return "null";
+}
+
+/// A JSON object made of the values of `record`, headers last but for the times of packets.
+std::string object_of(const Record& record, const std::vector<std::string>& headers, int decimals) {
+  const std::vector<ColumnInfo> all = columns();
+  const bool is_exchange = value_of(record, "type") == Value("exchange");
+  std::string text;
+  const auto add = [&](std::string_view name, const Value& value) {
+    ((text += text.empty() ? "{\"" : ",\"") += name) += "\":" + as_json(value, decimals);
+  };
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    CHECK(value_of(record, i) == value_of(record, all[i].name));
+    if (all[i].name == "interpacket_times" && is_exchange) {
+      for (const std::string& header : headers) add(header, value_of(record, header));
+    }
+    if (is_exchange ? all[i].in_exchanges : all[i].in_connections) {
+      add(all[i].name, value_of(record, i));
+    } else {
+      CHECK(value_of(record, i) == Value());
+    }
+  }
+  return text + "}";
+}
+
+TEST_CASE("library: the typed values of a record are those of its JSON, of a copy too") {
+  for (const std::string name : {"s3-session", "loss", "h2", "tls13", "close", "vlan", "qinq", "ipv6", "nanoseconds"}) {
+    CAPTURE(name);
+    const std::string capture = slurp("fixtures/" + name + ".pcap");
+    CaptureOptions options;
+    options.packets = options.connections = true;
+    options.headers = {"server", "x-amz-request-id"};
+    std::vector<std::shared_ptr<const Record>> copies;
+    std::vector<std::string> texts;
+    Capture reader(options, [&](const Record& record) {
+      copies.push_back(copy_of(record));
+      texts.push_back(json_of(record));
+    });
+    reader.feed(capture.data(), capture.size());
+    CHECK(reader.finish());
+    REQUIRE(!copies.empty());
+    for (std::size_t i = 0; i < copies.size(); ++i) {
+      CHECK(json_of(*copies[i]) == texts[i]);
+      CHECK(object_of(*copies[i], {"header_server", "x-amz-request-id"}, name == "nanoseconds" ? 9 : 6) == texts[i]);
+      CHECK(value_of(*copies[i], "no such column") == Value());
+      CHECK(value_of(*copies[i], columns().size()) == Value());
+    }
+  }
 }
 
 TEST_CASE("library: two captures in two threads") {

@@ -228,6 +228,20 @@ inline constexpr Column kColumns[] = {
      "client or server: the sender of the RST, else of the first FIN"},
 };
 
+/// The type of a column's values in JSON, or text.
+constexpr std::string_view type_of(const Column& column) {
+  return std::visit(
+      []<class T>(T Columns::*) -> std::string_view {
+        if constexpr (std::is_same_v<T, Nanos>) return "number";
+        if constexpr (std::is_same_v<T, std::optional<bool>>) return "boolean";
+        if constexpr (std::is_same_v<T, std::optional<PacketTimes>>) return "array";
+        constexpr bool kIsInteger = std::is_same_v<T, std::uint64_t> || std::is_same_v<T, VlanIds> ||
+                                    std::is_same_v<T, std::optional<std::uint64_t>>;
+        return kIsInteger ? "integer" : "text";
+      },
+      column.member);
+}
+
 /// The columns of the parts of an exchange's total: its phases, and its causes in the order of Cause.
 inline constexpr Nanos Columns::*kPhaseColumns[] = {&Columns::connect, &Columns::tls, &Columns::send, &Columns::wait,
                                                     &Columns::receive};
@@ -241,7 +255,7 @@ static_assert(std::size(kCauseColumns) == kCauseCount);
 
 /// The value of the column at `kIndex`.
 template <std::size_t kIndex>
-WIRELAP_INLINE const auto& value_of(const Columns& columns) {
+WIRELAP_INLINE const auto& value_at(const Columns& columns) {
   constexpr Member kMember = kColumns[kIndex].member;
   return columns.*std::get<kMember.index()>(kMember);
 }
@@ -252,7 +266,7 @@ template <RecordType kType, class Visitor>
 WIRELAP_INLINE void visit_columns(const Columns& columns, Visitor& visit) {
   const auto visit_one = [&]<std::size_t kIndex>(std::integral_constant<std::size_t, kIndex>)
       __attribute__((always_inline)) {
-    if constexpr (kColumns[kIndex].is_in(kType)) visit.template column<kIndex>(value_of<kIndex>(columns));
+    if constexpr (kColumns[kIndex].is_in(kType)) visit.template column<kIndex>(value_at<kIndex>(columns));
   };
   [&]<std::size_t... kIndex>(std::index_sequence<kIndex...>) __attribute__((always_inline)) {
     (visit_one(std::integral_constant<std::size_t, kIndex>{}), ...);
