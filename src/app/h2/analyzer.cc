@@ -10,7 +10,7 @@ namespace {
 constexpr std::uint16_t kSettingsHeaderTableSize = 1;
 constexpr std::uint16_t kSettingsMaxFrameSize = 5;
 
-/// A header proves a frame boundary if its stream is at most twice the highest one seen plus twice this number.
+/// A frame boundary may be proved with streams up to twice the sum of the highest one seen and this number.
 constexpr std::uint32_t kStreamsAhead = 1 << 15;
 
 Start start_of(Direction direction, const StreamPosition& position) {
@@ -66,7 +66,7 @@ Analyzer::Analyzer(ExchangeLog&& log, std::uint64_t requests, std::uint64_t resp
   if (server().has_gap) log_.sum_up(*upgraded, view().previous_packet_time());
 }
 
-/// Closes the exchanges of before the upgrade, apart from the one whose response comes as stream 1. Returns that one,
+/// Closes the exchanges from before the upgrade, apart from the one whose response comes as stream 1. Returns that one,
 /// or null where there is none.
 Exchange* Analyzer::close_http1_exchanges() {
   Exchange* const newest = log_.newest();
@@ -171,7 +171,7 @@ void Analyzer::on_frame(Direction direction, const FrameHeader& header) {
   if (exchange != nullptr) count(*exchange, direction, kFrameHeaderBytes, 0, false);
 }
 
-/// The exchange that a frame belongs to; null where it belongs to none. Opens the stream that HEADERS begins.
+/// The exchange that a frame belongs to; null where it belongs to none. Opens a stream that HEADERS begins.
 Exchange* Analyzer::exchange_of_frame(Direction direction, const FrameHeader& header) {
   switch (static_cast<FrameType>(header.type)) {
     case FrameType::headers: return exchange_of_headers(direction, header.stream_identifier);
@@ -259,7 +259,7 @@ void Analyzer::on_setting(Direction direction, std::uint16_t identifier, std::ui
   if (identifier == kSettingsMaxFrameSize) receiver.parser.allow_frame_size(std::min(value, kMaxMaxFrameSize));
 }
 
-/// Allows what any settings would allow the sender of `direction`: the settings that it got are not known.
+/// Allows the sender of `direction` everything that settings can allow: those that it received are not known.
 void Analyzer::allow_anything(Direction direction) {
   state(direction).blocks.hpack().allow_table(HpackDecoder::kMaxInteger);
   state(direction).parser.allow_frame_size(kMaxMaxFrameSize);

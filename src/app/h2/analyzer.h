@@ -75,7 +75,7 @@ class Analyzer : public wirelap::Analyzer {
   DirectionState& server() { return state(Direction::to_client); }
   const DirectionState& server() const { return state(Direction::to_client); }
 
-  // Around the bytes that are fed.
+  // Before and after the bytes that are fed.
   void before_bytes(Direction direction, const Arrival& arrival);
   void after_bytes(Direction direction, std::uint64_t count);
   void expect_sender() const;
@@ -95,16 +95,17 @@ class Analyzer : public wirelap::Analyzer {
   void process_promise();
   void record_headers(Exchange& exchange);
 
-  // What is not known of a direction.
+  // Where the frames or the settings of a direction are not known.
   void forget_frames(DirectionState& state);
   void allow_anything(Direction direction);
+
   Exchange* close_http1_exchanges();
 
   DirectionState states_[2];  // by Direction
   Streams streams_;
   FieldSection section_;                     // of the latest field block
   Arrival arrival_;                          // of the bytes that are being fed
-  std::uint32_t highest_client_stream_ = 0;  // that any frame names
+  std::uint32_t highest_client_stream_ = 0;  // in any frame so far
   bool not_h2_ = false;                      // a parser found bytes that are not a frame
 };
 

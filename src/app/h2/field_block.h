@@ -32,7 +32,7 @@ class FieldBlockDecoder {
   /// A longer field block is incomplete: the fields past this size are not known.
   static constexpr std::size_t kMaxBytes = 64 * 1024;
 
-  /// `wanted` as for HpackDecoder. Keeps incomplete blocks in `memory`. Both outlive the decoder.
+  /// `wanted` as for HpackDecoder. Keeps fragments of blocks in `memory`. Both outlive the decoder.
   FieldBlockDecoder(const std::vector<std::string>& wanted, std::pmr::memory_resource* memory)
       : decoder_(wanted, memory), fragments_(memory) {}
 

@@ -4,8 +4,8 @@
 // In: the bytes of a stream in order, in pieces of any size, and sequence gaps.
 // Out: frames, through an inlined handler: their headers, field blocks, and the
 // fields of SETTINGS, PUSH_PROMISE and GOAWAY that others need. The content of
-// DATA is counted and not looked at. Of other frames only the length matters. The
-// parser does not know TCP, time or HPACK.
+// DATA is counted and not looked at. Of any other payload only the length matters.
+// The parser does not know TCP, time or HPACK.
 //
 // Bytes that were not captured inside a frame are passed by its length. The parser
 // is out of sync where the beginning of the next frame is not known: after a
@@ -47,10 +47,10 @@ enum class Start : std::uint8_t {
 ///     void on_fragment(Direction, Bytes);
 ///         The next bytes of a field block.
 ///     void on_bytes(Direction, std::uint64_t count, std::uint64_t content, bool not_captured);
-///         `count` bytes of the payload were passed, after the calls above that they cause. `content` of them are the
-///         content of DATA, without padding.
+///         The parser has passed `count` bytes of the payload, after the calls for what they contain. `content` of them
+///         are the content of DATA, without padding.
 ///     void on_incomplete(Direction);
-///         Bytes of the frame that matter were not captured: of its fields or of a field block.
+///         A part of the frame's fields or of its field block was not captured.
 ///     void on_end(Direction);
 ///         The frame is complete.
 ///     void on_sync_lost(Direction, bool not_captured);
@@ -111,7 +111,7 @@ class FrameParser {
     if (!is_in_sync()) state_ = State::header;
   }
 
-  /// Sets the largest stream identifier that a frame boundary may be proved with.
+  /// Sets the largest stream identifier of a header that may prove a frame boundary.
   void limit_stream(std::uint32_t max_stream_identifier) { max_stream_identifier_ = max_stream_identifier; }
 
  private:
@@ -119,7 +119,7 @@ class FrameParser {
   /// What the next bytes of the payload are.
   enum class Part : std::uint8_t {
     pad_length,
-    fixed_fields,  // collected: `fixed_bytes_` bytes
+    fixed_fields,  // `fixed_bytes_` bytes, which are collected
     fragment,      // of a field block
     content,       // of DATA
     ignored,       // padding, and what is not needed
@@ -176,7 +176,7 @@ class FrameParser {
     advance(0, 0, false, handler);
   }
 
-  /// Size of the fields before the fragment or the rest of the payload. SETTINGS consists of such groups alone.
+  /// Size of the fields before the fragment or the rest of the payload. SETTINGS consists of settings of this size.
   std::size_t fixed_field_bytes() const {
     switch (static_cast<FrameType>(header_.type)) {
       case FrameType::headers: return header_.has(kPriority) ? 5 : 0;

@@ -143,7 +143,7 @@ void HpackDecoder::decode_prefix(Bytes block, FieldSection& section) {
 void HpackDecoder::forget_table() {
   evict_to(0);
   table_known_ = false;
-  // A size update may have been lost, too.
+  // The block may have contained a size update.
   max_table_bytes_ = kMaxTableBytes;
   allowed_table_bytes_ = kMaxInteger;
 }

@@ -4,8 +4,8 @@
 // sequence gap. Out: the fields that a record needs. Of all other fields only the
 // size is kept, as the size of their entry in the dynamic table.
 //
-// After a block that was lost the content of the dynamic table is not known. A
-// later block that refers to such an entry has an unknown field, never a wrong one.
+// After a block that was not captured, the older entries of the dynamic table are
+// not known. A later field that refers to one of them is unknown, and never wrong.
 #pragma once
 
 #include <array>

@@ -4,8 +4,9 @@
 // boundary that is proved. There are three proofs:
 // - frames fill a piece of the stream from its first byte to its last;
 // - a piece begins with two frame headers in a row;
-// - three frame headers are in a row anywhere.
-// Each header must be plausible (PlausibilityCheck).
+// - there are three frame headers in a row anywhere.
+// In a row: each header is where the frame of the one before it ends. Each must be
+// plausible (PlausibilityCheck).
 #pragma once
 
 #include <cstddef>
@@ -17,9 +18,11 @@
 
 namespace wirelap::h2 {
 
-/// Decides whether a frame header counts as evidence. It does where its sender may send it (is_possible()), its type is
-/// known, it has no flag that its type does not define, and its reserved bit is unset. Its stream is not one that a
-/// server pushed. A type whose purpose is its payload has one.
+/// Decides whether a frame header is plausible, and so a part of a proof. These must all be true:
+/// - Its sender may send it (is_possible()), and its type is known.
+/// - Its type defines all flags that are set. The reserved bit is not set.
+/// - Its stream is at most `max_stream_identifier`, and is not a pushed one.
+/// - HEADERS has a payload, and so has DATA that does not end its stream.
 struct PlausibilityCheck {
   Direction direction;
   std::uint32_t max_frame_size;
@@ -34,8 +37,8 @@ bool begins_with_frame(Bytes bytes, const PlausibilityCheck& check);
 /// Searches a stream for three frame headers in a row.
 class BoundarySearch {
  public:
-  /// Starts again at this offset of the stream, after bytes that were not searched. Chains of headers whose next header
-  /// is expected at it or later are kept.
+  /// Starts again at this offset of the stream, after bytes that were not searched. Keeps the chains whose
+  /// next header is expected there or later.
   void restart(std::uint64_t offset);
 
   /// Searches the next bytes, which have this offset in the stream. Returns how many were used: all, or those up to the

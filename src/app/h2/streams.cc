@@ -43,11 +43,11 @@ void Streams::end_message(Direction direction, std::uint32_t stream, Nanos time)
 ///     the request is                                          the outcome is
 ///     complete                                                complete, or gap where one of the messages has a gap
 ///     begun, and its end may be in a gap                      gap
-///     not captured, though the client's bytes are known       gap
-///       up to where the response acknowledges them
+///     not captured, though the client's bytes are             gap
+///       processed up to where the response acknowledges them
 ///
 /// In all other cases the stream stays open. In particular, a capture may show a response before its request. Then the
-/// response acknowledges bytes of the client that are not known yet.
+/// response acknowledges bytes of the client that are not processed yet.
 void Streams::finish_if_complete(OpenStream& open, Nanos time) {
   const Exchange& exchange = *open.exchange;
   if (!exchange.response.complete) return;
@@ -100,12 +100,13 @@ void Streams::refuse_above(std::uint32_t last_stream, Nanos time) {
   }
 }
 
-/// What frames that are not known may have done to an open stream depends on its message of that direction:
+/// Marks the open streams to which the unknown frames may belong:
 ///
-///     complete                    nothing: no frame of it was missing
-///     begun                       they may have been a part of it or its end
-///     a response, not begun       they may have been all of it
-///     a request, not begun        nothing: a later frame shows its stream anew
+///     its message of this direction     the frames may contain       mark
+///     is complete                       nothing of it                none
+///     has begun                         a part of it, or its end     has_gap
+///     is a response, not begun          all of it                    may_be_answered
+///     is a request, not begun           all of it                    none: without a request the outcome is gap
 void Streams::record_gap(Direction direction, Nanos time) {
   present_[index(direction)] = nullptr;
   const bool is_response = direction == Direction::to_client;

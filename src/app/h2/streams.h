@@ -1,12 +1,11 @@
 // h2: the open streams of one connection, and how each of them ends.
 //
-// In: what the frames of a stream show: its begin, the end of a message, a reset,
-// a GOAWAY; and the sequence gaps. Out: the exchange of each stream, closed with
-// its outcome.
+// In: what frames do to streams (they begin, end or reset one, or refuse some), and
+// sequence gaps. Out: the exchange of each stream, closed with its outcome.
 //
-// A frame names its stream, so a request and its response belong together without
-// a guess. What a gap hides is not guessed either: a stream of which a frame may
-// not have been captured ends with the outcome gap.
+// A frame contains the identifier of its stream, so it is always known which
+// response answers which request. It is not known what was in a sequence gap: a
+// stream that may have lost a frame to it ends with the outcome gap.
 #pragma once
 
 #include <cstddef>
@@ -34,7 +33,7 @@ struct OpenStream {
 
 class Streams {
  public:
-  /// `log` outlives it. The client's bytes before offset `requests_end` are known.
+  /// `log` outlives it. The client's bytes before offset `requests_end` are processed.
   Streams(ExchangeLog& log, std::uint64_t requests_end) : log_(log), open_(log.memory()), requests_end_(requests_end) {}
 
   /// The open stream; null where it is not open. Valid until a stream is opened or ends.
@@ -55,12 +54,13 @@ class Streams {
   void reset(std::uint32_t stream, Nanos time);
   /// Whether the stream is among the last ones that were reset.
   bool was_reset(std::uint32_t stream) const;
-  /// Ends the streams above `last_stream` that have no response: a GOAWAY at `time` refuses them (section 6.8).
+  /// Ends the streams above `last_stream` that have no response: a GOAWAY at `time` refuses them (RFC 9113, section
+  /// 6.8).
   void refuse_above(std::uint32_t last_stream, Nanos time);
 
   /// Records that frames of `direction` up to `time` were not captured, or were not understood.
   void record_gap(Direction direction, Nanos time);
-  /// Records that the client's bytes before `offset` are known.
+  /// Records that the client's bytes before `offset` are processed.
   void record_requests_end(std::uint64_t offset, Nanos time);
 
   /// Ends all streams: nothing more comes.
@@ -82,7 +82,7 @@ class Streams {
   ExchangeLog& log_;
   std::pmr::vector<OpenStream> open_;          // by identifier
   Exchange* present_[2] = {nullptr, nullptr};  // by Direction
-  std::uint64_t requests_end_;                 // offset of the client's first byte that is not known
+  std::uint64_t requests_end_;                 // the client's bytes before this offset are processed
   std::uint32_t resets_[kMaxResets] = {};      // the streams that were reset last
   std::uint32_t reset_count_ = 0;
   bool response_waits_ = false;  // a complete response may wait for its request to be captured

@@ -14,7 +14,7 @@ constexpr std::uint16_t kFinishedLength384 = kHandshakeHeaderBytes + 48 + kOverh
 /// How much shorter records are with the tag of TLS_AES_128_CCM_8_SHA256.
 constexpr std::uint16_t kShorterTag = 8;
 
-/// TLS_AES_256_GCM_SHA384 and TLS_AES_128_CCM_8_SHA256 (RFC 8446, B.4).
+/// TLS_AES_256_GCM_SHA384 and TLS_AES_128_CCM_8_SHA256 (RFC 8446, appendix B.4).
 constexpr std::uint16_t kAes256Sha384 = 0x1302;
 constexpr std::uint16_t kAes128Ccm8 = 0x1305;
 
@@ -262,7 +262,8 @@ void Analyzer::on_unparsed(Direction direction, std::uint64_t offset, std::uint6
   count(direction, bytes, 0, not_captured);
 }
 
-/// Records that a part of the handshake was not captured. If the client sent it, that may have been its last part.
+/// Records that a part of the handshake was not captured. If the client sent it, it may have been the end of the
+/// handshake.
 void Analyzer::record_handshake_gap(Direction direction) {
   session_.has_gap[index(direction)] = true;
   give_up_hello(state(direction));

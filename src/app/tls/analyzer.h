@@ -4,9 +4,10 @@
 // gaps. Out: exchanges. Each is a turn: application data of the client, and what the
 // server sent then. Nothing is decrypted.
 //
-// TLS 1.3 gives most of the handshake the type application_data, too. Its place
-// among the other records and, where that is not enough, its length distinguishes
-// it. app/tls/application_data.h makes turns of the records after the handshake.
+// In TLS 1.3 most records of the handshake have the type application_data, too. They
+// are recognized by their place among the other records and, where that is not
+// enough, by their length. app/tls/application_data.h makes turns of the records
+// after the handshake.
 //
 // TLS may begin after other bytes in clear text (STARTTLS), and the capture may
 // begin after the handshake. Then turns have no name or version.

@@ -42,7 +42,7 @@ void ApplicationData::decide_request_before_request() {
   if (has_undecided(Direction::to_server, kAlertLength)) accept(Direction::to_server);
 }
 
-/// Answers these questions in order:
+/// Classifies the record by these questions, in this order:
 ///
 /// 1. Was the client's undecided record a request? It was if the server sends data after it has received that record.
 /// 2. Is there a turn that this record can answer?
@@ -66,7 +66,7 @@ RecordKind ApplicationData::classify_response(const RecordStart& start, std::uin
     undecided(Direction::to_client).records += 1;
     return RecordKind::undecided;
   }
-  decide_response(is_data);  // after which no ticket may be due any more
+  decide_response(is_data);  // may clear tickets_due_
   const bool may_be_control = length == kAlertLength || (length == kKeyUpdateLength && begins);
   if ((may_be_control && may_be_tls13()) || (may_be_ticket && tickets_due_))
     return defer(Direction::to_client, start, length);

@@ -4,9 +4,9 @@
 // acknowledge. Out: turns.
 //
 // TLS 1.3 gives its own messages the same type: session tickets, key updates and
-// alerts, here called control records. Their place among the other records and,
-// where that is not enough, their length distinguishes them. A record is undecided
-// until enough of the records after it is known.
+// alerts, here called control records. They are recognized by their place among the
+// other records and, where that is not enough, by their length. A record is
+// undecided until later records show what it is.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +19,8 @@
 
 namespace wirelap::tls {
 
-// Lengths of encrypted TLS 1.3 records. Each is a handshake header or an alert, the rest of the message, the content
-// type and a tag, which has 16 bytes in all cipher suites but one (RFC 8446, section 5.2).
+// Lengths of encrypted TLS 1.3 records. Each contains a handshake header or an alert, the rest of the message, the
+// content type and a tag, which has 16 bytes in all cipher suites but one (RFC 8446, section 5.2).
 inline constexpr std::uint16_t kOverhead = 1 + 16;
 inline constexpr std::uint16_t kAlertLength = 2 + kOverhead;
 inline constexpr std::uint16_t kKeyUpdateLength = kHandshakeHeaderBytes + 1 + kOverhead;

@@ -29,7 +29,7 @@ class Cursor {
     const Bytes bytes = read(2);
     return bytes.empty() ? std::uint16_t{0} : load_be16(bytes.data());
   }
-  /// Read a vector, whose length is before it in 8 or 16 bits (RFC 8446, section 3.4).
+  /// Both read a vector, whose length is before it in 8 or 16 bits (RFC 8446, section 3.4).
   Bytes read_vector8() { return read(read8()); }
   Bytes read_vector16() { return read(read16()); }
 

@@ -1,6 +1,7 @@
 // tls: the header of a record (RFC 8446, section 5.1).
 //
-// In: bytes. Out: whether they can be the header of a record, or whole records.
+// In: bytes. Out: whether they can be the header of a record, and whether they are
+// whole records.
 #pragma once
 
 #include <cstddef>

@@ -7,7 +7,7 @@
 //
 // The parser is out of sync where the beginning of the next record is not known:
 // after a sequence gap that contains the end of a record, or after bytes that are
-// not a record. It then tests whether a record begins with one of the next pieces.
+// not a record. It then tests whether each later piece begins with a record header.
 #pragma once
 
 #include <algorithm>
