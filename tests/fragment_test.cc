@@ -247,7 +247,7 @@ TEST_CASE("fragments: what waits is bounded in number, bytes, holes and time") {
   const Bytes bytes(whole);
   SUBCASE("number: the oldest goes") {
     Fed fed;
-    for (std::uint16_t id = 0; id <= Fragments::kMaxDatagrams; ++id) fed.feed(fragment4(bytes.first(32), 0, true, id));
+    for (std::uint16_t id = 0; id <= FragmentReassembler::kMaxDatagrams; ++id) fed.feed(fragment4(bytes.first(32), 0, true, id));
     CHECK(fed.count(DecodeError::fragment_incomplete) == 1);
     fed.feed(fragment4(bytes.subspan(32), 32, false, 0));
     CHECK(fed.data.empty());
@@ -256,23 +256,23 @@ TEST_CASE("fragments: what waits is bounded in number, bytes, holes and time") {
   }
   SUBCASE("bytes") {
     Fed fed;
-    const std::size_t most = Fragments::kMaxBytes / 65'000 + 2;
+    const std::size_t most = FragmentReassembler::kMaxBytes / 65'000 + 2;
     for (std::size_t id = 0; id < most; ++id) fed.feed(fragment4(bytes.first(32), 65'000, true, static_cast<std::uint16_t>(id)));
     CHECK(fed.count(DecodeError::fragment_incomplete) >= 1);
     CHECK(fed.count(DecodeError::fragment_incomplete) <= 3);
   }
   SUBCASE("holes") {
     Fed fed;
-    for (std::size_t i = 0; i <= Fragments::kMaxHoles; ++i) fed.feed(fragment4(bytes.first(8), i * 16 + 8, true));
-    CHECK(fed.count(DecodeError::fragment_incomplete) >= Fragments::kMaxHoles);
+    for (std::size_t i = 0; i <= FragmentReassembler::kMaxGaps; ++i) fed.feed(fragment4(bytes.first(8), i * 16 + 8, true));
+    CHECK(fed.count(DecodeError::fragment_incomplete) >= FragmentReassembler::kMaxGaps);
   }
   SUBCASE("time: an ID that comes around begins anew") {
     Fed fed;
     const Buffer other(32, 'X');
     fed.feed(fragment4(other, 0, true), 0);
-    fed.feed(fragment4(bytes.first(32), 0, true), Fragments::kMaxAge + 1);
+    fed.feed(fragment4(bytes.first(32), 0, true), FragmentReassembler::kMaxAge + 1);
     CHECK(fed.count(DecodeError::fragment_incomplete) == 1);
-    fed.feed(fragment4(bytes.subspan(32), 32, false), Fragments::kMaxAge + 2);
+    fed.feed(fragment4(bytes.subspan(32), 32, false), FragmentReassembler::kMaxAge + 2);
     REQUIRE(fed.data.size() == 1);
     CHECK(fed.data[0] == text_of(bytes.subspan(kTcpBytes)));
   }

@@ -1,6 +1,7 @@
 #include "wire/decode.h"
 
 #include "wire/ether.h"
+#include "wire/mpls.h"
 #include "wire/ppp.h"
 #include "wire/tunnel.h"
 #include "wire/wlan.h"
@@ -8,38 +9,39 @@
 namespace wirelap {
 namespace {
 
-/// True for what IPv6 has between its header and its payload, and IPv4 of that.
-bool is_between(const DecodeState& walk) {
+/// Whether the next header is an IPv6 extension header, or the one that IPv4 has too (RFC 4302).
+bool is_extension_of_ip(const DecodeState& state) {
   constexpr std::uint32_t kAuthentication = 51;
-  return walk.ip.version == 6 ? is_extension(walk.layer.type) : walk.layer.type == kAuthentication;
+  return state.ip.version == 6 ? is_extension(state.layer.type) : state.layer.type == kAuthentication;
 }
 
-DecodeError open_header(DecodeState& walk) {
-  switch (walk.layer.kind) {
-    case Kind::link: return open_link(walk);
-    case Kind::ethernet: return open_ethernet(walk);
-    case Kind::ether_type: return open_ether_type(walk);
-    case Kind::llc: return open_llc(walk);
-    case Kind::ppp: return open_ppp(walk);
-    case Kind::cisco_hdlc: return open_cisco_hdlc(walk);
-    case Kind::wlan: return open_wlan(walk);
-    case Kind::mpls: return open_mpls(walk);
-    case Kind::nsh: return open_nsh(walk);
-    case Kind::ip: return open_ip(walk);
-    case Kind::protocol: return is_between(walk) ? open_extension(walk) : open_protocol(walk);
+DecodeError decode_next_header(DecodeState& state) {
+  switch (state.layer.kind) {
+    case HeaderKind::link: return decode_link(state);
+    case HeaderKind::ethernet: return decode_ethernet(state);
+    case HeaderKind::ether_type: return decode_ether_type(state);
+    case HeaderKind::llc: return decode_llc(state);
+    case HeaderKind::ppp: return decode_ppp(state);
+    case HeaderKind::cisco_hdlc: return decode_cisco_hdlc(state);
+    case HeaderKind::wlan: return decode_wlan(state);
+    case HeaderKind::mpls: return decode_mpls(state);
+    case HeaderKind::nsh: return decode_nsh(state);
+    case HeaderKind::ip: return decode_ip(state);
+    case HeaderKind::ip_protocol:
+      return is_extension_of_ip(state) ? decode_extension(state) : decode_ip_protocol(state);
   }
   return DecodeError::too_deep;
 }
 
-/// Reads an IPv4 header of any length before a TCP segment that is in one piece; false for any other.
-bool read_ipv4(const std::uint8_t* at, std::size_t captured, IpHeader& ip, Payload& payload) {
+/// As decode_tcp_over_ipv4 in decode.h, for an IPv4 header with or without options and any `captured`.
+bool decode_tcp_over_any_ipv4(const std::uint8_t* at, std::size_t captured, IpHeader& ip, Payload& payload) {
   if (captured < kIpv4HeaderBytes || at[0] >> 4 != 4) return false;
   const std::uint32_t header_bytes = (at[0] & 0x0fu) * 4;
-  return header_bytes >= kIpv4HeaderBytes && read_ipv4(at, header_bytes, captured, ip, payload);
+  return header_bytes >= kIpv4HeaderBytes && decode_tcp_over_ipv4(at, header_bytes, captured, ip, payload);
 }
 
-/// Reads an IPv6 header before a TCP segment; false for any other.
-bool read_ipv6(const std::uint8_t* at, std::size_t captured, IpHeader& ip, Payload& payload) {
+/// Decodes an IPv6 header that TCP follows directly; returns false for any other packet.
+bool decode_tcp_over_ipv6(const std::uint8_t* at, std::size_t captured, IpHeader& ip, Payload& payload) {
   constexpr std::size_t kHeaderBytes = 40;
   if (captured < kHeaderBytes || at[0] >> 4 != 6 || at[6] != kProtocolTcp) return false;
   const std::uint32_t length = load_be16(at + 4);
@@ -75,32 +77,32 @@ bool decode_common(const PacketRecord& record, Segment& segment) {
   const std::uint8_t* const at = bytes.data() + header_bytes;
   const std::size_t captured = bytes.size() - header_bytes;
   Payload payload;
-  const bool is_tcp = type == kEtherIpv4   ? read_ipv4(at, captured, segment.ip, payload)
-                      : type == kEtherIpv6 ? read_ipv6(at, captured, segment.ip, payload)
+  const bool is_tcp = type == kEtherIpv4   ? decode_tcp_over_any_ipv4(at, captured, segment.ip, payload)
+                      : type == kEtherIpv6 ? decode_tcp_over_ipv6(at, captured, segment.ip, payload)
                                            : false;
   segment.tunnel = 0;
-  return is_tcp && finish_segment(record, payload, segment) == DecodeError::none;
+  return is_tcp && set_segment(record, payload, segment) == DecodeError::none;
 }
 
 DecodeState initial_state(const PacketRecord& record) {
-  DecodeState walk;
-  walk.layer.bytes = record.bytes;
-  walk.layer.length = record.length;
-  walk.layer.type = record.link_type;
-  return walk;
+  DecodeState state;
+  state.layer.bytes = record.bytes;
+  state.layer.length = record.length;
+  state.layer.type = record.link_type;
+  return state;
 }
 
-DecodeError decode_headers(DecodeState& walk, const PacketRecord& record, Segment& segment) {
+DecodeError decode_headers(DecodeState& state, const PacketRecord& record, Segment& segment) {
   for (int headers = 0; headers < kMaxHeaders; ++headers) {
-    const Layer& layer = walk.layer;
-    if (layer.kind == Kind::protocol && layer.type == kProtocolTcp) {
-      segment.ip = walk.ip;
-      segment.vlan = walk.vlan;
-      segment.tunnel = walk.tunnel;
-      return finish_segment(record, {layer.bytes, layer.length}, segment);
+    const Layer& layer = state.layer;
+    if (layer.kind == HeaderKind::ip_protocol && layer.type == kProtocolTcp) {
+      segment.ip = state.ip;
+      segment.vlan = state.vlan;
+      segment.tunnel = state.tunnel;
+      return set_segment(record, {layer.bytes, layer.length}, segment);
     }
-    walk.about = 0;
-    if (const DecodeError stop = open_header(walk); stop != DecodeError::none) return stop;
+    state.error_detail = 0;
+    if (const DecodeError error = decode_next_header(state); error != DecodeError::none) return error;
   }
   return DecodeError::too_deep;
 }

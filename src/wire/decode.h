@@ -1,8 +1,11 @@
-// wire: from a record to the TCP segment in it.
+// wire: decodes a record into the TCP segment that it contains.
 //
-// In: a PacketRecord. Out: a Segment, filled in place and reused, so that decoding
-// allocates nothing; or the reason why there is none. Tunnels are opened, and
-// the innermost addresses count.
+// In: a PacketRecord. Out: a Segment, or the DecodeError that explains why there
+// is none. The caller reuses one Segment, so that decoding allocates nothing.
+// Tunnels are decoded too: the segment is that of the innermost IP packet.
+//
+// Three functions decode the same packets to the same result, from fast to
+// complete: decode_plain (fast path), decode_common, decode_headers.
 #pragma once
 
 #include <cstdint>
@@ -18,24 +21,24 @@
 
 namespace wirelap {
 
-/// A TCP segment as captured. Its bytes live as long as the record's.
+/// A TCP segment as captured. `data` and `tcp.options` point into the record's bytes.
 struct Segment {
-  Nanos time = 0;
-  std::uint64_t packet = 0;  ///< the record's number in its file
+  Nanos time = 0;            ///< when it was captured
+  std::uint64_t packet = 0;  ///< packet number
   VlanTags vlan;             ///< of the innermost frame
-  TunnelTag tunnel = 0;      ///< that it came in; 0: none
-  IpHeader ip;
+  TunnelTag tunnel = 0;      ///< of the tunnels around the packet; 0: none
+  IpHeader ip;               ///< the innermost IP header
   TcpHeader tcp;
-  Bytes data;                     ///< payload, as far as captured
+  Bytes data;                     ///< the captured part of the payload
   std::uint32_t data_length = 0;  ///< payload bytes on the wire
 };
 
-/// Fills in what `segment` has from `record` and from its IP packet's `payload`.
-/// Returns DecodeError::none, or why there is no TCP header; the fields then mean nothing.
-inline DecodeError finish_segment(const PacketRecord& record, const Payload& payload, Segment& segment) {
+/// Decodes the TCP header in `payload` and sets `segment`'s time, packet, tcp, data and
+/// data_length. On an error these members have no meaning.
+inline DecodeError set_segment(const PacketRecord& record, const Payload& payload, Segment& segment) {
   std::uint32_t header_bytes = 0;
-  const DecodeError stop = decode_tcp(payload.bytes, payload.length, segment.tcp, header_bytes);
-  if (stop != DecodeError::none) return stop;
+  const DecodeError error = decode_tcp(payload.bytes, payload.length, segment.tcp, header_bytes);
+  if (error != DecodeError::none) return error;
   segment.time = record.time;
   segment.packet = record.number;
   segment.data = payload.bytes.subspan(kTcpHeaderBytes + segment.tcp.options.size());
@@ -43,10 +46,11 @@ inline DecodeError finish_segment(const PacketRecord& record, const Payload& pay
   return DecodeError::none;
 }
 
-/// Reads an IPv4 header of `header_bytes` before a TCP segment that is in one piece, with its header;
-/// false for any other. Of it and what is behind it `captured` bytes are there, at least kIpv4HeaderBytes.
-inline bool read_ipv4(const std::uint8_t* at, std::uint32_t header_bytes, std::size_t captured, IpHeader& ip,
-                      Payload& payload) {
+/// Decodes an IPv4 header of `header_bytes` bytes at `at`, where `captured` bytes (at least
+/// kIpv4HeaderBytes) are readable. Returns false unless the packet is not fragmented and contains TCP
+/// with 20 header bytes captured; the caller then takes the slow path.
+inline bool decode_tcp_over_ipv4(const std::uint8_t* at, std::uint32_t header_bytes, std::size_t captured, IpHeader& ip,
+                                 Payload& payload) {
   constexpr std::uint32_t kFragmentBits = 0x3fff0000, kProtocolBits = 0xff;
   if ((load_be32(at + 6) & (kFragmentBits | kProtocolBits)) != kProtocolTcp) return false;
   const std::uint32_t length_and_id = load_be32(at + 2);
@@ -60,8 +64,8 @@ inline bool read_ipv4(const std::uint8_t* at, std::uint32_t header_bytes, std::s
   return true;
 }
 
-/// Decodes the usual record: a TCP segment in IPv4 in Ethernet, without tags and IP options and in
-/// one piece. False for all others, and where the TCP header is broken.
+/// The fast path: decodes TCP in IPv4 in Ethernet, without VLAN tags, IP options and fragments.
+/// Returns false for all other packets, and for a malformed TCP header.
 inline bool decode_plain(const PacketRecord& record, Segment& segment) {
   constexpr std::size_t kLinkBytes = 14;
   constexpr std::uint16_t kEthernetIpv4 = 0x0800;
@@ -71,32 +75,33 @@ inline bool decode_plain(const PacketRecord& record, Segment& segment) {
   const std::uint8_t* const at = bytes.data() + kLinkBytes;
   if (load_be16(at - 2) != kEthernetIpv4 || at[0] != kVersionAndLength) return false;
   Payload payload;
-  if (!read_ipv4(at, kIpv4HeaderBytes, bytes.size() - kLinkBytes, segment.ip, payload)) return false;
+  if (!decode_tcp_over_ipv4(at, kIpv4HeaderBytes, bytes.size() - kLinkBytes, segment.ip, payload)) return false;
   segment.vlan = {};
   segment.tunnel = 0;
-  return finish_segment(record, payload, segment) == DecodeError::none;
+  return set_segment(record, payload, segment) == DecodeError::none;
 }
 
-/// Decodes what is nearly as usual: in Ethernet or a Linux cooked capture, with VLAN
-/// tags or without, IPv4 or IPv6 without extension headers. False for all
-/// others: decode_headers reads them, too, and says what is wrong with them. So a link type
-/// has to be in link.cc, and need not be here.
+/// Decodes the next most frequent packets: in Ethernet or a Linux cooked capture, with or
+/// without VLAN tags, TCP in IPv4 with or without options, or in IPv6 without extension
+/// headers. Returns false for all others. decode_headers decodes these packets too, so a
+/// new link type belongs in link.cc alone.
 bool decode_common(const PacketRecord& record, Segment& segment);
 
-/// Begins a walk through the headers of `record`.
+/// The state before the first header of `record`, whose bytes it borrows.
 DecodeState initial_state(const PacketRecord& record);
 
-/// Opens headers from where `walk` is, down to the TCP segment of `record`.
-/// Returns DecodeError::none, or what it found instead: then `walk.about` is the number
-/// that goes with it, and `segment` means nothing.
-DecodeError decode_headers(DecodeState& walk, const PacketRecord& record, Segment& segment);
+/// The slow path: decodes all headers from `state` on, down to the TCP segment of `record`.
+/// On an error `state.error_detail` is set, and `segment` has no meaning. After
+/// DecodeError::fragment the caller may complete `state` with the reassembled datagram's
+/// payload and call this again.
+DecodeError decode_headers(DecodeState& state, const PacketRecord& record, Segment& segment);
 
-/// Decodes `record` into `segment`, alone: of an IP datagram in fragments the first
-/// is read. Returns as decode_headers.
+/// Decodes `record` without other records: of a fragmented IP datagram, the first fragment.
+/// On an error `segment` has no meaning.
 inline DecodeError decode(const PacketRecord& record, Segment& segment) {
   if (decode_plain(record, segment) || decode_common(record, segment)) return DecodeError::none;
-  DecodeState walk = initial_state(record);
-  return decode_headers(walk, record, segment);
+  DecodeState state = initial_state(record);
+  return decode_headers(state, record, segment);
 }
 
 }  // namespace wirelap

@@ -44,16 +44,16 @@ const char* find_name(const Name (&names)[kCount], std::uint32_t number) {
   return nullptr;
 }
 
-/// `format` with `number` in it, and `name` behind where there is one.
+/// Returns `number` in printf format `format`; where it has a name, "NAME (...)".
 std::string numbered(const char* format, std::uint32_t number, const char* name) {
   char text[64];
   std::snprintf(text, sizeof text, format, number);
   return name == nullptr ? text : std::string(name) + " (" + text + ")";
 }
 
-/// True for the reasons that are about a number.
-bool has_number(DecodeError stop) {
-  switch (stop) {
+/// Whether an error has a detail.
+bool has_detail(DecodeError error) {
+  switch (error) {
     case DecodeError::link_unknown:
     case DecodeError::not_ip:
     case DecodeError::not_ip_llc:
@@ -63,8 +63,8 @@ bool has_number(DecodeError stop) {
   }
 }
 
-std::string describe_various(DecodeError stop) {
-  switch (stop) {
+std::string various_details_text(DecodeError error) {
+  switch (error) {
     case DecodeError::link_unknown: return "other link types, not decoded";
     case DecodeError::not_ip: return "other EtherTypes, not IP";
     case DecodeError::not_ip_llc: return "other LLC SAPs, not IP";
@@ -75,81 +75,81 @@ std::string describe_various(DecodeError stop) {
 
 }  // namespace
 
-std::string decode_error_text(DecodeError stop, std::uint32_t about) {
-  if (about == kVariousDetails && has_number(stop)) return describe_various(stop);
-  switch (stop) {
+std::string decode_error_text(DecodeError error, std::uint32_t detail) {
+  if (detail == kVariousDetails && has_detail(error)) return various_details_text(error);
+  switch (error) {
     case DecodeError::none: return "TCP";
-    case DecodeError::link_unknown: return numbered("link type %u, not decoded", about, nullptr);
-    case DecodeError::link_truncated: return "cut inside the link header";
-    case DecodeError::link_malformed: return "broken link header";
+    case DecodeError::link_unknown: return numbered("link type %u, not decoded", detail, nullptr);
+    case DecodeError::link_truncated: return "truncated link header";
+    case DecodeError::link_malformed: return "malformed link header";
     case DecodeError::not_ip:
-      if (about == 0) return "not IP";
-      return numbered("EtherType 0x%04x, not IP", about, find_name(kEtherTypes, about));
-    case DecodeError::not_ip_llc: return numbered("LLC SAP 0x%02x, not IP", about, find_name(kSaps, about));
+      if (detail == 0) return "not IP";
+      return numbered("EtherType 0x%04x, not IP", detail, find_name(kEtherTypes, detail));
+    case DecodeError::not_ip_llc: return numbered("LLC SAP 0x%02x, not IP", detail, find_name(kSaps, detail));
     case DecodeError::not_ip_ppp:
-      return numbered("PPP protocol 0x%04x, not IP", about, find_name(kPppProtocols, about));
+      return numbered("PPP protocol 0x%04x, not IP", detail, find_name(kPppProtocols, detail));
     case DecodeError::wlan_no_data: return "802.11 management, control or empty frames";
     case DecodeError::wlan_encrypted: return "encrypted 802.11 frames";
-    case DecodeError::wlan_fragment: return "802.11 fragments, not put together";
-    case DecodeError::ip_truncated: return "cut inside the IP header";
-    case DecodeError::ip_malformed: return "broken IP header";
+    case DecodeError::wlan_fragment: return "802.11 fragments, not reassembled";
+    case DecodeError::ip_truncated: return "truncated IP header";
+    case DecodeError::ip_malformed: return "malformed IP header";
     case DecodeError::not_tcp: {
-      const char* const name = find_name(kIpProtocols, about);
-      return name != nullptr ? name : numbered("IP protocol %u", about, nullptr);
+      const char* const name = find_name(kIpProtocols, detail);
+      return name != nullptr ? name : numbered("IP protocol %u", detail, nullptr);
     }
-    case DecodeError::fragment: return "IP fragments, put together with others";
-    case DecodeError::fragment_incomplete: return "IP fragments whose datagram never came whole";
-    case DecodeError::fragment_malformed: return "broken IP fragments";
-    case DecodeError::tunnel_truncated: return "cut inside a tunnel's header";
-    case DecodeError::tunnel_malformed: return "broken tunnel header";
-    case DecodeError::tunnel_control: return "tunnels' own messages";
-    case DecodeError::tunnel_unknown: return "tunnels with unknown content";
-    case DecodeError::too_deep: return "too many headers or tunnels, one in another";
-    case DecodeError::tcp_truncated: return "cut inside the TCP header";
-    case DecodeError::tcp_malformed: return "broken TCP header";
+    case DecodeError::fragment: return "IP fragments, reassembled with others";
+    case DecodeError::fragment_incomplete: return "IP fragments of incomplete datagrams";
+    case DecodeError::fragment_malformed: return "malformed IP fragments";
+    case DecodeError::tunnel_truncated: return "truncated tunnel header";
+    case DecodeError::tunnel_malformed: return "malformed tunnel header";
+    case DecodeError::tunnel_control: return "tunnel control messages";
+    case DecodeError::tunnel_unknown: return "tunnels with an unknown payload";
+    case DecodeError::too_deep: return "too many nested headers or tunnels";
+    case DecodeError::tcp_truncated: return "truncated TCP header";
+    case DecodeError::tcp_malformed: return "malformed TCP header";
   }
   return {};
 }
 
-void DecodeErrorCounts::add(DecodeError stop, std::uint32_t about, std::uint64_t frames) {
-  if (frames == 0) return;
-  constexpr std::uint32_t kGolden = 0x9e3779b9;
-  for (std::size_t at = (about * kGolden >> 16) + static_cast<std::size_t>(stop);; ++at) {
-    Count& count = numbered_[at % kPlaces];
+void DecodeErrorCounts::add(DecodeError error, std::uint32_t detail, std::uint64_t records) {
+  if (records == 0) return;
+  constexpr std::uint32_t kGolden = 0x9e3779b9;  // 2^32 / golden ratio: Fibonacci hashing
+  for (std::size_t at = (detail * kGolden >> 16) + static_cast<std::size_t>(error);; ++at) {
+    Count& count = by_detail_[at % kSlots];
     if (count.records == 0) {
-      if (numbers_ == kMostNumbers) break;
-      ++numbers_;
-      count = {stop, about, 0};
+      if (detail_count_ == kMaxDetails) break;
+      ++detail_count_;
+      count = {error, detail, 0};
     }
-    if (count.error != stop || count.detail != about) continue;
-    count.records += frames;
+    if (count.error != error || count.detail != detail) continue;
+    count.records += records;
     return;
   }
-  various_[static_cast<std::size_t>(stop)] += frames;
+  various_[static_cast<std::size_t>(error)] += records;
 }
 
 std::uint64_t DecodeErrorCounts::total() const {
-  std::uint64_t frames = 0;
-  for (const Count& count : numbered_) frames += count.records;
-  for (const std::uint64_t count : various_) frames += count;
-  return frames;
+  std::uint64_t records = 0;
+  for (const Count& count : by_detail_) records += count.records;
+  for (const std::uint64_t count : various_) records += count;
+  return records;
 }
 
-std::uint64_t DecodeErrorCounts::total(DecodeError stop) const {
-  std::uint64_t frames = various_[static_cast<std::size_t>(stop)];
-  for (const Count& count : numbered_) frames += count.error == stop ? count.records : 0;
-  return frames;
+std::uint64_t DecodeErrorCounts::total(DecodeError error) const {
+  std::uint64_t records = various_[static_cast<std::size_t>(error)];
+  for (const Count& count : by_detail_) records += count.error == error ? count.records : 0;
+  return records;
 }
 
 std::vector<DecodeErrorCounts::Count> DecodeErrorCounts::sorted() const {
   std::vector<Count> counts;
-  for (const Count& count : numbered_) {
+  for (const Count& count : by_detail_) {
     if (count.records != 0) counts.push_back(count);
   }
   for (int i = 0; i < kDecodeErrorCount; ++i) {
-    const auto stop = static_cast<DecodeError>(i);
+    const auto error = static_cast<DecodeError>(i);
     if (various_[static_cast<std::size_t>(i)] != 0)
-      counts.push_back({stop, kVariousDetails, various_[static_cast<std::size_t>(i)]});
+      counts.push_back({error, kVariousDetails, various_[static_cast<std::size_t>(i)]});
   }
   std::stable_sort(counts.begin(), counts.end(), [](const Count& a, const Count& b) { return a.records > b.records; });
   return counts;

@@ -1,7 +1,8 @@
-// wire: what kept a captured frame from becoming a TCP segment, and how often.
+// wire: decode errors: why a captured packet yields no TCP segment.
 //
-// In: the reason that decoding gave for a frame, with the number that it is
-// about. Out: counts, most frequent first, each with its words.
+// In: one decode error per such packet, with the number that explains it (an
+// EtherType, an IP protocol, ...). Out: counts, most frequent first, and a text
+// for each.
 #pragma once
 
 #include <array>
@@ -11,44 +12,44 @@
 
 namespace wirelap {
 
-/// Why decoding went no further. A malformed packet is data: it is counted
-/// under its reason and never stops a run. Some reasons are about a number (see
-/// each); the others have 0.
+/// Why decoding ended before a TCP segment. A malformed packet is data: it is
+/// counted under its decode error and never ends a run. Some errors have a
+/// detail, a number that is named below; for the others the detail is 0.
 enum class DecodeError : std::uint8_t {
-  none,                 ///< a TCP segment
-  link_unknown,         ///< a link type that is not decoded: LINKTYPE_ value
-  link_truncated,       ///< the captured bytes end inside a link header, or in one that a tunnel carries
-  link_malformed,       ///< a link header that contradicts itself
-  not_ip,               ///< another protocol than IP in the frame (ARP, ...): EtherType, 0 where the link has none
-  not_ip_llc,           ///< the same behind an LLC header (IEEE 802.2): destination SAP
-  not_ip_ppp,           ///< the same in PPP (RFC 1661): PPP protocol number
-  wlan_no_data,         ///< an 802.11 frame for management or control, or without data
+  none,                 ///< no error: the packet is a TCP segment
+  link_unknown,         ///< wirelap does not decode this link type; detail: LINKTYPE_ value
+  link_truncated,       ///< the captured bytes end inside a link-layer header, outer or tunnelled
+  link_malformed,       ///< a link-layer header contradicts itself
+  not_ip,               ///< the frame carries no IP (ARP, ...); detail: EtherType, 0 where the link has none
+  not_ip_llc,           ///< an LLC header (IEEE 802.2) announces no IP; detail: destination SAP
+  not_ip_ppp,           ///< PPP (RFC 1661) carries no IP; detail: PPP protocol number
+  wlan_no_data,         ///< an 802.11 management or control frame, or a data frame without data
   wlan_encrypted,       ///< a protected 802.11 frame
-  wlan_fragment,        ///< a fragment of an 802.11 frame; these are not put together
+  wlan_fragment,        ///< a fragment of an 802.11 frame; wirelap does not reassemble these
   ip_truncated,         ///< the captured bytes end inside the IP header
   ip_malformed,         ///< the IP header contradicts itself
-  not_tcp,              ///< IP, but not TCP: IP protocol number
-  fragment,             ///< an IP fragment, put together with others
-  fragment_incomplete,  ///< an IP fragment whose datagram never came whole
-  fragment_malformed,   ///< an IP fragment that is no part of any datagram
-  tunnel_truncated,     ///< the captured bytes end inside a tunnel's header
-  tunnel_malformed,     ///< a tunnel's header contradicts itself
-  tunnel_control,       ///< a message between a tunnel's ends
-  tunnel_unknown,       ///< what a tunnel carries is not known
-  too_deep,             ///< more headers, or more tunnels one in another, than are looked into
+  not_tcp,              ///< IP carries another protocol than TCP; detail: IP protocol number
+  fragment,             ///< an IP fragment, reassembled with others
+  fragment_incomplete,  ///< an IP fragment of a datagram that never became complete
+  fragment_malformed,   ///< an IP fragment that cannot be part of any datagram
+  tunnel_truncated,     ///< the captured bytes end inside a tunnel header
+  tunnel_malformed,     ///< a tunnel header contradicts itself
+  tunnel_control,       ///< a control message between the tunnel's ends
+  tunnel_unknown,       ///< the tunnel's payload has an unknown type
+  too_deep,             ///< more than kMaxHeaders headers, or more than kMaxTunnels nested tunnels
   tcp_truncated,        ///< the captured bytes end inside the TCP header
   tcp_malformed,        ///< the TCP header contradicts itself or its IP packet
 };
 inline constexpr int kDecodeErrorCount = static_cast<int>(DecodeError::tcp_malformed) + 1;
 
-/// In the place of a DecodeError's number: of several, which are not told apart.
+/// A count's detail where the count covers several details that have none of their own.
 inline constexpr std::uint32_t kVariousDetails = 0xffffffff;
 
-/// What `stop` means, in a few words that stand behind a count, as "UDP" or
-/// "EtherType 0x88cc, not IP". `about`: its number.
-std::string decode_error_text(DecodeError stop, std::uint32_t about);
+/// Returns a short text for an error and its detail, to print after a count:
+/// "UDP", "EtherType 0x1234, not IP", "LLDP (EtherType 0x88cc, not IP)".
+std::string decode_error_text(DecodeError error, std::uint32_t detail);
 
-/// How many frames stopped at what.
+/// Counts records by decode error and detail.
 class DecodeErrorCounts {
  public:
   struct Count {
@@ -57,26 +58,27 @@ class DecodeErrorCounts {
     std::uint64_t records = 0;
   };
 
-  /// Counts `frames` frames that `stop` ended. Memory is bounded: what finds no
-  /// place of its own is counted under kVariousDetails.
-  void add(DecodeError stop, std::uint32_t about, std::uint64_t frames = 1);
+  /// Adds `records` records that failed with `error`. Memory is bounded: once
+  /// kMaxDetails pairs of error and detail are known, further pairs are counted
+  /// per error, under kVariousDetails.
+  void add(DecodeError error, std::uint32_t detail, std::uint64_t records = 1);
 
-  /// All frames that were added.
+  /// All records that were added.
   std::uint64_t total() const;
 
-  /// Those that stopped at `stop`, whatever the number.
-  std::uint64_t total(DecodeError stop) const;
+  /// The records that failed with `error`, whatever its detail.
+  std::uint64_t total(DecodeError error) const;
 
-  /// Every reason that occurred, the most frequent first.
+  /// All counts that are not 0, the largest first.
   std::vector<Count> sorted() const;
 
  private:
-  static constexpr std::size_t kPlaces = 256;       // a power of two
-  static constexpr std::size_t kMostNumbers = 128;  // fewer than places, so that every search ends
+  static constexpr std::size_t kSlots = 256;       // a power of two
+  static constexpr std::size_t kMaxDetails = 128;  // fewer than kSlots, so that every search ends
 
-  std::array<Count, kPlaces> numbered_{};
+  std::array<Count, kSlots> by_detail_{};  // a hash table with linear probing
   std::array<std::uint64_t, kDecodeErrorCount> various_{};
-  std::size_t numbers_ = 0;
+  std::size_t detail_count_ = 0;
 };
 
 }  // namespace wirelap

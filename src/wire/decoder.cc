@@ -2,17 +2,17 @@
 
 namespace wirelap {
 
-[[gnu::noinline]] bool Decoder::decode_rest(const PacketRecord& record, Segment& segment) {
+[[gnu::noinline]] bool Decoder::decode_slowly(const PacketRecord& record, Segment& segment) {
   if (decode_common(record, segment)) return true;
-  DecodeState walk = initial_state(record);
-  walk.joins_fragments = true;
-  // A datagram put together may be a fragment of another, which came in a tunnel.
+  DecodeState state = initial_state(record);
+  state.reassembles_fragments = true;
+  // A reassembled datagram may be a tunnel that carries a fragment of another datagram.
   for (int datagrams = 0; datagrams <= kMaxTunnels; ++datagrams) {
-    DecodeError stop = decode_headers(walk, record, segment);
-    if (stop == DecodeError::none) return true;
-    if (stop == DecodeError::fragment) stop = fragments_.take(walk, record.time);
-    if (stop == DecodeError::none) continue;
-    if (stop != DecodeError::fragment) counts_.errors.add(stop, walk.about);
+    DecodeError error = decode_headers(state, record, segment);
+    if (error == DecodeError::none) return true;
+    if (error == DecodeError::fragment) error = fragments_.add(state, record.time);
+    if (error == DecodeError::none) continue;
+    if (error != DecodeError::fragment) counts_.errors.add(error, state.error_detail);
     return false;
   }
   counts_.errors.add(DecodeError::too_deep, 0);

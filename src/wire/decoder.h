@@ -1,7 +1,7 @@
-// wire: the stage as a whole: decoding, with what it has to remember.
+// wire: decodes one capture: segments, fragment reassembly and counts.
 //
-// In: a capture's records, in order. Out: segments, in place, and at the end
-// what became of the records that held none.
+// In: the capture's records, in order. Out: one Segment per record that contains
+// one, and at the end how many records contained none, by DecodeError.
 #pragma once
 
 #include <cstdint>
@@ -11,46 +11,46 @@
 
 namespace wirelap {
 
-/// What became of a capture's records.
+/// How many records of a capture were decoded, and how many were not.
 struct DecodeCounts {
   std::uint64_t records = 0;
-  std::uint64_t truncated = 0;  ///< those of which a snaplen cut off a part
-  std::uint64_t large = 0;      ///< those larger than kLargestFrame: segmentation offload, or jumbo frames
-  DecodeErrorCounts errors;     ///< those that gave no segment, by reason
+  std::uint64_t truncated = 0;  ///< records with fewer bytes than the packet had, because of a snaplen
+  std::uint64_t large = 0;      ///< records larger than kLargestFrame: segmentation offload, or jumbo frames
+  DecodeErrorCounts errors;     ///< records that contained no segment
 
-  /// An Ethernet frame of 1,500 bytes, with two VLAN tags and its check sequence.
+  /// Bytes of an Ethernet frame with 1,500 bytes of payload, two VLAN tags and a frame check sequence.
   static constexpr std::uint32_t kLargestFrame = 1526;
 
-  /// Those that gave a segment.
+  /// Records that contained a segment.
   std::uint64_t segments() const { return records - errors.total(); }
 };
 
-/// Decodes one capture.
+/// Decodes the records of one capture, in order.
 class Decoder {
  public:
-  /// Decodes the next record. True: `segment` is filled, its bytes valid until the
-  /// next call or as long as the record's. False: it holds no segment, or a
-  /// part of one, and is counted.
+  /// Decodes the next record. Returns true when it contains, or completes, a TCP segment:
+  /// `segment` is then set, and its bytes are valid until the next call, or until the record's
+  /// bytes change. Otherwise `segment` has no meaning, and the record is counted by its error.
   bool decode(const PacketRecord& record, Segment& segment) {
     ++counts_.records;
     if (record.bytes.size() < record.length) [[unlikely]]
       ++counts_.truncated;
     if (record.length > DecodeCounts::kLargestFrame) [[unlikely]]
       ++counts_.large;
-    return decode_plain(record, segment) || decode_rest(record, segment);
+    return decode_plain(record, segment) || decode_slowly(record, segment);
   }
 
-  /// Tells that no record follows.
+  /// To be called after the last record: counts the fragments that are still waiting.
   void finish() { fragments_.finish(); }
 
-  /// So far; complete after finish().
+  /// The counts so far; complete after finish().
   const DecodeCounts& counts() const { return counts_; }
 
  private:
-  bool decode_rest(const PacketRecord& record, Segment& segment);
+  bool decode_slowly(const PacketRecord& record, Segment& segment);
 
   DecodeCounts counts_;
-  Fragments fragments_{counts_.errors};
+  FragmentReassembler fragments_{counts_.errors};
 };
 
 }  // namespace wirelap

@@ -1,7 +1,8 @@
-// wire: Ethernet and what its EtherType field announces (IEEE 802.3, 802.1Q,
-// 802.1ad, 802.1ah, 802.1BR), LLC and SNAP (IEEE 802.2, RFC 1042).
+// wire: Ethernet (IEEE 802.3), its tags (802.1Q, 802.1ad, 802.1ah, 802.1BR), LLC
+// and SNAP (IEEE 802.2, RFC 1042).
 //
-// Addresses are ignored: flows are told apart by IP addresses, VLANs and tunnels.
+// In: a frame, or what follows its first header. Out: the header behind. MAC
+// addresses are ignored: IP addresses, VLANs and tunnels identify a flow.
 #pragma once
 
 #include "wire/layer.h"
@@ -13,7 +14,7 @@ enum EtherType : std::uint16_t {
   kEtherIpv4 = 0x0800,
   kEtherVlan = 0x8100,
   kEtherServiceVlan = 0x88a8,
-  kEtherBridged = 0x6558,  ///< Ethernet, in GRE and others
+  kEtherBridged = 0x6558,  ///< an Ethernet frame, as the payload of GRE and others
   kEtherIpv6 = 0x86dd,
   kEtherPpp = 0x880b,
   kEtherMpls = 0x8847,
@@ -25,23 +26,26 @@ enum EtherType : std::uint16_t {
   kEtherBackbone = 0x88e7,
 };
 
-/// Below it the field is a length, before LLC (IEEE 802.3, 3.2.6).
-inline constexpr std::uint16_t kLeastEtherType = 0x0600;
+/// A smaller value in the EtherType field is the length of an LLC frame (IEEE 802.3, section 3.2.6).
+inline constexpr std::uint16_t kMinEtherType = 0x0600;
 
-/// Takes off the addresses and the type, or the length before LLC.
-DecodeError open_ethernet(DecodeState& walk);
+/// Decodes an Ethernet header: the addresses, and the EtherType or the length before LLC.
+DecodeError decode_ethernet(DecodeState& state);
 
-/// Takes off VLAN and other tags, up to what the last EtherType announces.
-DecodeError open_ether_type(DecodeState& walk);
+/// Decodes VLAN and other tags, up to the header that the last EtherType announces.
+DecodeError decode_ether_type(DecodeState& state);
 
-/// Takes off an LLC header, with SNAP's.
-DecodeError open_llc(DecodeState& walk);
+/// Decodes an LLC header and the SNAP header that may follow it.
+DecodeError decode_llc(DecodeState& state);
 
-/// True where `bytes` begin with an Ethernet header before something known:
-/// how tunnels are read whose own header does not say what they carry.
+/// Decodes an I-TAG (802.1ah; IEEE 802.1Q, section 9.7), which precedes the customer's frame.
+DecodeError decode_backbone_tag(DecodeState& state);
+
+/// Whether `bytes` look like an Ethernet header and a known protocol behind it. For
+/// tunnels whose header does not name the payload's type.
 bool looks_like_ethernet(Bytes bytes);
 
-/// True where `bytes` begin with an IPv4 or IPv6 header that fits into `length` bytes.
+/// Whether `bytes` look like an IPv4 or IPv6 packet of at most `length` bytes. For the same tunnels.
 bool looks_like_ip(Bytes bytes, std::uint32_t length);
 
 }  // namespace wirelap

@@ -10,103 +10,107 @@ namespace {
 
 constexpr std::uint8_t kFragmentHeader = 44, kAuthentication = 51;
 
-/// Goes on with the `length` bytes that an IP header says are behind its `header_bytes`.
-DecodeError enter_payload(DecodeState& walk, std::uint32_t header_bytes, std::uint32_t length, std::uint32_t protocol) {
-  Layer& layer = walk.layer;
+/// Removes an IP or extension header. Its payload has `length` bytes on the wire; what is
+/// captured beyond them is link-layer padding.
+DecodeError enter_payload(DecodeState& state, std::uint32_t header_bytes, std::uint32_t length,
+                          std::uint32_t protocol) {
+  Layer& layer = state.layer;
   if (layer.bytes.size() < header_bytes) return DecodeError::ip_truncated;
   layer.bytes = layer.bytes.subspan(header_bytes);
   if (layer.bytes.size() > length) layer.bytes = layer.bytes.first(length);
   layer.length = length;
-  layer.kind = Kind::protocol;
+  layer.kind = HeaderKind::ip_protocol;
   layer.type = protocol;
   return DecodeError::none;
 }
 
-/// Whether decoding stops at a fragment, whose header is in `walk.fragment`.
-DecodeError judge_fragment(DecodeState& walk) {
-  const std::uint32_t protocol = walk.layer.type;
-  const bool wanted = protocol == kProtocolTcp || is_extension(protocol) || is_tunnel_protocol(protocol);
-  if (!wanted) return stop_at(walk, DecodeError::not_tcp, protocol);
-  const FragmentHeader& header = walk.fragment;
+/// Returns DecodeError::fragment where decoding ends at this fragment, whose header is
+/// `state.fragment`; DecodeError::none where it goes on with a first fragment's payload.
+DecodeError check_fragment(DecodeState& state) {
+  const std::uint32_t protocol = state.layer.type;
+  const bool may_carry_tcp = protocol == kProtocolTcp || is_extension(protocol) || is_tunnel_protocol(protocol);
+  if (!may_carry_tcp) return fail(state, DecodeError::not_tcp, protocol);
+  const FragmentHeader& header = state.fragment;
   if (header.offset != 0) return DecodeError::fragment;
-  return header.more && walk.joins_fragments ? DecodeError::fragment : DecodeError::none;
+  return header.more_fragments && state.reassembles_fragments ? DecodeError::fragment : DecodeError::none;
 }
 
-DecodeError open_ipv4(DecodeState& walk) {
+DecodeError decode_ipv4(DecodeState& state) {
   constexpr std::uint16_t kMoreFragments = 0x2000, kOffset = 0x1fff;
-  const Bytes bytes = walk.layer.bytes;
+  const Bytes bytes = state.layer.bytes;
   if (bytes.size() < kIpv4HeaderBytes) return DecodeError::ip_truncated;
   const std::uint8_t* const at = bytes.data();
   const std::uint32_t header_bytes = (at[0] & 0x0fu) * 4;
   std::uint32_t total_length = load_be16(at + 2);
-  if (total_length == 0) total_length = walk.layer.length;
+  if (total_length == 0) total_length = state.layer.length;
   if (header_bytes < kIpv4HeaderBytes || total_length < header_bytes) return DecodeError::ip_malformed;
-  std::copy_n(at + 12, 8, walk.ip.addresses);
-  walk.ip.id = load_be16(at + 4);
-  walk.ip.version = 4;
-  const DecodeError stop = enter_payload(walk, header_bytes, total_length - header_bytes, at[9]);
-  if (stop != DecodeError::none) return stop;
+  std::copy_n(at + 12, 8, state.ip.addresses);
+  state.ip.id = load_be16(at + 4);
+  state.ip.version = 4;
+  const DecodeError error = enter_payload(state, header_bytes, total_length - header_bytes, at[9]);
+  if (error != DecodeError::none) return error;
   const std::uint16_t fragment = load_be16(at + 6);
   if ((fragment & (kMoreFragments | kOffset)) == 0) return DecodeError::none;
-  walk.fragment = {walk.ip.id, (fragment & kOffset) * 8u, (fragment & kMoreFragments) != 0};
-  return judge_fragment(walk);
+  state.fragment = {state.ip.id, (fragment & kOffset) * 8u, (fragment & kMoreFragments) != 0};
+  return check_fragment(state);
 }
 
-DecodeError open_ipv6(DecodeState& walk) {
+DecodeError decode_ipv6(DecodeState& state) {
   constexpr std::uint32_t kHeaderBytes = 40;
-  const Bytes bytes = walk.layer.bytes;
+  const Bytes bytes = state.layer.bytes;
   if (bytes.size() < kHeaderBytes) return DecodeError::ip_truncated;
   const std::uint8_t* const at = bytes.data();
-  const std::uint32_t said = load_be16(at + 4);
-  const std::uint32_t on_wire = walk.layer.length > kHeaderBytes ? walk.layer.length - kHeaderBytes : 0;
-  std::copy_n(at + 8, 32, walk.ip.addresses);
-  walk.ip.id = 0;
-  walk.ip.version = 6;
-  return enter_payload(walk, kHeaderBytes, said == 0 ? on_wire : said, at[6]);
+  const std::uint32_t payload_length = load_be16(at + 4);
+  const std::uint32_t recorded_length = state.layer.length > kHeaderBytes ? state.layer.length - kHeaderBytes : 0;
+  std::copy_n(at + 8, 32, state.ip.addresses);
+  state.ip.id = 0;
+  state.ip.version = 6;
+  return enter_payload(state, kHeaderBytes, payload_length == 0 ? recorded_length : payload_length, at[6]);
 }
 
 }  // namespace
 
-DecodeError open_ip(DecodeState& walk) {
-  if (walk.layer.bytes.empty()) return DecodeError::ip_truncated;
-  switch (walk.layer.bytes[0] >> 4) {
-    case 4: return open_ipv4(walk);
-    case 6: return open_ipv6(walk);
+DecodeError decode_ip(DecodeState& state) {
+  if (state.layer.bytes.empty()) return DecodeError::ip_truncated;
+  switch (state.layer.bytes[0] >> 4) {
+    case 4: return decode_ipv4(state);
+    case 6: return decode_ipv6(state);
     default: return DecodeError::ip_malformed;
   }
 }
 
 bool is_extension(std::uint32_t protocol) {
   switch (protocol) {
-    case 0:
-    case 43:
+    case 0:   // Hop-by-Hop Options
+    case 43:  // Routing
     case kFragmentHeader:
     case kAuthentication:
-    case 60:
-    case 135:
-    case 139:
-    case 140: return true;
+    case 60:   // Destination Options
+    case 135:  // Mobility
+    case 139:  // Host Identity Protocol
+    case 140:  // Shim6
+      return true;
     default: return false;
   }
 }
 
-DecodeError open_extension(DecodeState& walk) {
-  const Bytes bytes = walk.layer.bytes;
-  const std::uint32_t kind = walk.layer.type;
-  if (bytes.size() < 8) return walk.layer.length < 8 ? DecodeError::ip_malformed : DecodeError::ip_truncated;
+DecodeError decode_extension(DecodeState& state) {
+  const Bytes bytes = state.layer.bytes;
+  const std::uint32_t kind = state.layer.type;
+  if (bytes.size() < 8) return state.layer.length < 8 ? DecodeError::ip_malformed : DecodeError::ip_truncated;
   const std::uint8_t next = bytes[0];
-  // RFC 4302 counts the authentication header in units of 4 bytes, less 2.
+  // Payload Len of the authentication header: units of 4 bytes, minus 2 (RFC 4302, section 2.2).
   const std::uint32_t header_bytes = kind == kFragmentHeader   ? 8
                                      : kind == kAuthentication ? (bytes[1] + 2u) * 4
                                                                : (bytes[1] + 1u) * 8;
-  if (header_bytes > walk.layer.length) return DecodeError::ip_malformed;
+  if (header_bytes > state.layer.length) return DecodeError::ip_malformed;
   const std::uint16_t offset = load_be16(&bytes[2]);
   const std::uint32_t id = load_be32(&bytes[4]);
-  const DecodeError stop = enter_payload(walk, header_bytes, walk.layer.length - header_bytes, next);
-  // A header with neither offset nor more to come is a whole packet's (RFC 6946).
-  if (stop != DecodeError::none || kind != kFragmentHeader || (offset & 0xfff9) == 0) return stop;
-  walk.fragment = {id, offset & 0xfff8u, (offset & 1) != 0};
-  return judge_fragment(walk);
+  const DecodeError error = enter_payload(state, header_bytes, state.layer.length - header_bytes, next);
+  // Offset 0 and no more fragments: an "atomic fragment", which is a whole packet (RFC 6946).
+  if (error != DecodeError::none || kind != kFragmentHeader || (offset & 0xfff9) == 0) return error;
+  state.fragment = {id, offset & 0xfff8u, (offset & 1) != 0};
+  return check_fragment(state);
 }
 
 }  // namespace wirelap

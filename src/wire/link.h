@@ -1,14 +1,14 @@
 // wire: link types: the outermost header of a captured frame.
 //
-// In: a frame and its link type. Out: the header behind the first one. Addresses
-// of the link are ignored: flows are told apart by IP addresses and VLANs.
+// In: a frame and its link type. Out: the header behind the outermost one.
+// Link-layer addresses are ignored: IP addresses, VLANs and tunnels identify a flow.
 #pragma once
 
 #include "wire/layer.h"
 
 namespace wirelap {
 
-/// Link types that are decoded (tcpdump.org/linktypes.html).
+/// The link types that wirelap decodes, by LINKTYPE_ value (tcpdump.org/linktypes.html).
 enum LinkType : std::uint32_t {
   kLinkNull = 0,
   kLinkEthernet = 1,
@@ -44,7 +44,7 @@ enum LinkType : std::uint32_t {
   kLinkLinuxSll2 = 276,
 };
 
-/// Takes off the header of link type `walk.layer.type`.
-DecodeError open_link(DecodeState& walk);
+/// Decodes the header of link type `state.layer.type`.
+DecodeError decode_link(DecodeState& state);
 
 }  // namespace wirelap

@@ -1,24 +1,24 @@
-// wire: point-to-point links: PPP (RFC 1661) bare and in HDLC-like framing
-// (RFC 1662), PPPoE (RFC 2516), Cisco HDLC, PacketNumber Relay (RFC 2427).
+// wire: point-to-point links: PPP (RFC 1661), bare and in HDLC-like framing
+// (RFC 1662), PPPoE (RFC 2516), Cisco HDLC, Frame Relay (RFC 2427).
 //
-// What PPP compresses or encrypts stays closed, but for the compression of its
-// own header's fields.
+// In: a frame of such a link. Out: the header behind the link's own. Payloads that
+// PPP compressed or encrypted are not decoded; compressed PPP headers are.
 #pragma once
 
 #include "wire/layer.h"
 
 namespace wirelap {
 
-/// Takes off PPP's address and control fields, where they are there, and its protocol field.
-DecodeError open_ppp(DecodeState& walk);
+/// Decodes PPP's address and control fields, where present, and its protocol field.
+DecodeError decode_ppp(DecodeState& state);
 
-/// Takes off a PPPoE session header; its session is part of the flow's key.
-DecodeError open_pppoe(DecodeState& walk);
+/// Decodes a PPPoE session header. The session is part of the tunnel's tag.
+DecodeError decode_pppoe(DecodeState& state);
 
-/// Takes off Cisco HDLC's address, control and EtherType.
-DecodeError open_cisco_hdlc(DecodeState& walk);
+/// Decodes Cisco HDLC's address, control and EtherType fields.
+DecodeError decode_cisco_hdlc(DecodeState& state);
 
-/// Takes off PacketNumber Relay's address, control and network layer identifiers.
-DecodeError open_frame_relay(DecodeState& walk);
+/// Decodes Frame Relay's address, control and network layer protocol fields.
+DecodeError decode_frame_relay(DecodeState& state);
 
 }  // namespace wirelap

@@ -1,24 +1,25 @@
-// wire: 802.11 frames (IEEE 802.11, 9.2 and 9.3.2), and the headers that
-// capturing programs put before them: radiotap, Prism, AVS.
+// wire: 802.11 frames (IEEE 802.11, sections 9.2 and 9.3.2), and the headers that
+// capture programs put before them: radiotap, Prism, AVS.
 //
-// Of an aggregate (A-MSDU) the first frame is read. Encrypted frames stay
-// closed, and fragments are not put together.
+// In: a frame, with such a header or without. Out: the LLC header behind. Of an
+// aggregate (A-MSDU) only the first frame is decoded. Encrypted frames are not
+// decoded, and fragments are not reassembled.
 #pragma once
 
 #include "wire/layer.h"
 
 namespace wirelap {
 
-/// Takes off an 802.11 data frame's header, up to LLC's.
-DecodeError open_wlan(DecodeState& walk);
+/// Decodes the header of an 802.11 data frame, up to the LLC header.
+DecodeError decode_wlan(DecodeState& state);
 
-/// Takes off a radiotap header (radiotap.org) and the filler that it tells of.
-DecodeError open_radiotap(DecodeState& walk);
+/// Decodes a radiotap header (radiotap.org), and the 802.11 header where padding follows it.
+DecodeError decode_radiotap(DecodeState& state);
 
-/// Takes off a Prism header, or an AVS one: either may stand under Prism's link type.
-DecodeError open_prism(DecodeState& walk);
+/// Decodes a Prism header, or an AVS header: Prism's link type is used for both.
+DecodeError decode_prism(DecodeState& state);
 
-/// Takes off an AVS header.
-DecodeError open_avs(DecodeState& walk);
+/// Decodes an AVS header.
+DecodeError decode_avs(DecodeState& state);
 
 }  // namespace wirelap

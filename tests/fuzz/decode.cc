@@ -38,8 +38,8 @@ void check_segment(const PacketRecord& record, const Segment& segment) {
 
 /// The way that skips nothing.
 DecodeError decode_thoroughly(const PacketRecord& record, Segment& segment) {
-  DecodeState walk = initial_state(record);
-  return decode_headers(walk, record, segment);
+  DecodeState state = initial_state(record);
+  return decode_headers(state, record, segment);
 }
 
 void check_snapped(const PacketRecord& record, const Segment& whole, std::size_t snap, test::GuardedBuffer& guarded) {

@@ -1,0 +1,20 @@
+// wire: labels and service headers: MPLS (RFC 3032) and NSH (RFC 8300).
+//
+// In: what an EtherType, an IP protocol, a UDP port or another tunnel announced as
+// one of these. Out: the header behind. An Ethernet frame behind them is a tunnel's;
+// an IP packet directly behind them is not.
+#pragma once
+
+#include "wire/layer.h"
+
+namespace wirelap {
+
+/// Decodes an MPLS label stack, and the control word of a pseudowire (RFC 4385) where one
+/// follows. MPLS does not name its payload's type: the payload's first bytes decide
+/// (RFC 4928 describes that routers do the same).
+DecodeError decode_mpls(DecodeState& state);
+
+/// Decodes a Network Service Header.
+DecodeError decode_nsh(DecodeState& state);
+
+}  // namespace wirelap
