@@ -63,7 +63,7 @@ DecodeError enter_gre(DecodeState& state, std::uint16_t type, std::uint32_t key,
     case kEtherPpp: return enter_tunnel(state, TunnelKind::gre, key, HeaderKind::ppp);
     case kErspan: return enter_erspan(state, false, has_sequence);
     case kErspan3: return enter_erspan(state, true, has_sequence);
-    case kRedirect:  // WCCP: version 2 puts a header of 4 bytes before the IP packet, version 1 none
+    case kRedirect:  // WCCP: version 2 has a header of 4 bytes before the IP packet, version 1 none
       if (layer.bytes.size() < 5) return DecodeError::tunnel_truncated;
       if (layer.bytes[0] >> 4 != 4) layer.skip(4);
       return enter_tunnel(state, TunnelKind::gre, key, HeaderKind::ip);
