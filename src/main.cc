@@ -379,7 +379,7 @@ class Run {
       const bool again = std::find(unknown.begin(), unknown.end(), input->descriptor()) != unknown.end();
       if (!plain && !again) unknown.push_back(input->descriptor());
     }
-    if (!unknown.empty()) starter_.begin(unknown);
+    if (!unknown.empty()) starter_.start_process(unknown);
   }
 
   std::optional<Error> read(Opened& opened, const std::string& capture) {

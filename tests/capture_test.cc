@@ -184,7 +184,7 @@ TEST_CASE("capture: modified pcap, in either byte order, cut at every byte too")
   PcapWriter::Options options;
   options.modified = true;
   CHECK(complaint(Bytes(sample_capture(options).bytes()).first(44)) ==
-        "x.pcap: record 1 at byte 24: cut short: a record header needs 24 bytes, 20 are there");
+        "x.pcap: record 1 at byte 24: truncated: a record header has 24 bytes, the capture ends after 20");
 }
 
 // As libpcap reads them: before 2.3 the length on the wire came first, in 2.3 either,
@@ -214,7 +214,7 @@ TEST_CASE("capture: old versions have a record's lengths the other way round") {
       const ReadResult result = read_file(writer.bytes());
       if (!test.readable) {
         REQUIRE(result.error);
-        CHECK(error_text(*result.error) == "x.pcap: a pcap capture of version " + std::to_string(test.major) + "." +
+        CHECK(error_text(*result.error) == "x.pcap: unsupported pcap version " + std::to_string(test.major) + "." +
                                              std::to_string(test.minor) + ": wirelap reads 2.0 to 2.4");
         continue;
       }
@@ -305,18 +305,18 @@ TEST_CASE("capture: cut at every byte, all records before are delivered and the 
     while (complete < all.size() && writer.starts()[complete] + 16 + sizes[complete] <= held) ++complete;
     std::string expected;
     if (held == 0) {
-      expected = "x.pcap: empty: a capture begins with a 24-byte header";
+      expected = "x.pcap: empty: a capture starts with a header of 24 bytes";
     } else if (held < 24) {
-      expected = "x.pcap: not a pcap or pcapng capture: its header needs 24 bytes, " + std::to_string(held) + " are there";
+      expected = "x.pcap: not a pcap or pcapng capture: a header has 24 bytes, the file has " + std::to_string(held);
     } else {
       const std::size_t start = complete < all.size() ? writer.starts()[complete] : whole.size();
       const std::size_t rest = held - start;
       const std::string place = "x.pcap: record " + std::to_string(complete + 1) + " at byte " + std::to_string(start);
       if (rest >= 16) {
-        expected = place + ": cut short: the record holds " + std::to_string(sizes[complete]) + " bytes, " +
-                   std::to_string(rest - 16) + " are there";
+        expected = place + ": truncated: the record's packet has " + std::to_string(sizes[complete]) +
+                   " bytes, the capture ends after " + std::to_string(rest - 16);
       } else if (rest > 0) {
-        expected = place + ": cut short: a record header needs 16 bytes, " + std::to_string(rest) + " are there";
+        expected = place + ": truncated: a record header has 16 bytes, the capture ends after " + std::to_string(rest);
       }
     }
     for (const ReadResult& result : {read_file_by(content, 1), read_pipe_by(content, 7)}) {
@@ -354,8 +354,8 @@ TEST_CASE("capture: the largest record is read, a larger one is damage") {
     CHECK(result.error->kind == Kind::damaged);
     CHECK(result.error->record == 2);
     CHECK(result.error->offset == 24 + 16 + 10);
-    CHECK(complaint(damaged) == "x.pcap: record 2 at byte 50: damaged: the record says that it holds " +
-                                    std::to_string(captured) + " bytes, the most is 262144");
+    CHECK(complaint(damaged) == "x.pcap: record 2 at byte 50: damaged: the record's captured length is " +
+                                    std::to_string(captured) + " bytes, the maximum is 262144");
   }
 }
 
@@ -363,7 +363,7 @@ TEST_CASE("capture: a error in the first record is told to be there") {
   PcapWriter writer;
   writer.add(0, Buffer(10));
   CHECK(complaint(Bytes(writer.bytes()).first(30)) ==
-        "x.pcap: record 1 at byte 24: cut short: a record header needs 16 bytes, 6 are there");
+        "x.pcap: record 1 at byte 24: truncated: a record header has 16 bytes, the capture ends after 6");
 }
 
 TEST_CASE("capture: what cannot be opened or read") {
@@ -375,7 +375,7 @@ TEST_CASE("capture: what cannot be opened or read") {
   REQUIRE(device.open("/dev/null") == 0);
   const ReadResult empty = read_all(device);
   REQUIRE(empty.error);
-  CHECK(error_text(*empty.error) == "x.pcap: empty: a capture begins with a 24-byte header");
+  CHECK(error_text(*empty.error) == "x.pcap: empty: a capture starts with a header of 24 bytes");
 
   const int directory = ::open(".", O_RDONLY | O_CLOEXEC);
   Input unreadable({});
@@ -384,7 +384,7 @@ TEST_CASE("capture: what cannot be opened or read") {
   ::close(directory);
   REQUIRE(failed.error);
   CHECK(failed.error->kind == Kind::unreadable);
-  CHECK(error_text(*failed.error) == "x.pcap: cannot be read on: Is a directory");
+  CHECK(error_text(*failed.error) == "x.pcap: read failed: Is a directory");
 }
 
 TEST_CASE("capture: a named pipe is read") {
@@ -535,10 +535,10 @@ TEST_CASE("program: what it could not read goes to standard error, and the exit 
   const Case cases[] = {
       {"whole", {"-"}, whole, 0, ""},
       {"standard input without a name", {}, whole, 0, ""},
-      {"empty", {"-"}, "", 1, "wirelap: -: empty: a capture begins with a 24-byte header\n"},
+      {"empty", {"-"}, "", 1, "wirelap: -: empty: a capture starts with a header of 24 bytes\n"},
       {"missing", {"no/such/file"}, "", 1, "wirelap: no/such/file: No such file or directory\n"},
       {"directory", {"."}, "", 1, "wirelap: .: Is a directory\n"},
-      {"no capture", {"-"}, std::string(24, 'x'), 1, "wirelap: -: not a pcap or pcapng capture: its magic number is unknown\n"},
+      {"no capture", {"-"}, std::string(24, 'x'), 1, "wirelap: -: not a pcap or pcapng capture: unknown magic number\n"},
       {"unknown format", {"-f", "xml"}, "", 2,
        "wirelap: unknown format 'xml': table, ndjson, json, csv or classic\nTry 'wirelap --help'.\n"},
   };

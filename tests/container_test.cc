@@ -119,8 +119,8 @@ TEST_CASE("container: compressed by each program; where that is not there, what 
   for (const Case& test : {Case{"gz", "a gzip", "gzip"}, Case{"zst", "a zstd", "zstd"}, Case{"xz", "an xz", "xz-utils"},
                            Case{"lz4", "an lz4", "lz4"}, Case{"bz2", "a bzip2", "bzip2"}}) {
     const std::string name = test.program.substr(test.program.find(' ') + 1);
-    const std::string without = test.program + " file, and no " + name + " in PATH to open it: apt-get install " +
-                                test.package + ", or where it is: " + name + " -dc FILE | wirelap\n";
+    const std::string without = test.program + " file, but PATH has no " + name + ": install it (apt-get install " +
+                                test.package + "), or decompress elsewhere: " + name + " -dc FILE | wirelap\n";
     for (const std::string inner : {"nanoseconds.pcap", "nanoseconds.pcapng"}) {
       const std::string path = "fixtures/dress/" + inner + "." + test.ending;
       CAPTURE(path);
@@ -197,32 +197,32 @@ TEST_CASE("container: how a decompressor ends is told, after all it gave is repo
     std::ptrdiff_t records;
     std::string said;
   };
-  const std::string place = "record 36 at byte 25531 decompressed: damaged: gzip -dc ended ";
+  const std::string place = "record 36 at byte 25531 decompressed: decompression failed: gzip -dc ";
   const Case cases[] = {
       {"well", "exec cat " + capture, 0, 4, ""},
-      {"with a status", "cat " + capture + "; exit 3", 1, 4, place + "with status 3"},
+      {"with a status", "cat " + capture + "; exit 3", 1, 4, place + "exited with status 3"},
       {"with a status and words", "cat " + capture + "; echo 'gzip: is broken' >&2; echo more >&2; exit 3", 1, 4,
-       place + "with status 3: gzip: is broken"},
+       place + "exited with status 3: gzip: is broken"},
       {"with words that a terminal would obey", "cat " + capture + "; printf '\\033[2Jx\\n' >&2; exit 1", 1, 4,
-       place + "with status 1: \\x1b[2Jx"},
-      {"by a signal", "cat " + capture + "; kill -9 $$", 1, 4, place + "by signal 9"},
+       place + "exited with status 1: \\x1b[2Jx"},
+      {"by a signal", "cat " + capture + "; kill -9 $$", 1, 4, place + "was ended by signal 9"},
       {"well, but it complains", "cat " + capture + "; echo careful >&2", 0, 4, ""},
       {"with too many words", "cat " + capture + "; head -c 300000 /dev/zero | tr '\\0' y >&2; exit 1", 1, 4,
-       place + "with status 1: " + std::string(200, 'y')},
+       place + "exited with status 1: " + std::string(200, 'y')},
       {"in a record", "head -c 25000 " + capture + "; exit 1", 1, 4,
-       "record 31 at byte 24728 decompressed: damaged: gzip -dc ended with status 1"},
+       "record 31 at byte 24728 decompressed: decompression failed: gzip -dc exited with status 1"},
       {"well, in a record", "head -c 25000 " + capture, 0, 4,
-       "record 31 at byte 24728 decompressed: cut short: the record holds 379 bytes, 256 are there"},
-      {"before anything", "exit 1", 1, 0, "damaged: gzip -dc ended with status 1"},
-      {"well, with nothing", "exit 0", 1, 0, "empty: a capture begins with a 24-byte header"},
+       "record 31 at byte 24728 decompressed: truncated: the record's packet has 379 bytes, the capture ends after 256"},
+      {"before anything", "exit 1", 1, 0, "decompression failed: gzip -dc exited with status 1"},
+      {"well, with nothing", "exit 0", 1, 0, "empty: a capture starts with a header of 24 bytes"},
       {"with no capture", "echo hello, this is no capture at all", 1, 0,
-       "not a pcap or pcapng capture: its magic number is unknown"},
+       "not a pcap or pcapng capture: unknown magic number"},
       {"never, with no capture", "echo hello, this is no capture at all but long enough for every magic number that there is in this world, and then some; exec sleep 1000", 1, 0,
-       "not a pcap or pcapng capture: its magic number is unknown"},
+       "not a pcap or pcapng capture: unknown magic number"},
       {"with another compressed file", "printf '\\037\\213\\010abcdefghijklmnopqrstuvwxyz'; exec sleep 1000", 1, 0,
-       "compressed twice: there is a gzip file in it; unpack one level first"},
+       "compressed twice: it contains a gzip file; decompress it once first"},
       {"without reading, for ever", "printf 'BZh9abcdefghijklmnopqrstuvwxyz'; exec sleep 1000", 1, 0,
-       "compressed twice: there is a bzip2 file in it; unpack one level first"},
+       "compressed twice: it contains a bzip2 file; decompress it once first"},
   };
   for (const Case& test : cases) {
     INFO(test.name);
@@ -362,7 +362,7 @@ TEST_CASE("container: other programs' captures are named, with the way out") {
     std::string start;
     std::string said;
   };
-  const std::string editcap = "; turn it into pcap with: editcap -F pcap IN OUT";
+  const std::string editcap = "; convert it to pcap: editcap -F pcap IN OUT";
   const auto text = [](const char* bytes, std::size_t count) { return std::string(bytes, count); };
   std::string etl(0x50, '\0'), erf(24, '\0');
   etl.replace(0, 12, text("\0\0\1\0\x98\5\0\0\x98\5\0\0", 12));
@@ -382,15 +382,15 @@ TEST_CASE("container: other programs' captures are named, with the way out") {
       {"observer", "ObserverPktBufferVersion=15.00", "an Observer capture" + editcap},
       {"k12text", "+---------+---------------+----------+\r\n", "a K12 text" + editcap},
       {"iptrace", "iptrace 2.0", "an iptrace capture" + editcap},
-      {"TCPIPtrace", "TCPIPtrace TCP", "a TCPIPtrace text of VMS" + editcap},
-      {"btsnoop", text("btsnoop\0\0\0\0\1", 12), "a Bluetooth capture (btsnoop); which holds no TCP over IP"},
-      {"ETL", etl, "an event trace of Windows (ETL); turn it into pcapng with: etl2pcapng IN OUT, or on Windows: pktmon etl2pcap IN"},
-      {"ERF", erf, "perhaps an ERF capture" + editcap},
-      {"zip", text("PK\3\4\x14\0", 6), "a zip archive; unpack it: unzip -p FILE | wirelap"},
-      {"text", "GET / HTTP/1.1\r\nHost: a", "not a pcap or pcapng capture: its magic number is unknown"},
-      {"zeros", "", "not a pcap or pcapng capture: its magic number is unknown"},
+      {"TCPIPtrace", "TCPIPtrace TCP", "a TCPIPtrace text from VMS" + editcap},
+      {"btsnoop", text("btsnoop\0\0\0\0\1", 12), "a Bluetooth capture (btsnoop); it contains no TCP over IP"},
+      {"ETL", etl, "a Windows event trace (ETL); convert it to pcapng: etl2pcapng IN OUT, or on Windows: pktmon etl2pcap IN"},
+      {"ERF", erf, "possibly an ERF capture" + editcap},
+      {"zip", text("PK\3\4\x14\0", 6), "a zip archive; extract the capture: unzip -p FILE | wirelap"},
+      {"text", "GET / HTTP/1.1\r\nHost: a", "not a pcap or pcapng capture: unknown magic number"},
+      {"zeros", "", "not a pcap or pcapng capture: unknown magic number"},
       {"the text of tcpdump", "12:00:00.000000 IP 10.0.0.1.1 > 10.0.0.2.80: Flags [S]",
-       "not a pcap or pcapng capture: its magic number is unknown"},
+       "not a pcap or pcapng capture: unknown magic number"},
   };
   for (const Case& test : cases) {
     INFO(test.name);
@@ -402,7 +402,7 @@ TEST_CASE("container: other programs' captures are named, with the way out") {
     CHECK(error->record == 0);
     CHECK(error->offset == 0);
   }
-  CHECK(complaint(bytes_of("short")) == "x.pcap: not a pcap or pcapng capture: its header needs 24 bytes, 5 are there");
+  CHECK(complaint(bytes_of("short")) == "x.pcap: not a pcap or pcapng capture: a header has 24 bytes, the file has 5");
 }
 
 }  // namespace

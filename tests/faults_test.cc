@@ -112,8 +112,8 @@ TEST_CASE("faults: a file that shrinks while it is read ends as a cut one does, 
     const std::string output = reader.process.read_all();
     CHECK(reader.process.wait() == 1);
     const std::string errors = reader.process.errors();
-    const std::string error = "cut short while it was read: the file had " + std::to_string(size) + " bytes, now it has " +
-                              std::to_string(test.cut_to) + "\n";
+    const std::string error = "the file shrank while it was read: from " + std::to_string(size) + " to " +
+                              std::to_string(test.cut_to) + " bytes\n";
     CHECK(errors.starts_with("wirelap: " + path + ": record "));
     CHECK(errors.ends_with(error));
     CHECK(count_lines(errors) == 1);
@@ -336,7 +336,7 @@ TEST_CASE("faults: a read that fails is told with its place, after all before it
   CHECK(result.exit_code == 1);
   const std::string prefix = "wirelap: " + path + ": record ";
   REQUIRE(result.errors.starts_with(prefix));
-  CHECK(result.errors.ends_with(": cannot be read on: Input/output error\n"));
+  CHECK(result.errors.ends_with(": read failed: Input/output error\n"));
   const std::size_t record = std::stoul(result.errors.substr(prefix.size()));
   CHECK(has(result.errors, " at byte " + std::to_string(capture.starts()[record - 1]) + ":"));
   CHECK(count_lines(result.output) >= static_cast<std::ptrdiff_t>((record - 1) / kPacketsEach));
@@ -381,17 +381,17 @@ TEST_CASE("faults: what is no file to read is told, and stops no other") {
   CHECK(result.exit_code == 1);
   CHECK(result.errors == "wirelap: " + folder.path() + ": Is a directory\n" +
                              "wirelap: " + socket + ": No such device or address\n" +
-                             "wirelap: " + empty + ": empty: a capture begins with a 24-byte header\n" +
+                             "wirelap: " + empty + ": empty: a capture starts with a header of 24 bytes\n" +
                              "wirelap: " + loop + ": Too many levels of symbolic links\n" +
                              "wirelap: /does/not/exist: No such file or directory\n");
   CHECK(count_lines(result.output) == 4);
 }
 
 TEST_CASE("faults: standard input that is a directory, a socket, or closed") {
-  CHECK(run({"/bin/sh", "-c", program() + " - < fixtures"}).errors == "wirelap: -: cannot be read on: Is a directory\n");
+  CHECK(run({"/bin/sh", "-c", program() + " - < fixtures"}).errors == "wirelap: -: read failed: Is a directory\n");
   const RunResult closed = run({"/bin/sh", "-c", program() + " - <&-"});
   CHECK(closed.exit_code == 1);
-  CHECK(closed.errors == "wirelap: -: empty: a capture begins with a 24-byte header\n");
+  CHECK(closed.errors == "wirelap: -: empty: a capture starts with a header of 24 bytes\n");
   int ends[2];
   REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
   Process process({program(), "-q", "-f", "ndjson"}, [&] { ::dup2(ends[1], STDIN_FILENO); });
@@ -439,7 +439,7 @@ TEST_CASE("faults: FIFOs are read in their order, whoever writes to them first, 
   CHECK(process.wait() == 1);
   CHECK(count_lines(output) == 8);
   CHECK(output.find(paths[1]) > output.rfind(paths[0]));
-  CHECK(process.errors() == "wirelap: " + paths[2] + ": empty: a capture begins with a 24-byte header\n");
+  CHECK(process.errors() == "wirelap: " + paths[2] + ": empty: a capture starts with a header of 24 bytes\n");
 
   // Nobody ever writes: a signal ends the wait.
   Process waiting({program(), "-q", "-f", "ndjson", "fixtures/ipv6.pcap", paths[0]});
@@ -474,7 +474,7 @@ TEST_CASE("faults: a decompressor that has ended its output and does not end is 
   const RunResult result = run({"/usr/bin/env", "PATH=" + programs.path() + ":/usr/bin:/bin", program(), "-q", path});
   CHECK(result.exit_code == 1);
   CHECK(count_lines(result.output) == 4);
-  CHECK(result.errors == "wirelap: " + path + ": record 36 at byte 25531 decompressed: damaged: gzip -dc ended by signal 9\n");
+  CHECK(result.errors == "wirelap: " + path + ": record 36 at byte 25531 decompressed: decompression failed: gzip -dc was ended by signal 9\n");
 }
 
 TEST_CASE("faults: many compressed captures take one decompressor at a time") {

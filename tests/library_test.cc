@@ -109,10 +109,10 @@ TEST_CASE("library: says what is wrong as the program does") {
   };
   const std::string pcap = slurp("fixtures/dress/dumpcap-lo.pcap");
   const Case cases[] = {
-      {"", "x: empty: a capture begins with a 24-byte header"},
-      {"too short", "x: not a pcap or pcapng capture: its header needs 24 bytes, 9 are there"},
-      {slurp("fixtures/dress/nanoseconds.pcap.gz"), "x: compressed by gzip: to be unpacked first"},
-      {pcap.substr(0, 30), "x: record 1 at byte 24: cut short: a record header needs 16 bytes, 6 are there"},
+      {"", "x: empty: a capture starts with a header of 24 bytes"},
+      {"too short", "x: not a pcap or pcapng capture: a header has 24 bytes, the file has 9"},
+      {slurp("fixtures/dress/nanoseconds.pcap.gz"), "x: compressed with gzip: decompress it first"},
+      {pcap.substr(0, 30), "x: record 1 at byte 24: truncated: a record header has 16 bytes, the capture ends after 6"},
   };
   for (const Case& test : cases) {
     const Fed fed = feed_by(test.capture, 7);

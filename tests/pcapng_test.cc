@@ -96,7 +96,7 @@ TEST_CASE("pcapng: several sections, of differing byte order") {
   writer.enhanced(0, 0, packet_number(1, 'x'));  // the interfaces of the section before are gone
   const auto error = read_file(writer.bytes()).error;
   REQUIRE(error);
-  CHECK(error->what == "damaged: the packet is of interface 0, the section has described 0 (numbered from 0)");
+  CHECK(error->what == "damaged: the packet's interface is 0, the section describes 0 (numbered from 0)");
 }
 
 // Section 4.2, if_tsresol and if_tsoffset.
@@ -303,58 +303,58 @@ TEST_CASE("pcapng: damage is told with block and byte, and what comes before it 
   const Case cases[] = {
       {"a length over 16 MiB (the limit)",
        [&](PcapngWriter& writer) { writer.block(6, Buffer(20)); length_of_last(writer, 4, (16 << 20) + 4); },
-       "the block says that it holds 16777220 bytes, the most is 16777216"},
+       "the block's length is 16777220 bytes, the maximum is 16777216"},
       {"a length under 12 (3.1)",
        [&](PcapngWriter& writer) { writer.block(6, Buffer(20)); length_of_last(writer, 4, 8); },
-       "the block says that it holds 8 bytes, the least is 12"},
+       "the block's length is 8 bytes, the minimum is 12"},
       {"no multiple of 4 (3.1)",
        [&](PcapngWriter& writer) { writer.block(6, Buffer(20)); length_of_last(writer, 4, 31); },
-       "the block says that it holds 31 bytes, no multiple of 4"},
+       "the block's length is 31 bytes, which is not a multiple of 4"},
       {"lengths that disagree (3.1)",
        [&](PcapngWriter& writer) { writer.block(6, Buffer(20)); length_of_last(writer, 28, 36); },
-       "the block says at its start that it holds 32 bytes, at its end 36"},
+       "the block's length is 32 bytes at its start, 36 at its end"},
       {"a section without its magic (4.1)", [&](PcapngWriter& writer) { writer.block(0x0a0d0d0a, Buffer(16)); },
        "the section header has no byte-order magic"},
       {"a short section header (4.1)",
        [&](PcapngWriter& writer) { writer.block(0x0a0d0d0a, body_of(writer, {0x1a2b3c4d, 0, 0})); },
-       "a section header needs 28 bytes, it says that it holds 24"},
+       "a section header has at least 28 bytes, this one has 24"},
       {"a section of another version (4.1)", [&](PcapngWriter& writer) { writer.section(true, 2, 7); },
-       "the section is of version 2.7, wirelap reads 1.0"},
+       "the section's version is 2.7, wirelap reads 1.0"},
       {"a short interface description (4.2)", [&](PcapngWriter& writer) { writer.block(1, Buffer(4)); },
-       "an interface description needs 20 bytes, it says that it holds 16"},
+       "an interface description has at least 20 bytes, this one has 16"},
       {"a short enhanced packet (4.3)", [&](PcapngWriter& writer) { writer.block(6, Buffer(16)); },
-       "an enhanced packet block needs 32 bytes, it says that it holds 28"},
+       "an enhanced packet block has at least 32 bytes, this one has 28"},
       {"a short packet (A)", [&](PcapngWriter& writer) { writer.block(2, Buffer(16)); },
-       "a packet block needs 32 bytes, it says that it holds 28"},
+       "a packet block has at least 32 bytes, this one has 28"},
       {"a short simple packet (4.4)", [&](PcapngWriter& writer) { writer.block(3, {}); },
-       "a simple packet block needs 16 bytes, it says that it holds 12"},
+       "a simple packet block has at least 16 bytes, this one has 12"},
       {"an interface that is not there (4.3)", [&](PcapngWriter& writer) { writer.enhanced(1, 0, packet_number(1, 'x')); },
-       "the packet is of interface 1, the section has described 1 (numbered from 0)"},
+       "the packet's interface is 1, the section describes 1 (numbered from 0)"},
       {"an interface that is not there (A)", [&](PcapngWriter& writer) { writer.obsolete(65535, 0, 0, packet_number(1, 'x')); },
-       "the packet is of interface 65535, the section has described 1 (numbered from 0)"},
+       "the packet's interface is 65535, the section describes 1 (numbered from 0)"},
       {"more captured than there is (4.3)",
        [&](PcapngWriter& writer) { writer.block(6, body_of(writer, {0, 0, 0, 5, 5, 0})); },
-       "the packet says that it holds 5 bytes, its block has room for 4"},
+       "the packet's captured length is 5 bytes, its block has room for 4"},
       {"far more captured than there is (4.3)",
        [&](PcapngWriter& writer) { writer.block(6, body_of(writer, {0, 0, 0, 0xffffffff, 5, 0})); },
-       "the packet says that it holds 4294967295 bytes, its block has room for 4"},
+       "the packet's captured length is 4294967295 bytes, its block has room for 4"},
       {"more captured than there is (4.4)",
        [&](PcapngWriter& writer) { writer.block(3, body_of(writer, {9, 0, 0})); },
-       "the packet says that it holds 9 bytes, its block has room for 8"},
+       "the packet's captured length is 9 bytes, its block has room for 8"},
       {"an option longer than its block (3.5)",
        [&](PcapngWriter& writer) { writer.interface(1, Buffer{2, 0, 5, 0, 'l', 'o', 'n', 'g'}); },
-       "option 2 says that it holds 5 bytes, 4 are left in its block"},
+       "the length of option 2 is 5 bytes, 4 are left in its block"},
       {"the same of a packet (4.3)",
        [&](PcapngWriter& writer) { writer.enhanced(0, 0, packet_number(4, 'x'), Buffer(4, 0xff)); },
-       "option 65535 says that it holds 65535 bytes, 0 are left in its block"},
+       "the length of option 65535 is 65535 bytes, 0 are left in its block"},
       {"if_tsresol (4.2)", [&](PcapngWriter& writer) { writer.interface(1, writer.option(9, Buffer(2))); },
-       "if_tsresol has 1 byte, here 2"},
+       "if_tsresol must have 1 byte, it has 2"},
       {"if_tsoffset (4.2)", [&](PcapngWriter& writer) { writer.interface(1, writer.option(14, Buffer(4))); },
-       "if_tsoffset has 8 bytes, here 4"},
+       "if_tsoffset must have 8 bytes, it has 4"},
       {"if_fcslen (4.2)", [&](PcapngWriter& writer) { writer.interface(1, writer.option(13, {})); },
-       "if_fcslen has 1 byte, here 0"},
+       "if_fcslen must have 1 byte, it has 0"},
       {"epb_flags (4.3.1)", [&](PcapngWriter& writer) { writer.enhanced(0, 0, {}, writer.option(2, Buffer(3))); },
-       "the packet's flags have 4 bytes, here 3"},
+       "the packet's flags option must have 4 bytes, it has 3"},
   };
   for (const Case& test : cases) {
     INFO(test.name);
@@ -372,11 +372,11 @@ TEST_CASE("pcapng: damage is told with block and byte, and what comes before it 
     CHECK(result.error->record == 2);
   }
   CHECK(damage_of([&](PcapngWriter& writer) { writer.simple({}, 1); }, true) ==
-        "x.pcap: block 3 at byte 48: damaged: the packet says that it holds 1 bytes, its block has room for 0");
+        "x.pcap: block 3 at byte 48: damaged: the packet's captured length is 1 bytes, its block has room for 0");
   PcapngWriter without_interface;
   without_interface.simple({}, 0);
   CHECK(complaint(without_interface.bytes()) ==
-        "x.pcap: block 2 at byte 28: damaged: the packet is of interface 0, the section has described 0 (numbered from 0)");
+        "x.pcap: block 2 at byte 28: damaged: the packet's interface is 0, the section describes 0 (numbered from 0)");
 }
 
 TEST_CASE("pcapng: cut at every byte, all records before are delivered and the place is told") {
@@ -396,12 +396,12 @@ TEST_CASE("pcapng: cut at every byte, all records before are delivered and the p
     const std::string place = "x.pcap: block " + std::to_string(block + 1) + " at byte " + std::to_string(start);
     std::string expected;
     if (held < 4) {
-      expected = "x.pcap: not a pcap or pcapng capture: its header needs 24 bytes, " + std::to_string(held) + " are there";
+      expected = "x.pcap: not a pcap or pcapng capture: a header has 24 bytes, the file has " + std::to_string(held);
     } else if (rest >= 12) {
-      expected = place + ": cut short: the block holds " + std::to_string(end - start) + " bytes, " +
-                 std::to_string(rest) + " are there";
+      expected = place + ": truncated: the block has " + std::to_string(end - start) + " bytes, the capture ends after " +
+                 std::to_string(rest);
     } else if (rest > 0) {
-      expected = place + ": cut short: a block needs 12 bytes, " + std::to_string(rest) + " are there";
+      expected = place + ": truncated: a block has at least 12 bytes, the capture ends after " + std::to_string(rest);
     }
     const std::size_t packets[] = {2, 5, 6, 8, 10};  // the blocks that hold them, from 0
     std::size_t complete = 0;
@@ -434,13 +434,13 @@ TEST_CASE("pcapng: no byte outside a block is read, whatever it holds") {
             if (block == changed) bytes[at - start] = value;
             const Bytes held = guarded.hold(bytes);
             pcapng::BlockHead head;
-            read_on = decoder.begin(held.data(), head) && head.length <= held.size();
+            read_on = decoder.decode_head(held.data(), head) && head.length <= held.size();
             PacketRecord record;
             if (!read_on) break;
             const Bytes whole = held.first(head.length);
-            const auto found = decoder.take(head, whole, record);
-            read_on = found != pcapng::Decoder::Found::damage;
-            if (found == pcapng::Decoder::Found::packet && !record.bytes.empty()) {
+            const auto content = decoder.decode_block(head, whole, record);
+            read_on = content != pcapng::Decoder::Content::malformed;
+            if (content == pcapng::Decoder::Content::packet && !record.bytes.empty()) {
               const bool within = record.bytes.data() >= whole.data() &&
                                   record.bytes.data() + record.bytes.size() <= whole.data() + whole.size();
               if (!within) FAIL("bytes outside the block");

@@ -267,7 +267,7 @@ TEST_CASE("sandbox: what starts decompressors is not root, and is there only whe
   ::kill(children[0], SIGKILL);
   process.write(std::string("\x1f\x8b\x08", 3) + std::string(40, '\0'));
   CHECK(process.wait() == 1);
-  CHECK(has(process.errors(), "wirelap: -: a gzip file, and gzip does not start: No child processes\n"));
+  CHECK(has(process.errors(), "wirelap: -: a gzip file, but gzip cannot be started: No child processes\n"));
 }
 
 TEST_CASE("sandbox: --no-sandbox keeps everything") {

@@ -9,7 +9,7 @@ bool begins_with(Bytes start, std::string_view magic) {
   return start.size() >= magic.size() && std::memcmp(start.data(), magic.data(), magic.size()) == 0;
 }
 
-/// A text with NULs in it: the literal's size tells its end.
+/// A string literal that may contain NULs.
 template <std::size_t N>
 constexpr std::string_view literal(const char (&text)[N]) {
   return {text, N - 1};
@@ -32,20 +32,20 @@ constexpr CompressionMagic kCompressions[] = {
     {literal("\xfd"
              "7zXZ\0"),
      kXz},                                // The .xz File Format, section 2.1.1.1
-    {literal("\x04\x22\x4d\x18"), kLz4},  // LZ4 PacketNumber Format
-    {literal("\x02\x21\x4c\x18"), kLz4},  // its legacy frames
+    {literal("\x04\x22\x4d\x18"), kLz4},  // LZ4 Frame Format
+    {literal("\x02\x21\x4c\x18"), kLz4},  // LZ4 Legacy Frame
     {literal("BZh"), kBzip2},
 };
 
-struct ForeignMagic {
+struct UnsupportedMagic {
   std::string_view magic;
-  Foreign foreign;
+  UnsupportedFormat format;
 };
 
-constexpr char kEditcap[] = "turn it into pcap with: editcap -F pcap IN OUT";
-constexpr char kNoTcp[] = "which holds no TCP over IP";
+constexpr char kEditcap[] = "convert it to pcap: editcap -F pcap IN OUT";
+constexpr char kNoTcp[] = "it contains no TCP over IP";
 
-constexpr ForeignMagic kForeign[] = {
+constexpr UnsupportedMagic kUnsupported[] = {
     {literal("snoop\0\0\0"), {"a snoop capture", kEditcap}},
     {literal("RTSS"), {"a Network Monitor 1 capture", kEditcap}},
     {literal("GMBU"), {"a Network Monitor 2 capture", kEditcap}},
@@ -53,8 +53,8 @@ constexpr ForeignMagic kForeign[] = {
     {literal("\x07\x10\x4c\x00"), {"a LANalyzer capture", kEditcap}},
     {literal("iptrace 1.0"), {"an iptrace capture", kEditcap}},
     {literal("iptrace 2.0"), {"an iptrace capture", kEditcap}},
-    {literal("TCPIPtrace"), {"a TCPIPtrace text of VMS", kEditcap}},
-    {literal("TCPtrace"), {"a TCPtrace text of VMS", kEditcap}},
+    {literal("TCPIPtrace"), {"a TCPIPtrace text from VMS", kEditcap}},
+    {literal("TCPtrace"), {"a TCPtrace text from VMS", kEditcap}},
     {literal("TRSNIFF data    \x1a"), {"a Sniffer capture", kEditcap}},
     {literal("XCP\0"), {"a NetXRay or Sniffer capture", kEditcap}},
     {literal("VL\0\0"), {"a NetXRay capture", kEditcap}},
@@ -73,18 +73,18 @@ constexpr ForeignMagic kForeign[] = {
     {literal("\xab\1\0\x1c"), {"an Ixia capture", kEditcap}},
     {literal("btsnoop\0"), {"a Bluetooth capture (btsnoop)", kNoTcp}},
     {literal("EyeSDN"), {"an ISDN capture (EyeSDN)", kNoTcp}},
-    {literal("PK\3\4"), {"a zip archive", "unpack it: unzip -p FILE | wirelap"}},
-    {literal("7z\xbc\xaf\x27\x1c"), {"a 7z archive", "unpack it: 7z x -so FILE | wirelap"}},
-    {literal("\x1f\x9d"), {"a compress file", "unpack it: gzip -dc FILE | wirelap"}},
-    {literal("LZIP\1"), {"an lzip file", "unpack it: lzip -dc FILE | wirelap"}},
+    {literal("PK\3\4"), {"a zip archive", "extract the capture: unzip -p FILE | wirelap"}},
+    {literal("7z\xbc\xaf\x27\x1c"), {"a 7z archive", "extract the capture: 7z x -so FILE | wirelap"}},
+    {literal("\x1f\x9d"), {"a compress file", "decompress it: gzip -dc FILE | wirelap"}},
+    {literal("LZIP\1"), {"an lzip file", "decompress it: lzip -dc FILE | wirelap"}},
 };
 
-constexpr Foreign kEtl = {"an event trace of Windows (ETL)",
-                          "turn it into pcapng with: etl2pcapng IN OUT, or on Windows: pktmon etl2pcap IN"};
-constexpr Foreign kErf = {"perhaps an ERF capture", kEditcap};
+constexpr UnsupportedFormat kEtl = {"a Windows event trace (ETL)",
+                                    "convert it to pcapng: etl2pcapng IN OUT, or on Windows: pktmon etl2pcap IN"};
+constexpr UnsupportedFormat kErf = {"possibly an ERF capture", kEditcap};
 
-/// An event trace of Windows has no magic number: its first buffer's header tells
-/// its size, twice how much is used, and is followed by a system event's header.
+/// Whether this is a Windows event trace. It has no magic number: the header of its first buffer
+/// contains the buffer's size, twice the number of bytes used, and then the header of a system event.
 bool is_etl(Bytes start) {
   if (start.size() < 0x4c) return false;
   const std::uint32_t buffer_bytes = load_le32(&start[0]);
@@ -94,12 +94,13 @@ bool is_etl(Bytes start) {
   return sizes && (start[0x4a] == 1 || start[0x4a] == 2) && start[0x4b] == 0xc0;
 }
 
-/// Nor has ERF: a record begins with a time (little-endian, seconds in its upper
-/// half), a type, flags, and the record's and the packet's length in network order.
+/// Whether this may be an ERF capture. It has no magic number: a record starts with a timestamp
+/// (little-endian, seconds in the upper half), a type, flags, and the lengths of record and packet
+/// in network order.
 bool is_erf(Bytes start) {
   if (start.size() < 18) return false;
   constexpr std::uint32_t kYear1990 = 631'152'000;
-  constexpr std::uint8_t kMaxType = 27;  // text is above
+  constexpr std::uint8_t kMaxType = 27;  // lower than any printable character
   const std::uint8_t type = start[8] & 0x7f;
   const std::uint16_t record_bytes = load_be16(&start[10]);
   const std::uint16_t wire_bytes = load_be16(&start[14]);
@@ -125,9 +126,9 @@ bool is_decompressor(std::string_view program) {
   return false;
 }
 
-const Foreign* find_foreign(Bytes start) {
-  for (const ForeignMagic& known : kForeign) {
-    if (begins_with(start, known.magic)) return &known.foreign;
+const UnsupportedFormat* find_unsupported(Bytes start) {
+  for (const UnsupportedMagic& known : kUnsupported) {
+    if (begins_with(start, known.magic)) return &known.format;
   }
   if (is_etl(start)) return &kEtl;
   return is_erf(start) ? &kErf : nullptr;

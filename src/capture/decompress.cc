@@ -21,12 +21,12 @@
 namespace wirelap {
 namespace {
 
-constexpr int kEndGraceMs = 1000;               // from the end of its output to its own
-constexpr std::size_t kWordsBytes = 200;        // of what a child says
-constexpr std::size_t kFeedBytes = 64 << 10;    // a pipe's default size
-constexpr unsigned kLeastOpenFiles = 1u << 16;  // where close_range is not there
+constexpr int kExitGraceMs = 1000;             // how long a child may run after the end of its output
+constexpr std::size_t kMessageBytes = 200;     // of a child's message that are reported
+constexpr std::size_t kFeedBytes = 64 << 10;   // a pipe's default size
+constexpr unsigned kMaxDescriptor = 1u << 16;  // up to which descriptors are closed where close_range(2) is missing
 
-/// A pipe whose ends do not take the place of a standard descriptor.
+/// A pipe whose descriptors are above the standard ones, even where a standard descriptor is closed.
 struct Pipe {
   int read_end = -1;
   int write_end = -1;
@@ -52,8 +52,8 @@ struct Pipe {
   }
 };
 
-/// The path of the program `name` in the folders of PATH; empty where none has it.
-/// The current folder is not searched, whatever PATH says.
+/// The path of the program `name` in the folders of PATH; empty where none contains it. Relative
+/// folders in PATH are ignored, so that no program of the current folder is run.
 std::string find_program(const std::string& name) {
   const char* const path = std::getenv("PATH");
   std::string_view rest = path != nullptr ? path : "/usr/bin:/bin";
@@ -69,8 +69,8 @@ std::string find_program(const std::string& name) {
   return "";
 }
 
-/// The environment of a decompressor: GZIP, XZ_OPT and the like would change what
-/// it does, a language what it says.
+/// The environment of a decompressor, without GZIP, XZ_OPT and the like, which would change what it
+/// does, and without a language, which would change its messages.
 std::vector<std::string> child_environment() {
   std::vector<std::string> variables = {"LC_ALL=C"};
   for (const char* const name : {"PATH", "LD_LIBRARY_PATH"}) {
@@ -86,15 +86,16 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
   return pointers;
 }
 
-// From here to exec only what is safe after fork in a process with threads.
+// A child calls these functions between fork and exec. They use only async-signal-safe calls, because
+// the embedding process may have threads.
 
 void close_from(unsigned first) {
   if (::syscall(SYS_close_range, first, ~0u, 0) == 0) return;
-  for (unsigned fd = first; fd < kLeastOpenFiles; ++fd) ::close(static_cast<int>(fd));
+  for (unsigned fd = first; fd < kMaxDescriptor; ++fd) ::close(static_cast<int>(fd));
 }
 
-/// Ctrl-C in a terminal reaches children too; they shall go on until wirelap
-/// has read what it still wants.
+/// Resets the signals of a child. SIGINT is ignored: Ctrl-C in a terminal reaches children too, and they
+/// must run until wirelap has read what it needs.
 void set_child_signals() {
   sigset_t none;
   sigemptyset(&none);
@@ -116,15 +117,15 @@ bool write_all(int fd, const std::uint8_t* at, std::size_t count) {
   return true;
 }
 
-/// Copies `held` and then descriptor 0 to descriptor 1. Its exit code is the
-/// errno of a read that failed.
+/// The feeder: copies `held` and then descriptor 0 to descriptor 1. Its exit code is the errno of a
+/// failed read, else 0.
 [[noreturn]] void feed(Bytes held) {
   std::uint8_t piece[kFeedBytes];
   if (!write_all(STDOUT_FILENO, held.data(), held.size())) ::_exit(0);
   for (;;) {
     pollfd ready[2] = {{STDIN_FILENO, POLLIN, 0}, {STDOUT_FILENO, 0, 0}};
     if (::poll(ready, 2, -1) < 0 && errno != EINTR) ::_exit(errno);
-    if (ready[1].revents != 0) ::_exit(0);  // nobody reads on
+    if (ready[1].revents != 0) ::_exit(0);  // the reader has gone
     const ssize_t got = ::read(STDIN_FILENO, piece, sizeof piece);
     if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     if (got < 0) ::_exit(errno);
@@ -154,15 +155,15 @@ Decompressor::~Decompressor() {
 
 void Decompressor::end_feeder() {
   if (feeder_ <= 0) return;
-  ::kill(feeder_, SIGKILL);  // where it is about to exit by itself, that is what its status says
+  ::kill(feeder_, SIGKILL);  // without effect on the status of a feeder that has exited by itself
   feeder_status_ = wait_for(feeder_);
   feeder_ = -1;
 }
 
 int Decompressor::start_on_file(const std::string& name, int fd) { return start(name, fd); }
 
-// Not a loop over poll in the reader: a process that blocks in read and write
-// cannot deadlock with the decompressor, and an end of either is an end of file.
+// A feeder process, rather than a poll loop in the reader: it may block in read and write without a
+// deadlock with the decompressor, and the end of each is an end of file for the next.
 int Decompressor::start_on_pipe(const std::string& name, int fd, Bytes held) {
   Pipe feed_pipe;
   if (const int error = feed_pipe.open(); error != 0) return error;
@@ -172,7 +173,7 @@ int Decompressor::start_on_pipe(const std::string& name, int fd, Bytes held) {
     set_child_signals();
     ::signal(SIGPIPE, SIG_IGN);
     if (::dup2(fd, STDIN_FILENO) < 0 || ::dup2(feed_pipe.write_end, STDOUT_FILENO) < 0) ::_exit(errno);
-    close_from(STDERR_FILENO);  // another pipe's write end kept open would keep its reader waiting
+    close_from(STDERR_FILENO);  // an inherited write end of another pipe would keep that pipe's reader waiting
     feed(held);
   }
   return feeder_ < 0 ? errno : 0;
@@ -186,7 +187,7 @@ int Decompressor::start(const std::string& name, int input) {
   if (const int error = output.open(); error != 0) return error;
   if (const int error = errors.open(); error != 0) return error;
   ::fcntl(output.write_end, F_SETPIPE_SZ, kPipeBytes);
-  // Nobody reads what the child says before its end: what does not fit is lost, and nobody waits.
+  // Messages are read after the child's end. Those that do not fit into the pipe are lost; the child does not wait.
   ::fcntl(errors.write_end, F_SETFL, O_NONBLOCK);
   std::vector<std::string> arguments = {name, "-dc"}, variables = child_environment();
   const std::vector<char*> argv = pointers_to(arguments), envp = pointers_to(variables);
@@ -206,29 +207,31 @@ int Decompressor::start(const std::string& name, int input) {
   return 0;
 }
 
-std::string Decompressor::words() {
+/// Returns ": " and the first line of the child's messages; empty where there are none.
+std::string Decompressor::read_message() {
   ::fcntl(errors_, F_SETFL, O_NONBLOCK);
-  char text[kWordsBytes];
+  char text[kMessageBytes];
   const ssize_t got = ::read(errors_, text, sizeof text);
-  std::string_view said(text, got > 0 ? static_cast<std::size_t>(got) : 0);
-  while (!said.empty() && said.front() == '\n') said.remove_prefix(1);
-  said = said.substr(0, said.find('\n'));
-  return said.empty() ? "" : ": " + printable(std::string(said));
+  std::string_view message(text, got > 0 ? static_cast<std::size_t>(got) : 0);
+  while (!message.empty() && message.front() == '\n') message.remove_prefix(1);
+  message = message.substr(0, message.find('\n'));
+  return message.empty() ? "" : ": " + printable(std::string(message));
 }
 
 std::string Decompressor::finish() {
   if (child_ <= 0) return "";
   pollfd still_there{errors_, 0, 0};
-  if (poll_retrying(&still_there, 1, kEndGraceMs) == 0) ::kill(child_, SIGKILL);
+  if (poll_retrying(&still_there, 1, kExitGraceMs) == 0) ::kill(child_, SIGKILL);
   const int status = wait_for(child_);
   child_ = -1;
   end_feeder();
   if (WIFEXITED(feeder_status_) && WEXITSTATUS(feeder_status_) != 0) {
-    return std::string("cannot be read on: ") + std::strerror(WEXITSTATUS(feeder_status_));
+    return std::string("read failed: ") + std::strerror(WEXITSTATUS(feeder_status_));
   }
-  const std::string command = name_ + " -dc ended ";
-  if (WIFSIGNALED(status)) return command + "by signal " + std::to_string(WTERMSIG(status)) + words();
-  if (WEXITSTATUS(status) != 0) return command + "with status " + std::to_string(WEXITSTATUS(status)) + words();
+  const std::string command = name_ + " -dc ";
+  if (WIFSIGNALED(status)) return command + "was ended by signal " + std::to_string(WTERMSIG(status)) + read_message();
+  if (WEXITSTATUS(status) != 0)
+    return command + "exited with status " + std::to_string(WEXITSTATUS(status)) + read_message();
   return "";
 }
 

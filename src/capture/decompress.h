@@ -1,9 +1,9 @@
-// capture: a decompressor that runs between a compressed capture and its reader.
+// capture: runs a decompressor between a compressed capture and its reader.
 //
-// In: a file, or a pipe of which some bytes are already read. Out: a descriptor
-// with what the program of that name (gzip, zstd, ...) makes of it. The only
-// place of wirelap that starts processes; no shell is asked, and none of the
-// user's settings for those programs holds.
+// In: a file, or a pipe and the bytes already read from it. Out: a descriptor with
+// the output of the program of that name (gzip, zstd, ...). Only this file of
+// wirelap starts other programs. It uses no shell, and environment variables that
+// configure these programs do not apply.
 #pragma once
 
 #include <sys/types.h>
@@ -14,12 +14,12 @@
 
 namespace wirelap {
 
-/// Of a pipe that a capture comes through, as much as Linux lets anybody have (pipe(7)): who writes seldom
-/// waits, and writer and reader take fewer turns.
+/// The buffer size of pipes that carry a capture: the maximum that Linux allows without
+/// privileges (pipe(7)), so that writer and reader wait for each other less often.
 inline constexpr int kPipeBytes = 1 << 20;
 
-/// `NAME -dc` as a child process, and another that feeds it where its input is a pipe.
-/// Destroying it ends both.
+/// Runs `NAME -dc` as a child process. Where the input is a pipe, a second child, the feeder,
+/// writes it to the first. The destructor ends both.
 class Decompressor {
  public:
   Decompressor() = default;
@@ -27,28 +27,29 @@ class Decompressor {
   Decompressor(const Decompressor&) = delete;
   Decompressor& operator=(const Decompressor&) = delete;
 
-  /// Starts `name` on the file `fd`, whose offset is at its start.
-  /// Returns 0, ENOENT where no folder of PATH has it, or another errno.
+  /// Starts the program `name` on the file `fd`, whose offset is at the capture's start.
+  /// Returns 0, ENOENT where no folder of PATH contains the program, or another errno.
   int start_on_file(const std::string& name, int fd);
 
-  /// Starts `name` on `held`, followed by what `fd` gives.
+  /// Starts the program `name` on `held`, followed by what the pipe `fd` delivers.
+  /// Returns as start_on_file.
   int start_on_pipe(const std::string& name, int fd, Bytes held);
 
-  /// What was decompressed; not blocking is the reader's business.
+  /// The descriptor of the decompressed bytes. Owned by this object; the reader may set O_NONBLOCK.
   int output() const { return output_; }
 
-  /// After the end of the output: waits for the child. Returns what went wrong,
-  /// one line with the child's own words, or nothing.
+  /// To be called at the end of the output: waits for the children. Returns an empty text or the
+  /// error in one line, with the child's own message.
   std::string finish();
 
  private:
   int start(const std::string& name, int input);
-  std::string words();
+  std::string read_message();
   void end_feeder();
 
   std::string name_;
   int output_ = -1;
-  int errors_ = -1;  // what the child says on its standard error
+  int errors_ = -1;  // the child's standard error
   pid_t child_ = -1;
   pid_t feeder_ = -1;
   int feeder_status_ = 0;

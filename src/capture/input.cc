@@ -13,29 +13,29 @@
 namespace wirelap {
 
 Input::~Input() {
-  if (asked_about_ >= 0) options_.starter->leave(asked_about_);
+  if (starter_fd_ >= 0) options_.starter->release(starter_fd_);
   if (owns_fd_) ::close(fd_);
 }
 
 int Input::open(const std::string& path) {
-  // O_NONBLOCK: who opens several FIFOs shall not wait for the writer of each in turn.
+  // O_NONBLOCK: opening several FIFOs must not wait for the writer of each in turn.
   fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (fd_ < 0) return errno;
   owns_fd_ = true;
   struct stat status {};
   if (::fstat(fd_, &status) != 0) return errno;
   if (S_ISDIR(status.st_mode)) return EISDIR;
-  look_at_file();
+  inspect_file();
   return 0;
 }
 
 void Input::attach(int fd) {
   fd_ = fd;
-  look_at_file();
+  inspect_file();
 }
 
-void Input::look_at_file() {
-  asked_about_ = options_.starter != nullptr ? fd_ : -1;
+void Input::inspect_file() {
+  starter_fd_ = options_.starter != nullptr ? fd_ : -1;
   struct stat status {};
   if (::fstat(fd_, &status) != 0) return;
   if (S_ISFIFO(status.st_mode)) ::fcntl(fd_, F_SETPIPE_SZ, kPipeBytes);
@@ -55,14 +55,14 @@ std::size_t Input::peek(std::span<std::uint8_t> room) const {
 }
 
 void Input::keep_as_is() {
-  if (asked_about_ >= 0) options_.starter->leave(std::exchange(asked_about_, -1));
+  if (starter_fd_ >= 0) options_.starter->release(std::exchange(starter_fd_, -1));
 }
 
 int Input::start_decompressor(const std::string& name, int& output) {
   const Bytes held = is_file_ ? Bytes{} : Bytes{cursor_, size()};
-  // What was read of a file is read again.
+  // The decompressor reads a file from its start, including what was read already.
   if (is_file_ && ::lseek(fd_, static_cast<off_t>(begin_), SEEK_SET) < 0) return errno;
-  if (options_.starter != nullptr) return options_.starter->start(name, fd_, is_file_, held, output);
+  if (options_.starter != nullptr) return options_.starter->start_decompressor(name, fd_, is_file_, held, output);
   auto decompressor = std::make_unique<Decompressor>();
   const int error = is_file_ ? decompressor->start_on_file(name, fd_) : decompressor->start_on_pipe(name, fd_, held);
   if (error != 0) return error;
@@ -82,18 +82,18 @@ int Input::decompress(const std::string& name) {
   cursor_ = end_ = buffer_.get();
   end_offset_ = file_bytes_ = 0;
   error_ = 0;
-  shrunk_to_.reset();
+  shrunk_to_bytes_.reset();
   return 0;
 }
 
-bool Input::is_stop_asked() const {
+bool Input::is_stop_requested() const {
   pollfd stop{options_.stop_fd, POLLIN, 0};
   return poll_retrying(&stop, 1, 0) > 0;
 }
 
 bool Input::wait_readable() {
   if (is_file_) {
-    stopped_ = is_stop_asked();
+    stopped_ = is_stop_requested();
     return !stopped_;
   }
   pollfd fds[2] = {{fd_, POLLIN, 0}, {options_.stop_fd, POLLIN, 0}};
@@ -108,7 +108,7 @@ bool Input::wait_readable() {
   return !stopped_;
 }
 
-/// Room for `needed` bytes in all behind the cursor; what is there goes to the buffer's front.
+/// Moves the bytes at the cursor to the buffer's start and makes room for `needed` bytes including them.
 void Input::make_room(std::size_t needed) {
   const std::size_t kept = size();
   if (buffer_bytes_ < needed || buffer_ == nullptr) {
@@ -117,7 +117,7 @@ void Input::make_room(std::size_t needed) {
     std::copy_n(cursor_, kept, larger.get());
     buffer_ = std::move(larger);
   } else {
-    std::copy_n(cursor_, kept, buffer_.get());  // towards the front: overlapping is fine
+    std::copy_n(cursor_, kept, buffer_.get());  // to lower addresses: the ranges may overlap
   }
   cursor_ = buffer_.get();
   end_ = cursor_ + kept;
@@ -126,26 +126,27 @@ void Input::make_room(std::size_t needed) {
   ::lseek(fd_, static_cast<off_t>(begin_ + end_offset_), SEEK_SET);
 }
 
-/// Of a file only what it had when it was opened: one that grows is read to some end.
-std::size_t Input::most_to_read() const {
+/// How many bytes the next read may ask for. Of a file, not more than it had when it was opened, so that
+/// the run ends even where the file grows.
+std::size_t Input::max_read_bytes() const {
   std::uint64_t most = buffer_bytes_ - size();
   if (end_offset_ < kFirstBytes) most = std::min(most, kFirstBytes - end_offset_);
   if (file_bytes_ != 0) most = std::min(most, file_bytes_ - end_offset_);
   return static_cast<std::size_t>(most);
 }
 
-void Input::note_end(int error) {
+void Input::end_input(int error) {
   error_ = error;
   ended_ = true;
   if (file_bytes_ != 0 && error == 0 && end_offset_ < file_bytes_) {
     const off_t now = ::lseek(fd_, 0, SEEK_END);
     if (now >= 0 && static_cast<std::uint64_t>(now) < begin_ + file_bytes_) {
-      shrunk_to_ = static_cast<std::uint64_t>(now);
+      shrunk_to_bytes_ = static_cast<std::uint64_t>(now);
     }
   }
-  // Where the run is being stopped, what feeds the decompressor was stopped too.
+  // Where the user stops the run, the signal also ended the decompressor's input: that is no error.
   if (!decompressed_ || stop_deadline_) return;
-  decompressor_failure_ = decompressor_ != nullptr ? decompressor_->finish() : options_.starter->finish();
+  decompressor_failure_ = decompressor_ != nullptr ? decompressor_->finish() : options_.starter->finish_decompressor();
 }
 
 bool Input::refill(std::size_t needed) {
@@ -156,7 +157,7 @@ bool Input::refill(std::size_t needed) {
     return false;
   }
   if (file_bytes_ != 0) options_.on_progress(offset(), file_bytes_);
-  if (mapping_.is_torn() || is_cut_below_mapping()) return end_torn();
+  if (mapping_.has_lost_pages() || has_file_shrunk()) return end_after_shrinking();
   const bool may_map = is_file_ && end_offset_ >= kFirstBytes && file_bytes_ >= offset() + needed;
   if (may_map && needed >= options_.map_threshold_bytes) return map_more(needed);
   return read_more(needed);
@@ -170,7 +171,7 @@ bool Input::map_more(std::size_t needed) {
   const std::uint64_t at = offset();
   const auto length =
       static_cast<std::size_t>(std::min<std::uint64_t>(std::max(needed, kMappedBytes), file_bytes_ - at));
-  if (mapping_.map(fd_, begin_ + at, length) != 0) {  // it is read, then
+  if (mapping_.map(fd_, begin_ + at, length) != 0) {  // read instead
     cursor_ = end_ = buffer_.get();
     end_offset_ = at;
     ::lseek(fd_, static_cast<off_t>(begin_ + at), SEEK_SET);
@@ -182,21 +183,21 @@ bool Input::map_more(std::size_t needed) {
   return true;
 }
 
-/// Whether some of what is mapped may have been gone already when it was looked at: of
-/// a page that the file's new end is in the rest reads as zeros without a signal.
-bool Input::is_cut_below_mapping() const {
+/// Whether the file now ends before the end of the mapping. In the page that contains the new end, lost
+/// bytes read as zeros without a signal.
+bool Input::has_file_shrunk() const {
   if (mapping_.bytes().empty()) return false;
   const off_t now = ::lseek(fd_, 0, SEEK_END);
   return now >= 0 && static_cast<std::uint64_t>(now) < begin_ + end_offset_;
 }
 
-/// What was mapped is gone: all from the cursor on is taken for that.
-bool Input::end_torn() {
+/// Ends the input at the cursor, because the file shrank below the mapping.
+bool Input::end_after_shrinking() {
   end_offset_ = offset();
   cursor_ = end_ = buffer_.get();
   mapping_.unmap();
-  note_end(0);
-  if (!shrunk_to_) error_ = EIO;
+  end_input(0);
+  if (!shrunk_to_bytes_) error_ = EIO;
   return false;
 }
 
@@ -207,10 +208,10 @@ bool Input::read_more(std::size_t needed) {
       ended_ = true;
       return false;
     }
-    const ssize_t got = ::read(fd_, buffer_.get() + size(), most_to_read());
+    const ssize_t got = ::read(fd_, buffer_.get() + size(), max_read_bytes());
     if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     if (got <= 0) {
-      note_end(got < 0 ? errno : 0);
+      end_input(got < 0 ? errno : 0);
       return false;
     }
     end_ += got;

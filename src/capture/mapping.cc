@@ -8,8 +8,8 @@
 namespace wirelap {
 namespace {
 
-// What a signal's handler can get at. The signal comes to the thread that looked.
-thread_local Mapping* guarded = nullptr;
+// The mapping that the signal handler protects. The thread that read the lost page gets the signal.
+thread_local Mapping* protected_mapping = nullptr;
 
 std::uint64_t page_bytes() { return static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)); }
 
@@ -24,17 +24,17 @@ int Mapping::map(int fd, std::uint64_t offset, std::size_t length) {
   start_ = start;
   length_ = before + length;
   bytes_ = {static_cast<const std::uint8_t*>(start) + before, length};
-  guarded = this;
+  protected_mapping = this;
   return 0;
 }
 
 void Mapping::unmap() {
   if (start_ == nullptr) return;
   ::munmap(start_, length_);
-  if (guarded == this) guarded = nullptr;
+  if (protected_mapping == this) protected_mapping = nullptr;
   start_ = nullptr;
   bytes_ = {};
-  torn_ = 0;
+  lost_pages_ = 0;
 }
 
 void Mapping::handle_bus_errors() {
@@ -44,20 +44,21 @@ void Mapping::handle_bus_errors() {
   ::sigaction(SIGBUS, &action, nullptr);
 }
 
-/// Puts zeros where the file was, from the page that is gone to the mapping's end.
+/// Replaces the mapping by zeros, from the lost page to the mapping's end.
 void Mapping::on_bus_error(int signal, siginfo_t* info, void*) {
   const int saved = errno;
   const auto at = reinterpret_cast<std::uintptr_t>(info->si_addr);
-  const std::uintptr_t start = guarded == nullptr ? 0 : reinterpret_cast<std::uintptr_t>(guarded->start_);
-  bool mended = false;
-  if (guarded != nullptr && at >= start && at < start + guarded->length_) {
+  const std::uintptr_t start =
+      protected_mapping == nullptr ? 0 : reinterpret_cast<std::uintptr_t>(protected_mapping->start_);
+  bool replaced = false;
+  if (protected_mapping != nullptr && at >= start && at < start + protected_mapping->length_) {
     const std::uintptr_t page = at - static_cast<std::uintptr_t>(at % page_bytes());
-    mended = ::mmap(reinterpret_cast<void*>(page), start + guarded->length_ - page, PROT_READ,
-                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED;
-    guarded->torn_ = 1;
+    replaced = ::mmap(reinterpret_cast<void*>(page), start + protected_mapping->length_ - page, PROT_READ,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED;
+    protected_mapping->lost_pages_ = 1;
   }
-  // Nobody's error that is known here: it comes again, and ends the process.
-  if (!mended) ::signal(signal, SIG_DFL);
+  // The address is in no mapping of this class: with the default action, the signal comes again and ends the process.
+  if (!replaced) ::signal(signal, SIG_DFL);
   errno = saved;
 }
 

@@ -1,8 +1,8 @@
-// capture: a piece of a file, mapped into memory, that outlives what others do to the file.
+// capture: a range of a file, mapped into memory, that stays readable when the file shrinks.
 //
-// In: a descriptor and a range. Out: its bytes. Where the file is cut below a
-// mapping, the system sends SIGBUS to who looks at what is gone; here it reads
-// zeros instead, and `is_torn` says so.
+// In: a descriptor and a range. Out: its bytes. When the file becomes shorter than
+// the range, the system sends SIGBUS to a thread that reads a lost page. Mapping's
+// signal handler replaces the lost pages by zeros, and has_lost_pages() reports it.
 #pragma once
 
 #include <signal.h>
@@ -14,7 +14,7 @@
 
 namespace wirelap {
 
-/// One mapping at a time. Of a thread's mappings the one made last is guarded.
+/// Maps one range at a time. The signal handler protects only the latest mapping of each thread.
 class Mapping {
  public:
   Mapping() = default;
@@ -22,28 +22,29 @@ class Mapping {
   Mapping(const Mapping&) = delete;
   Mapping& operator=(const Mapping&) = delete;
 
-  /// Maps `length` bytes of `fd` from `offset` on, which the file had; the mapping before is gone.
-  /// Returns 0 or an errno.
+  /// Maps `length` bytes of `fd` from `offset` on, in place of the previous range. The file had
+  /// these bytes when its size was read last. Returns 0 or an errno.
   int map(int fd, std::uint64_t offset, std::size_t length);
+  /// Unmaps the range; bytes() is empty then.
   void unmap();
 
-  /// What is mapped; nothing where nothing is.
+  /// The mapped bytes; valid until the next map() or unmap(). Empty while nothing is mapped.
   Bytes bytes() const { return bytes_; }
 
-  /// Whether some of it was gone when it was looked at, and read as zeros.
-  bool is_torn() const { return torn_ != 0; }
+  /// Whether a lost page of the range was read, as zeros.
+  bool has_lost_pages() const { return lost_pages_ != 0; }
 
-  /// Handles SIGBUS for the whole process: for a program to call at its start,
-  /// never for the library. Without it a file that shrinks ends the process.
+  /// Installs the handler of SIGBUS for the whole process. Only a program may call this, at its
+  /// start, never the library. Without the handler, a file that shrinks ends the process.
   static void handle_bus_errors();
 
  private:
   static void on_bus_error(int signal, siginfo_t* info, void* context);
 
-  void* start_ = nullptr;  // of a page
+  void* start_ = nullptr;  // at a page boundary, before or at bytes_
   std::size_t length_ = 0;
   Bytes bytes_;
-  volatile sig_atomic_t torn_ = 0;
+  volatile sig_atomic_t lost_pages_ = 0;
 };
 
 }  // namespace wirelap

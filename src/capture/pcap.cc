@@ -9,7 +9,7 @@ constexpr std::uint32_t kMicroseconds = 0xa1b2c3d4;
 constexpr std::uint32_t kNanoseconds = 0xa1b23c4d;
 constexpr std::uint32_t kModified = 0xa1b2cd34;
 
-/// Fields in the byte order of a file whose magic is native or swapped.
+/// Loads fields in this machine's byte order, or in the other one (`swapped`).
 class Fields {
  public:
   Fields(const std::uint8_t* at, bool swapped) : at_(at), swapped_(swapped) {}
@@ -29,9 +29,10 @@ class Fields {
   bool swapped_;
 };
 
-/// AIX writes version 2.2 with an interface's type (RFC 1573) in place of a link
-/// type, nanoseconds, and lengths in today's order. Returns false where it was not AIX.
-bool take_as_aix(FileHeader& header) {
+/// Adapts the header of a file of version 2.2 that AIX wrote: with an ifType (RFC 1573) in place
+/// of the link type, nanoseconds, and lengths in today's order. Returns false where another system
+/// wrote the file.
+bool adapt_to_aix(FileHeader& header) {
   switch (header.link_type) {
     case 6: header.link_type = 1; break;    // ethernetCsmacd
     case 9: header.link_type = 6; break;    // token ring
@@ -43,18 +44,18 @@ bool take_as_aix(FileHeader& header) {
   return true;
 }
 
-/// What version and magic say of the records.
-void take_version(FileHeader& header) {
+/// Sets what depends on the file's version.
+void apply_version(FileHeader& header) {
   using Lengths = FileHeader::Lengths;
   const auto [major, minor] = std::pair{header.version_major, header.version_minor};
-  if (major == 2 && minor == 2 && take_as_aix(header)) return;
+  if (major == 2 && minor == 2 && adapt_to_aix(header)) return;
   if (major == 543 || (major == 2 && minor < 3)) header.lengths = Lengths::captured_last;
   if (major == 2 && minor == 3) header.lengths = Lengths::either;
 }
 
 }  // namespace
 
-std::optional<FileHeader> parse_file_header(const std::uint8_t* at) {
+std::optional<FileHeader> decode_file_header(const std::uint8_t* at) {
   for (const bool swapped : {false, true}) {
     const Fields fields(at, swapped);
     const std::uint32_t magic = fields.load32(0);
@@ -65,13 +66,13 @@ std::optional<FileHeader> parse_file_header(const std::uint8_t* at) {
     header.version_major = fields.load16(4);
     header.version_minor = fields.load16(6);
     header.snap_length = fields.load32(16);
-    // Above the link type: 4 bits with the FCS's length in 16-bit words, one that
-    // is reserved, and one that says whether that length means anything.
+    // The upper bits of the link type field: 4 bits with the length of the frame check sequence in
+    // units of 16 bits, one reserved bit, and one bit that is set when that length is valid.
     const std::uint32_t link = fields.load32(20);
     header.link_type = link & 0xffff;
     if ((link & 0x0400'0000) != 0) header.fcs_bytes = (link >> 28) * 2;
     if (magic == kModified) header.record_header_bytes = kModifiedRecordHeaderBytes;
-    take_version(header);
+    apply_version(header);
     return header;
   }
   return std::nullopt;

@@ -36,10 +36,11 @@ std::uint64_t power_of_ten(int exponent) {
   return value;
 }
 
-/// if_fcslen counts bits; but the draft's own example of it is "4", Ethernet's in bytes.
+/// The unit of if_fcslen is bits, but the draft's example value is 4, which is Ethernet's length in
+/// bytes: values below 8 are bytes.
 std::uint32_t fcs_bytes_of(std::uint8_t fcs_length) { return fcs_length < 8 ? fcs_length : fcs_length / 8u; }
 
-/// Blocks without a packet that Wireshark numbers among the packets.
+/// Whether Wireshark counts blocks of this type, which contain no packet, when it numbers packets.
 bool is_event(std::uint32_t type) {
   return type == kSystemdJournalExport || type == kCustom || type == kCustomNotCopied ||
          std::find(std::begin(kSysdigEvents), std::end(kSysdigEvents), type) != std::end(kSysdigEvents);
@@ -57,19 +58,19 @@ Clock::Clock(std::uint8_t resolution, std::int64_t offset_s) : offset_s_(offset_
     decimals_ = 9;
     return;
   }
-  decimals_ = std::clamp(exponent, kLeastDecimals, 9);
+  decimals_ = std::clamp(exponent, kMinDecimals, 9);
   if (exponent <= 9) {
     multiply_ = power_of_ten(9 - exponent);
   } else if (exponent - 9 <= 19) {
     divide_ = power_of_ten(exponent - 9);
   } else {
-    multiply_ = 0;  // 2^64 units are less than a nanosecond
+    multiply_ = 0;  // even 2^64 units are less than a nanosecond
   }
 }
 
 Nanos Clock::time_of(std::uint64_t units) const {
   std::uint64_t simple = 0;
-  if (is_simple() && !__builtin_mul_overflow(units, multiply_, &simple) &&
+  if (is_multiple_of_nanos() && !__builtin_mul_overflow(units, multiply_, &simple) &&
       simple <= static_cast<std::uint64_t>(kLatestTime)) {
     return static_cast<Nanos>(simple);
   }
@@ -89,15 +90,15 @@ Nanos Clock::time_of(std::uint64_t units) const {
 Clock::Split Clock::split(std::uint64_t units) const {
   if (shift_ != 0) {
     const std::uint64_t seconds = shift_ < 64 ? units >> shift_ : 0;
-    // The rest in units of 2^-64 s: times a second's nanoseconds they come out at the top.
-    const std::uint64_t rest = shift_ < 64 ? units << (64 - shift_) : units;
-    const std::uint64_t nanos = multiply_high(rest, kNanosPerSecond);
+    // The fraction in units of 2^-64 s: its product with 10^9 has the nanoseconds in the upper 64 bits.
+    const std::uint64_t fraction = shift_ < 64 ? units << (64 - shift_) : units;
+    const std::uint64_t nanos = multiply_high(fraction, kNanosPerSecond);
     return {seconds, shift_ < 64 ? nanos : nanos >> (shift_ - 64)};
   }
   if (multiply_ == 0) return {0, 0};
-  const std::uint64_t second = kNanosPerSecond / multiply_;  // in units, or in what they are divided to
-  const std::uint64_t parts = units / divide_;
-  return {parts / second, parts % second * multiply_};
+  const std::uint64_t ticks = units / divide_;
+  const std::uint64_t ticks_per_second = kNanosPerSecond / multiply_;
+  return {ticks / ticks_per_second, ticks % ticks_per_second * multiply_};
 }
 
 std::uint16_t Decoder::load16(const std::uint8_t* at) const {
@@ -123,10 +124,10 @@ bool Decoder::fail(std::string problem) {
   return false;
 }
 
-// Section 4.1: a section header tells its own byte order, before its length is read.
-bool Decoder::begin(const std::uint8_t* at, BlockHead& head) {
+// Section 4.1: a section header contains the section's byte order, which its own length has too.
+bool Decoder::decode_head(const std::uint8_t* at, BlockHead& head) {
   head.type = load32(at);
-  if (head.type == kSectionHeader) {  // the same in either order
+  if (head.type == kSectionHeader) {  // a palindrome: the same in either byte order
     if (load32(at + 8) == __builtin_bswap32(kByteOrderMagic)) swapped_ = !swapped_;
     if (load32(at + 8) != kByteOrderMagic) return fail("the section header has no byte-order magic");
   }
@@ -136,130 +137,137 @@ bool Decoder::begin(const std::uint8_t* at, BlockHead& head) {
 }
 
 bool Decoder::fail_length(std::uint32_t length) {
-  const std::string says = "the block says that it holds " + text_of(length) + " bytes, ";
-  if (length > kMaxBlockBytes) return fail(says + "the most is " + text_of(kMaxBlockBytes));
-  if (length < kMinBlockBytes) return fail(says + "the least is " + text_of(kMinBlockBytes));
-  return fail(says + "no multiple of 4");
+  const std::string fact = "the block's length is " + text_of(length) + " bytes, ";
+  if (length > kMaxBlockBytes) return fail(fact + "the maximum is " + text_of(kMaxBlockBytes));
+  if (length < kMinBlockBytes) return fail(fact + "the minimum is " + text_of(kMinBlockBytes));
+  return fail(fact + "which is not a multiple of 4");
 }
 
-Decoder::Found Decoder::take(const BlockHead& head, Bytes block, PacketRecord& record) {
-  const std::uint32_t again = load32(&block[block.size() - 4]);
-  if (again != head.length) {
-    fail("the block says at its start that it holds " + text_of(head.length) + " bytes, at its end " + text_of(again));
-    return Found::damage;
+Decoder::Content Decoder::decode_block(const BlockHead& head, Bytes block, PacketRecord& record) {
+  const std::uint32_t repeated_length = load32(&block[block.size() - 4]);
+  if (repeated_length != head.length) {
+    fail("the block's length is " + text_of(head.length) + " bytes at its start, " + text_of(repeated_length) +
+         " at its end");
+    return Content::malformed;
   }
   const Bytes body = block.subspan(8, block.size() - kMinBlockBytes);
   switch (head.type) {
-    case kSectionHeader: return take_section(body) ? Found::other : Found::damage;
-    case kInterfaceDescription: return take_interface(body) ? Found::other : Found::damage;
-    case kEnhancedPacket: return take_enhanced_packet(body, record) ? Found::packet : Found::damage;
-    case kSimplePacket: return take_simple_packet(body, record) ? Found::packet : Found::damage;
-    case kObsoletePacket: return take_obsolete_packet(body, record) ? Found::packet : Found::damage;
-    default: return is_event(head.type) ? Found::event : Found::other;
+    case kSectionHeader: return decode_section(body) ? Content::other : Content::malformed;
+    case kInterfaceDescription: return decode_interface(body) ? Content::other : Content::malformed;
+    case kEnhancedPacket: return decode_enhanced_packet(body, record) ? Content::packet : Content::malformed;
+    case kSimplePacket: return decode_simple_packet(body, record) ? Content::packet : Content::malformed;
+    case kObsoletePacket: return decode_obsolete_packet(body, record) ? Content::packet : Content::malformed;
+    default: return is_event(head.type) ? Content::event : Content::other;
   }
 }
 
-bool Decoder::has_room(Bytes body, std::size_t needed, const char* block_name) {
+bool Decoder::has_fixed_part(Bytes body, std::size_t needed, const char* block_name) {
   if (body.size() >= needed) return true;
-  return fail(std::string(block_name) + " needs " + text_of(needed + kMinBlockBytes) +
-              " bytes, it says that it holds " + text_of(body.size() + kMinBlockBytes));
+  return fail(std::string(block_name) + " has at least " + text_of(needed + kMinBlockBytes) + " bytes, this one has " +
+              text_of(body.size() + kMinBlockBytes));
+}
+
+bool Decoder::has_size(Bytes value, std::size_t bytes, const char* option) {
+  if (value.size() == bytes) return true;
+  return fail(std::string(option) + " must have " + text_of(bytes) + (bytes == 1 ? " byte" : " bytes") + ", it has " +
+              text_of(value.size()));
 }
 
 bool Decoder::fail_interface(std::uint32_t interface) {
-  return fail("the packet is of interface " + text_of(interface) + ", the section has described " +
+  return fail("the packet's interface is " + text_of(interface) + ", the section describes " +
               text_of(interfaces_.size()) + " (numbered from 0)");
 }
 
 bool Decoder::fail_captured(std::uint32_t captured, std::size_t room) {
-  return fail("the packet says that it holds " + text_of(captured) + " bytes, its block has room for " + text_of(room));
+  return fail("the packet's captured length is " + text_of(captured) + " bytes, its block has room for " +
+              text_of(room));
 }
 
-/// Calls `take(code, value)` for each option (section 3.5); false where one runs
-/// past the end, or where `take` returns false.
-template <class Take>
-bool Decoder::each_option(Bytes options, Take take) {
+/// Calls `process(code, value)` for each option (section 3.5). Returns false where an option is longer
+/// than the rest of `options`, or where `process` returns false.
+template <class Process>
+bool Decoder::for_each_option(Bytes options, Process process) {
   while (options.size() >= 4) {
     const std::uint16_t code = load16(options.data());
     const std::uint16_t length = load16(&options[2]);
     if (code == kEndOfOptions) return true;
     const std::size_t room = options.size() - 4;
     if (length > room) {
-      return fail("option " + text_of(code) + " says that it holds " + text_of(length) + " bytes, " + text_of(room) +
+      return fail("the length of option " + text_of(code) + " is " + text_of(length) + " bytes, " + text_of(room) +
                   " are left in its block");
     }
-    if (!take(code, options.subspan(4, length))) return false;
-    options = options.subspan(4 + padded(length));  // what is left is a multiple of 4
+    if (!process(code, options.subspan(4, length))) return false;
+    options = options.subspan(4 + padded(length));  // fits: the rest's size is a multiple of 4
   }
   return true;
 }
 
 // Section 4.1.
-bool Decoder::take_section(Bytes body) {
-  if (!has_room(body, 16, "a section header")) return false;
+bool Decoder::decode_section(Bytes body) {
+  if (!has_fixed_part(body, 16, "a section header")) return false;
   const std::uint16_t major = load16(&body[4]);
   const std::uint16_t minor = load16(&body[6]);
   if (major != 1) {
-    return fail("the section is of version " + text_of(major) + "." + text_of(minor) + ", wirelap reads 1.0");
+    return fail("the section's version is " + text_of(major) + "." + text_of(minor) + ", wirelap reads 1.0");
   }
   interfaces_.clear();
   return true;
 }
 
 // Section 4.2.
-bool Decoder::take_interface(Bytes body) {
-  if (!has_room(body, 8, "an interface description")) return false;
+bool Decoder::decode_interface(Bytes body) {
+  if (!has_fixed_part(body, 8, "an interface description")) return false;
   if (interfaces_.size() == kMaxInterfaces) {
     return fail("the section describes more than " + text_of(kMaxInterfaces) + " interfaces");
   }
-  std::uint8_t resolution = 6;
-  std::int64_t offset_s = 0;
   Interface interface;
   interface.link_type = load16(body.data());
   interface.snap_length = load32(&body[4]);
-  const bool whole = each_option(body.subspan(8), [&](std::uint16_t code, Bytes value) {
-    const auto holds = [&](std::size_t bytes, const char* name) {
-      if (value.size() == bytes) return true;
-      return fail(std::string(name) + " has " + text_of(bytes) + (bytes == 1 ? " byte" : " bytes") + ", here " +
-                  text_of(value.size()));
-    };
-    switch (code) {
-      case kTimestampResolution:
-        if (!holds(1, "if_tsresol")) return false;
-        resolution = value[0];
-        return true;
-      case kTimestampOffset:
-        if (!holds(8, "if_tsoffset")) return false;
-        offset_s = static_cast<std::int64_t>(load64(value.data()));
-        return true;
-      case kFcsLength:
-        if (!holds(1, "if_fcslen")) return false;
-        interface.fcs_bytes = fcs_bytes_of(value[0]);
-        return true;
-      default: return true;
-    }
-  });
-  if (!whole) return false;
-  interface.clock = Clock(resolution, offset_s);
+  if (!decode_interface_options(body.subspan(8), interface)) return false;
   decimals_ = std::max(decimals_, interface.clock.decimals());
   interfaces_.push_back(interface);
   return true;
 }
 
+bool Decoder::decode_interface_options(Bytes options, Interface& interface) {
+  std::uint8_t resolution = 6;
+  std::int64_t offset_s = 0;
+  const bool valid = for_each_option(options, [&](std::uint16_t code, Bytes value) {
+    switch (code) {
+      case kTimestampResolution:
+        if (!has_size(value, 1, "if_tsresol")) return false;
+        resolution = value[0];
+        return true;
+      case kTimestampOffset:
+        if (!has_size(value, 8, "if_tsoffset")) return false;
+        offset_s = static_cast<std::int64_t>(load64(value.data()));
+        return true;
+      case kFcsLength:
+        if (!has_size(value, 1, "if_fcslen")) return false;
+        interface.fcs_bytes = fcs_bytes_of(value[0]);
+        return true;
+      default: return true;
+    }
+  });
+  interface.clock = Clock(resolution, offset_s);
+  return valid;
+}
+
 // Section 4.3.
-bool Decoder::take_enhanced_packet(Bytes body, PacketRecord& record) {
-  if (!has_room(body, 20, "an enhanced packet block")) return false;
+bool Decoder::decode_enhanced_packet(Bytes body, PacketRecord& record) {
+  if (!has_fixed_part(body, 20, "an enhanced packet block")) return false;
   const std::uint64_t units = std::uint64_t{load32(&body[4])} << 32 | load32(&body[8]);
-  return take_packet({load32(body.data()), units, load32(&body[12]), load32(&body[16])}, body.subspan(20), record);
+  return decode_packet({load32(body.data()), units, load32(&body[12]), load32(&body[16])}, body.subspan(20), record);
 }
 
-// Appendix A: the interface is of 16 bits, followed by a count of drops.
-bool Decoder::take_obsolete_packet(Bytes body, PacketRecord& record) {
-  if (!has_room(body, 20, "a packet block")) return false;
+// Appendix A: as an enhanced packet block, but with an interface of 16 bits and a 16-bit drop count.
+bool Decoder::decode_obsolete_packet(Bytes body, PacketRecord& record) {
+  if (!has_fixed_part(body, 20, "a packet block")) return false;
   const std::uint64_t units = std::uint64_t{load32(&body[4])} << 32 | load32(&body[8]);
-  return take_packet({load16(body.data()), units, load32(&body[12]), load32(&body[16])}, body.subspan(20), record);
+  return decode_packet({load16(body.data()), units, load32(&body[12]), load32(&body[16])}, body.subspan(20), record);
 }
 
-bool Decoder::take_packet(const PacketHead& head, Bytes rest, PacketRecord& record) {
+bool Decoder::decode_packet(const PacketHead& head, Bytes rest, PacketRecord& record) {
   if (!is_known(head.interface) || !fits(head.captured, rest.size())) return false;
   const Interface& interface = interfaces_[head.interface];
   record.time = last_time_ = interface.clock.time_of(head.units);
@@ -268,25 +276,27 @@ bool Decoder::take_packet(const PacketHead& head, Bytes rest, PacketRecord& reco
   record.link_type = interface.link_type;
   std::uint32_t fcs_bytes = interface.fcs_bytes;
   const Bytes options = rest.subspan(padded(head.captured));
-  if (!options.empty() && !take_packet_options(options, fcs_bytes)) return false;
+  if (!options.empty() && !decode_packet_options(options, fcs_bytes)) return false;
   if (fcs_bytes != 0) trim_fcs(record, fcs_bytes);
   return true;
 }
 
-// Section 4.3.1: of a packet's flags, bits 5 to 8 are its FCS's length in bytes; 0 where not told.
-bool Decoder::take_packet_options(Bytes options, std::uint32_t& fcs_bytes) {
-  return each_option(options, [&](std::uint16_t code, Bytes value) {
+// Section 4.3.1: bits 5 to 8 of a packet's flags are the length of its frame check sequence in bytes;
+// 0: not recorded.
+bool Decoder::decode_packet_options(Bytes options, std::uint32_t& fcs_bytes) {
+  return for_each_option(options, [&](std::uint16_t code, Bytes value) {
     if (code != kPacketFlags) return true;
-    if (value.size() != 4) return fail("the packet's flags have 4 bytes, here " + text_of(value.size()));
-    const std::uint32_t told = load32(value.data()) >> 5 & 15;
-    if (told != 0) fcs_bytes = told;
+    if (!has_size(value, 4, "the packet's flags option")) return false;
+    const std::uint32_t recorded = load32(value.data()) >> 5 & 15;
+    if (recorded != 0) fcs_bytes = recorded;
     return true;
   });
 }
 
-// Section 4.4: of the first interface, without a time and without the captured length.
-bool Decoder::take_simple_packet(Bytes body, PacketRecord& record) {
-  if (!has_room(body, 4, "a simple packet block") || !is_known(0)) return false;
+// Section 4.4: a simple packet block belongs to the first interface and has no timestamp and no captured
+// length. Its time is that of the packet before it.
+bool Decoder::decode_simple_packet(Bytes body, PacketRecord& record) {
+  if (!has_fixed_part(body, 4, "a simple packet block") || !is_known(0)) return false;
   const Interface& interface = interfaces_[0];
   record.length = load32(body.data());
   const std::uint32_t limit = interface.snap_length == 0 ? record.length : interface.snap_length;

@@ -20,19 +20,19 @@
 namespace wirelap {
 namespace {
 
-constexpr std::size_t kMostWordsBytes = 2048;  // each of a decompressor's 200 may be shown by four
+constexpr std::size_t kMaxErrorBytes = 2048;  // a decompressor's message: 200 bytes, each escaped by up to four
 
-enum class Wish : std::uint32_t { start, finish, leave };
+enum class Action : std::uint32_t { start, finish, release };
 
-/// What is asked, one message; behind it the bytes held of a pipe.
-struct Order {
-  Wish wish;
+/// A request. In its message, the bytes already read from a pipe follow it.
+struct Request {
+  Action action;
   std::uint32_t is_file;
   int input;
-  char program[8];  // ends with NUL
+  char program[8];  // with a NUL at its end
 };
 
-/// Sends one message, and in it `fd` where that is one.
+/// Sends one message, with the descriptor `fd` in it unless that is -1. Returns whether it was sent.
 bool send_message(int socket, Bytes bytes, int fd = -1) {
   iovec piece{const_cast<std::uint8_t*>(bytes.data()), bytes.size()};
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof fd)] = {};
@@ -54,7 +54,8 @@ bool send_message(int socket, Bytes bytes, int fd = -1) {
   return sent == static_cast<ssize_t>(bytes.size());
 }
 
-/// Receives one; returns its size, 0 where the other end has gone. `fd` is what came in it, else as before.
+/// Receives one message into `room`. Returns its size, 0 where the other process has gone. Sets `fd` to
+/// the descriptor in the message, if there is one.
 std::size_t receive_message(int socket, std::span<std::uint8_t> room, int& fd) {
   iovec piece{room.data(), room.size()};
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof fd)] = {};
@@ -77,53 +78,53 @@ Bytes bytes_of(const Value& value) {
   return {reinterpret_cast<const std::uint8_t*>(&value), sizeof value};
 }
 
-/// What the process does. It trusts its orders no more than a capture.
+/// What the helper runs. It validates requests as it would validate a capture.
 class Service {
  public:
   Service(int socket, std::vector<int> inputs) : socket_(socket), inputs_(std::move(inputs)) {}
 
   void run() {
-    alignas(Order) std::uint8_t message[sizeof(Order) + Starter::kMostHeldBytes];
+    alignas(Request) std::uint8_t message[sizeof(Request) + Starter::kMaxHeldBytes];
     int none = -1;
     while (!inputs_.empty()) {
       const std::size_t got = receive_message(socket_, message, none);
-      if (got < sizeof(Order)) return;
-      Order order;
-      std::memcpy(&order, message, sizeof order);
-      if (!obey(order, {message + sizeof order, got - sizeof order})) return;
+      if (got < sizeof(Request)) return;
+      Request request;
+      std::memcpy(&request, message, sizeof request);
+      if (!handle(request, {message + sizeof request, got - sizeof request})) return;
     }
   }
 
  private:
-  bool obey(const Order& order, Bytes held) {
-    switch (order.wish) {
-      case Wish::start: return start(order, held);
-      case Wish::finish: return finish();
-      case Wish::leave: return leave(order.input);
+  bool handle(const Request& request, Bytes held) {
+    switch (request.action) {
+      case Action::start: return start(request, held);
+      case Action::finish: return finish();
+      case Action::release: return release(request.input);
     }
     return false;
   }
 
-  bool start(const Order& order, Bytes held) {
-    const std::string program(order.program, ::strnlen(order.program, sizeof order.program));
-    const bool known = std::count(inputs_.begin(), inputs_.end(), order.input) != 0;
+  bool start(const Request& request, Bytes held) {
+    const std::string program(request.program, ::strnlen(request.program, sizeof request.program));
+    const bool known = std::count(inputs_.begin(), inputs_.end(), request.input) != 0;
     if (!known || !is_decompressor(program)) return send_message(socket_, bytes_of(int{EINVAL}));
     decompressor_.emplace();
-    const int error = order.is_file != 0 ? decompressor_->start_on_file(program, order.input)
-                                         : decompressor_->start_on_pipe(program, order.input, held);
+    const int error = request.is_file != 0 ? decompressor_->start_on_file(program, request.input)
+                                           : decompressor_->start_on_pipe(program, request.input, held);
     if (error != 0) decompressor_.reset();
     return send_message(socket_, bytes_of(error), decompressor_ ? decompressor_->output() : -1);
   }
 
   bool finish() {
-    std::string words = decompressor_ ? decompressor_->finish() : "";
-    words.resize(std::min(words.size(), kMostWordsBytes));
+    std::string error = decompressor_ ? decompressor_->finish() : "";
+    error.resize(std::min(error.size(), kMaxErrorBytes));
     decompressor_.reset();
-    words += '\n';  // an empty message would be an end
-    return send_message(socket_, {reinterpret_cast<const std::uint8_t*>(words.data()), words.size()});
+    error += '\n';  // an empty message would look like the end of the connection
+    return send_message(socket_, {reinterpret_cast<const std::uint8_t*>(error.data()), error.size()});
   }
 
-  bool leave(int input) {
+  bool release(int input) {
     decompressor_.reset();
     if (std::erase(inputs_, input) != 0) ::close(input);
     return true;
@@ -136,24 +137,24 @@ class Service {
 
 }  // namespace
 
-Starter::~Starter() { end(); }
+Starter::~Starter() { end_process(); }
 
-void Starter::end() {
+void Starter::end_process() {
   if (process_ < 0) return;
-  ::close(socket_);  // which ends it
+  ::close(socket_);  // ends the helper's loop
   while (::waitpid(process_, nullptr, 0) < 0 && errno == EINTR) {
   }
   socket_ = -1;
   process_ = -1;
 }
 
-int Starter::begin(std::vector<int> inputs) {
+int Starter::start_process(std::vector<int> inputs) {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return errno;
   inputs_ = inputs;
   process_ = ::fork();
   if (process_ == 0) {
-    // Ctrl-C and a service's end reach it, too: it ends when it is no longer needed.
+    // Ctrl-C, and the stop of a service, reach the helper too. It must run until the other process ends it.
     ::signal(SIGINT, SIG_IGN);
     ::signal(SIGTERM, SIG_IGN);
     ::signal(SIGPIPE, SIG_IGN);
@@ -168,14 +169,14 @@ int Starter::begin(std::vector<int> inputs) {
   return error;
 }
 
-int Starter::start(const std::string& program, int input, bool is_file, Bytes held, int& output) {
-  Order order{Wish::start, is_file ? 1u : 0u, input, {}};
+int Starter::start_decompressor(const std::string& program, int input, bool is_file, Bytes held, int& output) {
+  Request request{Action::start, is_file ? 1u : 0u, input, {}};
   if (process_ < 0) return EPERM;
-  if (program.size() >= sizeof order.program || held.size() > kMostHeldBytes) return EINVAL;
-  std::copy(program.begin(), program.end(), order.program);
-  std::vector<std::uint8_t> message(sizeof order + held.size());
-  std::memcpy(message.data(), &order, sizeof order);
-  std::copy(held.begin(), held.end(), message.begin() + sizeof order);
+  if (program.size() >= sizeof request.program || held.size() > kMaxHeldBytes) return EINVAL;
+  std::copy(program.begin(), program.end(), request.program);
+  std::vector<std::uint8_t> message(sizeof request + held.size());
+  std::memcpy(message.data(), &request, sizeof request);
+  std::copy(held.begin(), held.end(), message.begin() + sizeof request);
   int error = 0;
   if (!send_message(socket_, message)) return ECHILD;
   std::uint8_t reply[sizeof error];
@@ -184,20 +185,20 @@ int Starter::start(const std::string& program, int input, bool is_file, Bytes he
   return error == 0 && output < 0 ? EMFILE : error;
 }
 
-std::string Starter::finish() {
-  const Order order{Wish::finish, 0, -1, {}};
-  std::uint8_t words[kMostWordsBytes + 1];
+std::string Starter::finish_decompressor() {
+  const Request request{Action::finish, 0, -1, {}};
+  std::uint8_t error[kMaxErrorBytes + 1];
   int none = -1;
-  const std::size_t got = send_message(socket_, bytes_of(order)) ? receive_message(socket_, words, none) : 0;
-  if (got == 0) return "how its decompressor ended is not known";
-  return std::string(as_text({words, got - 1}));
+  const std::size_t got = send_message(socket_, bytes_of(request)) ? receive_message(socket_, error, none) : 0;
+  if (got == 0) return "the exit status of the decompressor is unknown";
+  return std::string(as_text({error, got - 1}));
 }
 
-void Starter::leave(int input) {
+void Starter::release(int input) {
   if (std::erase(inputs_, input) == 0 || process_ < 0) return;
-  const Order order{Wish::leave, 0, input, {}};
-  send_message(socket_, bytes_of(order));
-  if (inputs_.empty()) end();
+  const Request request{Action::release, 0, input, {}};
+  send_message(socket_, bytes_of(request));
+  if (inputs_.empty()) end_process();
 }
 
 }  // namespace wirelap

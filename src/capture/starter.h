@@ -1,8 +1,8 @@
-// capture: a process that starts decompressors for one which may no longer.
+// capture: a helper process that starts decompressors for a sandboxed process.
 //
-// In: orders of the process that forked it, about descriptors which it has
-// inherited. Out: descriptors with what decompressors make of them. It is told
-// a few known words and looks at no byte of a capture but those it hands on.
+// In: requests of the process that forked it, about descriptors that it inherited.
+// Out: descriptors with the output of decompressors. The helper accepts only a few
+// fixed requests and interprets no byte of a capture.
 #pragma once
 
 #include <sys/types.h>
@@ -15,40 +15,41 @@
 
 namespace wirelap {
 
-/// The near end of a process that runs one Decompressor at a time.
+/// Controls the helper process, which runs one Decompressor at a time.
 class Starter {
  public:
-  /// The most that may have been read of a pipe before its decompressor starts.
-  static constexpr std::size_t kMostHeldBytes = 4096;
+  /// The most bytes that may have been read from a pipe before its decompressor starts.
+  static constexpr std::size_t kMaxHeldBytes = 4096;
 
   Starter() = default;
-  /// Ends the process and what it runs.
+  /// Ends the helper and its decompressor.
   ~Starter();
   Starter(const Starter&) = delete;
   Starter& operator=(const Starter&) = delete;
 
-  /// Forks the process, which keeps `inputs` (no two the same) until it is told to
-  /// leave each; it ends with the last. Returns 0 or an errno.
-  int begin(std::vector<int> inputs);
+  /// Forks the helper. It inherits the descriptors `inputs`, no two of which are equal, and keeps
+  /// each until release(); it exits with the last. Returns 0 or an errno.
+  int start_process(std::vector<int> inputs);
 
-  /// Starts `program` on `input`: a file at its start, or `held` (at most
-  /// kMostHeldBytes) and what the pipe gives. `output` becomes the caller's.
-  /// Returns 0, ENOENT where no folder of PATH has it, or another errno.
-  int start(const std::string& program, int input, bool is_file, Bytes held, int& output);
+  /// Starts `program` on `input`: on a file from its start, or on `held` (at most kMaxHeldBytes
+  /// bytes) followed by what the pipe delivers. Sets `output`, which the caller then owns.
+  /// Returns 0, ENOENT where no folder of PATH contains the program, or another errno.
+  int start_decompressor(const std::string& program, int input, bool is_file, Bytes held, int& output);
 
-  /// After the end of the output: how the decompressor failed, one line, else empty.
-  std::string finish();
+  /// To be called at the end of the output. Returns an empty text, or the decompressor's error in
+  /// one line.
+  std::string finish_decompressor();
 
-  /// No more is asked about `input`; its decompressor is ended. Of one that was
-  /// not named at the beginning nothing is known.
-  void leave(int input);
+  /// Tells the helper that `input` is no longer needed: ends its decompressor and closes it there.
+  /// Has no effect for a descriptor that start_process did not get.
+  void release(int input);
 
  private:
-  void end();
+  void end_process();
 
   int socket_ = -1;
   pid_t process_ = -1;
-  std::vector<int> inputs_;  // that it still has
+  std::vector<int> inputs_;  // those that the helper still has
 };
 
 }  // namespace wirelap
