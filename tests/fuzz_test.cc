@@ -1,5 +1,5 @@
-// What fuzzing found before, as ordinary tests: the corpus, and each input that
-// once crashed a target. A target that finds a error aborts.
+// fuzz: the corpus, and each input that once made a target fail, as ordinary
+// tests. A target that finds an error aborts.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -17,18 +17,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string slurp(const fs::path& path) {
+std::string read_file(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
 void replay(const fuzz::Target& target, const fs::path& path) {
   CAPTURE(path);
-  const std::string input = slurp(path);
+  const std::string input = read_file(path);
   target.run({reinterpret_cast<const std::uint8_t*>(input.data()), input.size()});
 }
 
-TEST_CASE("fuzz: each target runs through its corpus") {
+TEST_CASE("fuzz: each target accepts its corpus") {
   for (const fuzz::Target& target : fuzz::kTargets) {
     CAPTURE(target.name);
     int inputs = 0;
@@ -41,45 +41,45 @@ TEST_CASE("fuzz: each target runs through its corpus") {
   }
 }
 
-/// Changes a byte of each frame's headers, or cuts the frame there.
-void change_frames(std::string& capture, std::mt19937& random) {
+/// Changes one byte in the first 80 bytes of each packet, or cuts the packet there.
+void change_packets(std::string& capture, std::mt19937& random) {
   constexpr std::size_t kFileHeaderBytes = 24, kRecordHeaderBytes = 16, kHeadersBytes = 80;
   for (std::size_t at = kFileHeaderBytes; at + kRecordHeaderBytes <= capture.size();) {
     const auto* const header = reinterpret_cast<const std::uint8_t*>(&capture[at]);
-    const std::size_t captured = load_le32(header + 8), frame = at + kRecordHeaderBytes;
-    if (captured > capture.size() - frame) return;
-    at = frame + captured;
+    const std::size_t captured = load_le32(header + 8), packet = at + kRecordHeaderBytes;
+    if (captured > capture.size() - packet) return;
+    at = packet + captured;
     if (captured == 0) continue;
     const std::size_t place = random() % std::min(captured, kHeadersBytes);
     if (random() % 4 != 0) {
-      capture[frame + place] = static_cast<char>(random());
+      capture[packet + place] = static_cast<char>(random());
     } else {
-      capture.erase(frame + place, captured - place);
-      capture[frame - 8] = static_cast<char>(place);
-      capture[frame - 7] = capture[frame - 6] = capture[frame - 5] = 0;
-      at = frame + place;
+      capture.erase(packet + place, captured - place);
+      capture[packet - 8] = static_cast<char>(place);  // the record's captured length
+      capture[packet - 7] = capture[packet - 6] = capture[packet - 5] = 0;
+      at = packet + place;
     }
   }
 }
 
-TEST_CASE("the quick ways of decoding do as the thorough one with all fixtures, whole, changed and cut") {
+TEST_CASE("fuzz: the fast and the slow path of decoding agree on all fixtures, whole, changed and cut") {
   std::mt19937 random(4);
   int captures = 0;
   for (const auto& entry : fs::directory_iterator("fixtures")) {
     if (entry.path().extension() != ".pcap") continue;
     CAPTURE(entry.path());
     ++captures;
-    const std::string whole = slurp(entry.path());
+    const std::string whole = read_file(entry.path());
     for (int round = 0; round < 6; ++round) {
       std::string capture = whole;
-      if (round != 0) change_frames(capture, random);
+      if (round != 0) change_packets(capture, random);
       fuzz::run_decode({reinterpret_cast<const std::uint8_t*>(capture.data()), capture.size()});
     }
   }
   CHECK(captures > 5);
 }
 
-TEST_CASE("fuzz: what crashed a target once does so no more") {
+TEST_CASE("fuzz: inputs that once made a target fail are accepted") {
   int inputs = 0;
   for (const auto& entry : fs::directory_iterator("fixtures/crashes")) {
     const std::string name = entry.path().filename();
@@ -93,7 +93,7 @@ TEST_CASE("fuzz: what crashed a target once does so no more") {
   CHECK(inputs > 0);
 }
 
-TEST_CASE("the checker of JSON takes what RFC 8259 does, and nothing else") {
+TEST_CASE("support: is_json() accepts valid JSON alone (RFC 8259)") {
   for (const char* const good : {"{}", "[]", " [1, -0.5e+3 ,0] ", "null", "true",
                                  R"({"a":{"b":[[]]},"c":"\u00e9\ud83d\ude00\n\/"})", "\"\xc3\xa9\xf0\x9f\x98\x80\""}) {
     INFO(good);

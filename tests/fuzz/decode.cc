@@ -1,6 +1,6 @@
-// Records to segments: the quick ways and the thorough one agree, what comes
-// out lies within what is there, and a snaplen takes bytes away and changes
-// nothing else. Each frame ends at a page that cannot be read.
+// fuzz: decodes records to segments. The fast and the slow path agree, a segment
+// lies within its record, and a snaplen removes bytes and changes nothing else. Each
+// record ends before a page that cannot be read.
 #include <array>
 
 #include "fuzz/pieces.h"
@@ -11,7 +11,7 @@
 namespace wirelap::fuzz {
 namespace {
 
-constexpr std::size_t kMostBytes = 64 * 1024;
+constexpr std::size_t kMaxBytes = 64 * 1024;  // of a record
 
 bool is_same(const Segment& a, const Segment& b) {
   const auto is_same_place = [](Bytes x, Bytes y) { return x.data() == y.data() && x.size() == y.size(); };
@@ -36,12 +36,13 @@ void check_segment(const PacketRecord& record, const Segment& segment) {
   check_within(segment.tcp.options, record.bytes);
 }
 
-/// The way that skips nothing.
-DecodeError decode_thoroughly(const PacketRecord& record, Segment& segment) {
+/// The slow path, which decodes each header in turn.
+DecodeError decode_slowly(const PacketRecord& record, Segment& segment) {
   DecodeState state = initial_state(record);
   return decode_headers(state, record, segment);
 }
 
+/// Checks that `record`, cut to `snap` bytes, has the same headers as `whole` and a part of its data.
 void check_snapped(const PacketRecord& record, const Segment& whole, std::size_t snap, test::GuardedBuffer& guarded) {
   PacketRecord cut = record;
   cut.bytes = guarded.hold(record.bytes.first(std::min(snap, record.bytes.size())));
@@ -55,13 +56,13 @@ void check_snapped(const PacketRecord& record, const Segment& whole, std::size_t
 }
 
 void check_record(const PacketRecord& record, std::size_t snap, test::GuardedBuffer& spare) {
-  Segment quick, thorough;
-  const DecodeError stop = decode(record, quick);
-  require(decode_thoroughly(record, thorough) == stop);
-  if (stop != DecodeError::none) return;
-  check_segment(record, quick);
-  require(is_same(quick, thorough));
-  check_snapped(record, quick, snap, spare);
+  Segment fast, slow;
+  const DecodeError error = decode(record, fast);
+  require(decode_slowly(record, slow) == error);
+  if (error != DecodeError::none) return;
+  check_segment(record, fast);
+  require(is_same(fast, slow));
+  check_snapped(record, fast, snap, spare);
 }
 
 }  // namespace
@@ -78,7 +79,7 @@ void run_decode(Bytes input) {
     record.time = piece.load(0) * kNanosPerSecond + piece.load(4);
     record.link_type = link_type;
     record.length = std::max(piece.load(12), static_cast<std::uint32_t>(piece.bytes.size()));
-    record.bytes = guarded.hold(Bytes(piece.bytes).first(std::min(piece.bytes.size(), kMostBytes)));
+    record.bytes = guarded.hold(Bytes(piece.bytes).first(std::min(piece.bytes.size(), kMaxBytes)));
     check_record(record, choice(input, 0), spare);
     Segment segment;
     if (decoder.decode(record, segment)) require(segment.data.size() <= segment.data_length);
@@ -86,12 +87,12 @@ void run_decode(Bytes input) {
   decoder.finish();
   const DecodeCounts& counts = decoder.counts();
   require(counts.records == pieces.all.size());
-  std::uint64_t stopped = 0;
+  std::uint64_t errors = 0;
   for (const DecodeErrorCounts::Count& count : counts.errors.sorted()) {
     require(!decode_error_text(count.error, count.detail).empty());
-    stopped += count.records;
+    errors += count.records;
   }
-  require(stopped == counts.errors.total() && stopped <= counts.records);
+  require(errors == counts.errors.total() && errors <= counts.records);
 }
 
 }  // namespace wirelap::fuzz

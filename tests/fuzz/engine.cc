@@ -1,5 +1,6 @@
-// The whole: a capture that is mapped, read in small pieces, or cut into two
-// files that are joined gives the same records, and each of them adds up.
+// fuzz: the whole engine. A capture that is mapped, one that is read in small
+// pieces, and one that is cut into two files which are joined give the same records,
+// and each record is consistent.
 #include "engine.h"
 
 #include <optional>
@@ -25,31 +26,32 @@ EngineOptions options_of(Bytes input) {
   return options;
 }
 
-struct Ran {
+/// The outputs of a run.
+struct Outputs {
   std::string text, placeless, error;
   std::vector<std::string> summary;
-  bool operator==(const Ran&) const = default;
+  bool operator==(const Outputs&) const = default;
 };
 
-/// How a capture gets in.
-struct Way {
-  bool by_name = false;          ///< mapped; else read
+/// How a capture is read.
+struct Reading {
+  bool mapped = false;           ///< otherwise it is read by its descriptor
   std::size_t window_bytes = 0;  ///< 0: all in one piece
 };
 
-/// Runs over `files` one after the other. `placeless` is filled where they are joined.
-Ran run(const EngineOptions& options, const std::vector<Bytes>& files, Format also, Way way = {}) {
+/// Runs the engine over `files` one after the other. `placeless` is filled where they are joined.
+Outputs run(const EngineOptions& options, const std::vector<Bytes>& files, Format also, Reading reading = {}) {
   CheckedRecords records(options.wanted, also);
   records.joined = options.join;
   Engine engine(options, records);
   std::optional<Error> error;
   for (const Bytes bytes : files) {
     const MemoryFile file(bytes);
-    Input::Options reading;
-    reading.window_bytes = way.window_bytes != 0 ? way.window_bytes : file.whole();
-    reading.map_threshold_bytes = way.by_name ? 1 : file.whole();
-    Input input(reading);
-    way.by_name ? file.map(input) : file.read(input);
+    Input::Options input_options;
+    input_options.window_bytes = reading.window_bytes != 0 ? reading.window_bytes : file.whole();
+    input_options.map_threshold_bytes = reading.mapped ? 1 : file.whole();
+    Input input(input_options);
+    reading.mapped ? file.map(input) : file.read(input);
     error = engine.run(input, "capture");
   }
   engine.finish();
@@ -58,10 +60,10 @@ Ran run(const EngineOptions& options, const std::vector<Bytes>& files, Format al
           describe(engine.summary())};
 }
 
-/// A pcap, wherever its records end, as two.
+/// Checks that a pcap file, cut in two between any two records, gives the same records where the parts are joined.
 void check_joined(Bytes input, EngineOptions options) {
   const Pieces pieces = take_apart(input, kCaptureLayout);
-  // Before version 2.4 the two lengths of a record may change places.
+  // Before version 2.4 the two lengths of a record may be in the other order.
   if (pieces.all.size() < 2 || load_le32(pieces.head.data()) != 0xa1b2c3d4) return;
   if (load_le32(&pieces.head[4]) != (4u << 16 | 2)) return;
   options.join = true;
@@ -71,8 +73,8 @@ void check_joined(Bytes input, EngineOptions options) {
   const Buffer front = put_together(parts[0], kCaptureLayout, input.size());
   const Buffer back = put_together(parts[1], kCaptureLayout, input.size());
   const Buffer both = put_together(pieces, kCaptureLayout, input.size());
-  const Ran whole = run(options, {both}, Format::table);
-  const Ran joined = run(options, {front, back}, Format::ndjson);
+  const Outputs whole = run(options, {both}, Format::table);
+  const Outputs joined = run(options, {front, back}, Format::ndjson);
   require(whole.placeless == joined.placeless);
   require(whole.summary == joined.summary);
 }
@@ -83,18 +85,18 @@ void run_engine(Bytes input) {
   if (is_compressed(input)) return;
   const EngineOptions options = options_of(input);
   constexpr Format kFormats[] = {Format::json, Format::csv, Format::table};
-  // The system takes longer to map a file than we to read it.
-  const bool by_name = choice(input, 2) % 8 == 7;
-  const Ran whole = run(options, {input}, kFormats[choice(input, 3) % 3], {by_name, 0});
-  const Ran pieces = run(options, {input}, Format::ndjson, {false, std::size_t{1} + choice(input, 0)});
+  // Mapping a file takes longer than reading it, so only an eighth of the inputs are mapped.
+  const bool mapped = choice(input, 2) % 8 == 7;
+  const Outputs whole = run(options, {input}, kFormats[choice(input, 3) % 3], {mapped, 0});
+  const Outputs pieces = run(options, {input}, Format::ndjson, {false, std::size_t{1} + choice(input, 0)});
   require(whole == pieces);
   if ((choice(input, 1) & 32) != 0) check_joined(input, options);
   if ((choice(input, 1) & 64) != 0) {
     const MemoryFile file(input);
-    Input mapped({});
-    file.map(mapped);
+    Input classic_input({});
+    file.map(classic_input);
     Output output(-1);
-    run_classic(mapped, "capture", options.ports, output);
+    run_classic(classic_input, "capture", options.ports, output);
     require(output.text().empty() || test::is_json(output.text()));
   }
 }

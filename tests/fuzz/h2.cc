@@ -103,7 +103,7 @@ class FrameLog {
 }  // namespace
 
 void run_h2(Bytes input) {
-  const Pieces script = take_script(input);
+  const Pieces script = split_script(input);
   check_parser<FrameLog>(script);
   EngineOptions options;
   options.wanted.headers = kWanted;

@@ -1,4 +1,4 @@
-// HTTP/1: messages do not depend on how their bytes were cut.
+// fuzz: HTTP/1 messages do not depend on how their bytes are cut.
 #include <string>
 
 #include "app/http1/parser.h"
@@ -11,7 +11,7 @@ namespace {
 using http1::Framing;
 using http1::Head;
 
-/// What the parser tells, up to where it is lost.
+/// Writes the parser's events, until it is lost.
 class HttpLog {
  public:
   explicit HttpLog(Direction direction) : parser_(direction, 0, true) {}
@@ -21,11 +21,11 @@ class HttpLog {
   bool is_over() const { return over_; }
   bool operator==(const HttpLog& log) const { return text_ == log.text_; }
 
-  void on_begin(Direction, std::uint64_t offset, bool) { say("begin " + std::to_string(offset)); }
+  void on_begin(Direction, std::uint64_t offset, bool) { add("begin " + std::to_string(offset)); }
   void on_held(Direction) {}
   Framing on_head(Direction direction, const Head& head) {
     on_start_line(direction, head);
-    say(std::string(head.host) + " " + std::string(head.fields));
+    add(std::string(head.host) + " " + std::string(head.fields));
     Framing framing =
         direction == Direction::to_server ? http1::request_framing(head) : http1::response_framing(head, "GET");
     if (direction == Direction::to_client && head.is_interim()) framing = {};
@@ -33,14 +33,14 @@ class HttpLog {
     return framing;
   }
   void on_start_line(Direction, const Head& head) {
-    say(std::string(head.method) + " " + std::string(head.target) + " " + std::to_string(head.status));
+    add(std::string(head.method) + " " + std::string(head.target) + " " + std::to_string(head.status));
   }
   void on_bytes(Direction, std::uint64_t count, std::uint64_t body) {
     require(body <= count);
     bytes_ += count;
     body_ += body;
   }
-  void on_not_captured(Direction, std::uint64_t count) { missing_ += count; }
+  void on_not_captured(Direction, std::uint64_t count) { uncaptured_ += count; }
   void on_end(Direction) { close("end"); }
   void on_lost(Direction) {
     close("lost");
@@ -49,31 +49,31 @@ class HttpLog {
   void on_stray(Direction, std::uint64_t, bool) {}
   void on_tunnel(Direction, std::uint64_t count, bool) { tunnel_ += count; }
   void on_garbage(Direction) {
-    say("garbage");
+    add("garbage");
     over_ = true;
   }
   bool is_headless(Direction) const { return false; }
   bool may_begin_inside(Direction) const { return true; }
 
  private:
-  void say(const std::string& what) {
-    if (!over_) text_ += what + '\n';
+  void add(const std::string& line) {
+    if (!over_) text_ += line + '\n';
   }
-  void close(const std::string& how) {
-    say(how + " " + std::to_string(bytes_) + " " + std::to_string(body_) + " " + std::to_string(missing_));
-    bytes_ = body_ = missing_ = 0;
+  void close(const std::string& end) {
+    add(end + " " + std::to_string(bytes_) + " " + std::to_string(body_) + " " + std::to_string(uncaptured_));
+    bytes_ = body_ = uncaptured_ = 0;
   }
 
   http1::Parser parser_;
   std::string text_;
-  std::uint64_t bytes_ = 0, body_ = 0, missing_ = 0, tunnel_ = 0;
+  std::uint64_t bytes_ = 0, body_ = 0, uncaptured_ = 0, tunnel_ = 0;
   bool over_ = false;
 };
 
 }  // namespace
 
 void run_http(Bytes input) {
-  const Pieces script = take_script(input);
+  const Pieces script = split_script(input);
   check_parser<HttpLog>(script);
   EngineOptions options;
   options.wanted.headers = {"content-type"};

@@ -1,4 +1,4 @@
-// Bytes as a file, which an Input can open or be given.
+// fuzz: a file in memory that an Input reads.
 #pragma once
 
 #include <sys/mman.h>
@@ -14,12 +14,12 @@
 
 namespace wirelap::fuzz {
 
-/// Whether a reader would start another program for it, which is not what is fuzzed.
+/// Whether a reader starts another program to decompress `file`. Such inputs are not fuzzed.
 inline bool is_compressed(Bytes file) {
   return find_compression(file.first(std::min(file.size(), kMagicBytes))) != nullptr;
 }
 
-/// There is one at a time: the next one is the same file with other bytes.
+/// A file in memory. Only one exists at a time: the next one reuses its descriptor.
 class MemoryFile {
  public:
   explicit MemoryFile(Bytes bytes) : bytes_(bytes.size()) {
@@ -32,14 +32,14 @@ class MemoryFile {
   MemoryFile& operator=(const MemoryFile&) = delete;
 
   std::size_t bytes() const { return bytes_; }
-  /// How large a window reads it in one piece.
+  /// The size of a window that reads it in one piece.
   std::size_t whole() const { return bytes_ + 1; }
 
-  /// By name.
+  /// Lets `input` open it by its name, so that it can be mapped.
   void map(Input& input) const {
     if (input.open("/proc/self/fd/" + std::to_string(fd_)) != 0) std::abort();
   }
-  /// From its beginning, by descriptor.
+  /// Lets `input` read it by its descriptor, from the beginning.
   void read(Input& input) const {
     ::lseek(fd_, 0, SEEK_SET);
     input.attach(fd_);

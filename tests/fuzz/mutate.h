@@ -1,6 +1,6 @@
-// Mutations that keep an input's shape: records and steps stay whole, lengths
-// right, and segments fit the connection that they are in, so that what is
-// fuzzed lies behind the headers.
+// fuzz: mutations that keep an input's shape. Records and steps stay whole, lengths
+// stay correct, and segments stay in their connection. So mutated inputs pass the
+// checks of the headers and reach the code behind them.
 #pragma once
 
 #include <cstddef>
@@ -13,13 +13,14 @@ namespace wirelap::fuzz {
 
 using Random = std::minstd_rand;
 
-/// Changes `size` bytes at `data` to at most `most`: libFuzzer's own mutation.
-using MutateBytes = std::size_t (*)(std::uint8_t* data, std::size_t size, std::size_t most);
+/// LLVMFuzzerMutate: mutates the `size` bytes at `data`. Returns their new size, at most `max_bytes`.
+using MutateBytes = std::size_t (*)(std::uint8_t* data, std::size_t size, std::size_t max_bytes);
 
-/// A mutation of `input`; empty where it has no pieces.
-Buffer mutate(Shape shape, Bytes input, std::size_t most, Random& random, MutateBytes mutate_bytes);
+/// Returns a mutation of `input`; empty where the input has no pieces.
+Buffer mutate(Shape shape, Bytes input, std::size_t max_bytes, Random& random, MutateBytes mutate_bytes);
 
-/// Both inputs' pieces in one: of captures, all connections side by side in time.
-Buffer splice(Shape shape, Bytes a, Bytes b, std::size_t most, Random& random);
+/// Returns the pieces of both inputs as one: of captures, all packets in the order of time; of scripts, the beginning
+/// of `a` and the end of `b`.
+Buffer splice(Shape shape, Bytes a, Bytes b, std::size_t max_bytes, Random& random);
 
 }  // namespace wirelap::fuzz

@@ -1,5 +1,5 @@
-// A fuzzer's input in pieces: the records of a pcap, or the steps of a script.
-// Takes any bytes; what does not fit ends the last piece.
+// fuzz: inputs in pieces: the records of a pcap file, or the steps of a script. Any
+// bytes are accepted; the last piece may be shorter than its header says.
 #pragma once
 
 #include <algorithm>
@@ -13,7 +13,8 @@ namespace wirelap::fuzz {
 
 using test::Buffer;
 
-/// Where a shape has its lengths; all little-endian.
+/// How the inputs of a shape are laid out: bytes before the first piece, bytes of a piece's header, and the place of
+/// the length in that header, little-endian.
 struct Layout {
   std::size_t head_bytes, header_bytes, length_at, length_bytes;
 };
@@ -53,14 +54,14 @@ inline Pieces take_apart(Bytes input, const Layout& layout) {
   return pieces;
 }
 
-/// With the lengths that the pieces have; what is over `most` bytes is left out.
-inline Buffer put_together(const Pieces& pieces, const Layout& layout, std::size_t most) {
+/// Returns an input of these pieces, with their present lengths in their headers. Omits those beyond `max_bytes`.
+inline Buffer put_together(const Pieces& pieces, const Layout& layout, std::size_t max_bytes) {
   Buffer output = pieces.head;
   for (const Piece& piece : pieces.all) {
     const std::size_t begin = output.size();
     const std::size_t length =
         layout.length_bytes == 2 ? std::min<std::size_t>(piece.bytes.size(), 0xffff) : piece.bytes.size();
-    if (begin + layout.header_bytes + length > most) break;
+    if (begin + layout.header_bytes + length > max_bytes) break;
     output.insert(output.end(), piece.header.begin(),
                   piece.header.begin() + static_cast<std::ptrdiff_t>(layout.header_bytes));
     for (std::size_t i = 0; i < layout.length_bytes; ++i) {

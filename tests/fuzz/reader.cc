@@ -1,5 +1,5 @@
-// The containers: a file that is mapped and the same bytes read in small
-// pieces give the same records and the same error.
+// fuzz: the containers. A file that is mapped and one that is read in small pieces
+// give the same records and the same error.
 #include "capture/reader.h"
 
 #include <string>
@@ -10,7 +10,7 @@
 namespace wirelap::fuzz {
 namespace {
 
-constexpr unsigned kSeldom = 8;
+constexpr unsigned kMapEvery = 8;  // Mapping a file takes longer than reading it.
 
 std::uint64_t digest(Bytes bytes) {
   std::uint64_t sum = 0xcbf29ce484222325;
@@ -18,7 +18,7 @@ std::uint64_t digest(Bytes bytes) {
   return sum;
 }
 
-/// All that a reader tells, a line each.
+/// Returns a line for each record, and the error.
 std::string read_all(Input& input, std::size_t file_bytes) {
   std::string log;
   Reader reader(input, "capture");
@@ -26,7 +26,7 @@ std::string read_all(Input& input, std::size_t file_bytes) {
   if (reader.start()) {
     std::uint64_t number = 0;
     while (reader.next(record)) {
-      require(record.number > number);  // pcapng numbers what is no packet, too
+      require(record.number > number);  // in pcapng, blocks without a packet have numbers, too
       number = record.number;
       require(record.bytes.size() <= file_bytes);
       for (const std::uint64_t part : {static_cast<std::uint64_t>(record.time), std::uint64_t{record.length},
@@ -35,7 +35,7 @@ std::string read_all(Input& input, std::size_t file_bytes) {
       }
       log += '\n';
     }
-    require(!reader.next(record));  // the end is the end
+    require(!reader.next(record));  // the end is final
     require(reader.decimals() >= 0 && reader.decimals() <= 9);
   }
   if (reader.error()) {
@@ -45,12 +45,12 @@ std::string read_all(Input& input, std::size_t file_bytes) {
   return log;
 }
 
-std::string read_all(const MemoryFile& file, bool by_name, std::size_t window_bytes) {
+std::string read_all(const MemoryFile& file, bool mapped, std::size_t window_bytes) {
   Input::Options options;
   options.window_bytes = window_bytes;
-  options.map_threshold_bytes = by_name ? 1 : file.whole();
+  options.map_threshold_bytes = mapped ? 1 : file.whole();
   Input input(options);
-  by_name ? file.map(input) : file.read(input);
+  mapped ? file.map(input) : file.read(input);
   return read_all(input, file.bytes());
 }
 
@@ -62,7 +62,7 @@ void run_reader(Bytes input) {
   const std::string whole = read_all(file, false, file.whole());
   const std::size_t window = std::size_t{1} + choice(input, 0);
   require(read_all(file, false, window) == whole);
-  if (choice(input, 1) % kSeldom != 0) return;  // the system takes longer to map a file than we to read it
+  if (choice(input, 1) % kMapEvery != 0) return;
   require(read_all(file, true, window) == whole);
   require(read_all(file, true, file.whole()) == whole);
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Fuzzes targets, JOBS at a time. What is found stays in CORPUS/TARGET for the
-# next time, and what crashes in CORPUS/crashes.
+# Fuzzes targets, JOBS at a time. Inputs that cover more code stay in CORPUS/TARGET for the next run,
+# and inputs that fail in CORPUS/crashes.
 # usage: run.sh FUZZER CORPUS SECONDS JOBS CAPTURES TARGET...
 set -eu
 fuzzer=$1 corpus=$2 seconds=$3 jobs=$4 captures=$5

@@ -11,7 +11,7 @@
 namespace wirelap::fuzz {
 namespace {
 
-/// Writes a connection as a pcap.
+/// Makes a pcap file of one connection.
 class Connection {
  public:
   Connection() {
@@ -22,15 +22,15 @@ class Connection {
     send(0, kAck, {}, 0);
   }
 
-  void pass(Nanos time) { time_ += time; }
+  void advance(Nanos time) { time_ += time; }
 
-  /// `side` 0: the client. `length`: on the wire.
+  /// Sends a segment with `length` bytes, of which `bytes` were captured. `side` 0: from the client.
   void send(int side, unsigned flags, Bytes bytes, std::size_t length, bool captured = true) {
     End& from = ends_[side];
     if (captured) put(side, flags, bytes, length);
     from.sent += static_cast<std::uint32_t>(length) + ((flags & (kSyn | kFin)) != 0 ? 1 : 0);
   }
-  /// The other end will acknowledge all that `side` has sent.
+  /// From now on the other end acknowledges all that `side` has sent.
   void arrive(int side) { ends_[1 - side].acknowledges = ends_[side].sent; }
 
   const Buffer& pcap() const { return pcap_; }
@@ -78,19 +78,20 @@ class Connection {
   Nanos time_ = 1'500'000'000 * kNanosPerSecond;
 };
 
-/// In two, the first segment of either side apart: a protocol is told by it.
+/// Makes a pcap file of `script`. `in_two`: cuts each segment in two, but not the first of each direction, by which the
+/// protocol is detected.
 Buffer pcap_of(const Pieces& script, bool in_two) {
-  constexpr std::size_t kMostBytes = 60'000;
+  constexpr std::size_t kMaxBytes = 60'000;
   Connection connection;
   bool begun[2] = {false, false};
   for (const Piece& step : script.all) {
     const std::uint8_t bits = step.header[0];
     const int side = direction_of(step) == Direction::to_server ? 0 : 1;
-    const Bytes bytes = Bytes(step.bytes).first(std::min(step.bytes.size(), kMostBytes));
+    const Bytes bytes = Bytes(step.bytes).first(std::min(step.bytes.size(), kMaxBytes));
     const Bytes held = bytes.first((bits & kSnapped) != 0 ? bytes.size() / 2 : bytes.size());
     const unsigned flags =
         kAck | ((bits & kEnds) != 0 ? unsigned{kFin} : 0u) | ((bits & kResets) != 0 ? unsigned{kRst} : 0u);
-    connection.pass(kNanosPerMicro << step.header[1] % 24);
+    connection.advance(kNanosPerMicro << step.header[1] % 24);
     if ((bits & kBlind) == 0) connection.arrive(1 - side);
     const std::size_t cut = in_two && begun[side] ? bytes.size() * (step.header[1] + std::size_t{1}) / 256 : 0;
     begun[side] |= !bytes.empty();
@@ -101,12 +102,12 @@ Buffer pcap_of(const Pieces& script, bool in_two) {
   return connection.pcap();
 }
 
-/// What no split may change of a conversation of which nothing was in doubt.
+/// What a run found. Where nothing was in doubt, cuts must not change the text.
 struct Messages {
-  bool certain = true;
+  bool certain = true;                   // nothing was in doubt
   bool bodyless = false;                 // a request has no body
   std::set<std::string_view> protocols;  // without their versions
-  std::uint64_t counted[2] = {0, 0};
+  std::uint64_t counted[2] = {0, 0};     // bytes of exchanges, by direction
   std::string text;
 };
 
@@ -121,7 +122,7 @@ class MessageWriter : public RecordWriter {
     const std::string_view protocol = record.protocol.substr(0, record.protocol.find('/'));
     all_.protocols.insert(protocol);
     all_.certain = all_.certain && record.outcome == "complete" && record.missing_bytes == 0;
-    // Of an answer to what was not yet whole it may not be known whether it has a body.
+    // If a response begins before its request has ended, it may not be known whether the response has a body.
     all_.certain = all_.certain && response.first >= request.last;
     all_.bodyless |= record.request_body_bytes == 0;
     put(request, record.request_bytes, record.request_body_bytes);
@@ -156,7 +157,7 @@ Messages run(const Buffer& pcap, const EngineOptions& options, Format also = For
   return messages;
 }
 
-/// Whether `bytes` of both sides were counted, each in some exchange.
+/// Whether no step has a bit that causes doubt, and each byte of both directions is a part of an exchange.
 bool is_all_counted(const Pieces& script, const Messages& messages) {
   std::uint64_t sent[2] = {0, 0};
   for (const Piece& step : script.all) {
@@ -166,8 +167,8 @@ bool is_all_counted(const Pieces& script, const Messages& messages) {
   return sent[0] == messages.counted[0] && sent[1] == messages.counted[1];
 }
 
-/// Whether a request may announce a body. Where one is answered before any of it came, a whole
-/// segment tells whether it comes after all (Parser::doubt_body).
+/// Whether a request may announce a body. If it is answered before its body begins, the next segment decides whether
+/// the body follows (Parser::doubt_body), and half a segment may be too short for that.
 bool may_announce_body(const Pieces& script) {
   std::string sent;
   for (const Piece& step : script.all) {
@@ -177,8 +178,8 @@ bool may_announce_body(const Pieces& script) {
   return sent.find("content-length") != sent.npos || sent.find("transfer-encoding") != sent.npos;
 }
 
-/// Whether what either side sends first looks like the beginning of HTTP or TLS. Where it was none
-/// after all that is found late, and times of turns depend on the segments until then (README.md).
+/// Whether the first bytes of either direction look like the beginning of HTTP or TLS. If they turn out to be another
+/// protocol, this is found late, and the times of turns depend on the segments until then (tests/README.md).
 bool looks_known(const Pieces& script) {
   bool seen[2] = {false, false};
   for (const Piece& step : script.all) {
@@ -195,16 +196,16 @@ bool looks_known(const Pieces& script) {
 }  // namespace
 
 void play(const Pieces& script, const EngineOptions& options) {
-  // Any of the formats is seen often enough.
+  // Half of the scripts are written in a further format.
   constexpr Format kAlso[] = {Format::ndjson, Format::csv, Format::ndjson, Format::table};
   const std::uint8_t choice = script.all.empty() ? 0 : script.all.front().header[1];
   const Messages whole = run(pcap_of(script, false), options, kAlso[choice % 4]);
   if (!whole.certain || !is_all_counted(script, whole)) return;
   if (whole.bodyless && may_announce_body(script)) return;
   const Messages in_two = run(pcap_of(script, true), options);
-  // In mid-connection a protocol is told by a whole segment.
+  // In the middle of a connection a protocol is detected by a whole segment; half of it may not be enough.
   if (whole.protocols != in_two.protocols) return;
-  // A last word before FIN is no turn where it is known to be alone.
+  // Cut in two, the client's last bytes before its FIN may be found to be no turn.
   const bool is_tcp = whole.protocols == std::set<std::string_view>{"tcp"};
   if (is_tcp && (looks_known(script) || !is_all_counted(script, in_two))) return;
   require(whole.text == in_two.text);

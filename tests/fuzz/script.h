@@ -1,7 +1,9 @@
-// A conversation as a list of steps, and what all protocols' targets do with it.
+// fuzz: scripts, the segments of one connection as a list of steps, and the checks
+// that the targets of all protocols share.
 //
-// A step is 4 bytes and its content: bits (Step), the time since the step
-// before, and the content's length, little-endian.
+// A step has a header of 4 bytes and its content. The header has a byte of bits
+// (Step), a byte for the time since the step before, and two bytes for the length of
+// the content, little-endian.
 #pragma once
 
 #include "app/http1/head.h"
@@ -11,29 +13,28 @@
 
 namespace wirelap::fuzz {
 
-/// What the bits of a step say.
+/// The bits of a step.
 enum Step : std::uint8_t {
   kFromServer = 1,
-  kLost = 2,      ///< the capture does not hold it
-  kEnds = 4,      ///< with FIN
-  kResets = 8,    ///< RST
-  kSnapped = 16,  ///< the second half of it was not captured
-  kBlind = 32,    ///< it acknowledges nothing new
+  kLost = 2,      ///< it was not captured
+  kEnds = 4,      ///< it has FIN
+  kResets = 8,    ///< it has RST
+  kSnapped = 16,  ///< its second half was not captured
+  kBlind = 32,    ///< it acknowledges no more than the sender's step before
 };
 
-inline Pieces take_script(Bytes input) { return take_apart(input, kScriptLayout); }
+inline Pieces split_script(Bytes input) { return take_apart(input, kScriptLayout); }
 inline Direction direction_of(const Piece& step) {
   return (step.header[0] & kFromServer) != 0 ? Direction::to_client : Direction::to_server;
 }
 
-/// Plays the script to the engine as a TCP connection, and holds its records
-/// against what must be true of them. Where no byte was in doubt, segments in
-/// two give the same messages as in one.
+/// Runs the engine over the script as a TCP connection, and checks its records. Where nothing was in doubt, each
+/// segment cut in two must give the same messages.
 void play(const Pieces& script, const EngineOptions& options);
 
-/// Feeds the steps' bytes, those of `direction`, to a parser: whole, and in two. Each
-/// ends at a page that cannot be read. `Log` has feed(Bytes), skip(count) and
-/// is_over(), true from where on splits may make a difference; it compares.
+/// Feeds the steps of `direction` to a parser, each as a whole or cut in two. Each part ends before a page that cannot
+/// be read. `Log` has feed(Bytes), skip(count), operator== and is_over(), which is true once cuts may make a
+/// difference.
 template <class Log>
 Log parse(const Pieces& script, Direction direction, bool in_two) {
   static test::GuardedBuffer guarded;
@@ -52,7 +53,7 @@ Log parse(const Pieces& script, Direction direction, bool in_two) {
   return log;
 }
 
-/// The same for both roles; the logs of both ways have to be the same.
+/// Checks for each direction that cuts do not change the log.
 template <class Log>
 void check_parser(const Pieces& script) {
   for (const Direction direction : {Direction::to_server, Direction::to_client}) {

@@ -1,4 +1,4 @@
-// Seeds out of captures: each connection as a small capture, and as a script
+// fuzz: makes seeds of captures: each connection as a small capture, and as a script
 // for the target of its protocol.
 // usage: make-seeds FOLDER CAPTURE...
 #include <cstdio>
@@ -18,8 +18,8 @@
 namespace wirelap::fuzz {
 namespace {
 
-constexpr std::size_t kMostBytes = 3 * 1024;  // of a seed
-constexpr std::size_t kMostConnections = 12;  // of a capture
+constexpr std::size_t kMaxBytes = 3 * 1024;  // of a seed
+constexpr std::size_t kMaxConnections = 12;  // of a capture
 
 struct Connection {
   Pieces capture, script;
@@ -38,8 +38,8 @@ std::string name_protocol(Bytes bytes, Direction direction) {
 void add_step(Connection& connection, Side sender, const Segment& segment, Nanos pause) {
   const int side = index(sender);
   const std::uint32_t first = segment.tcp.sequence + ((segment.tcp.flags & kSyn) != 0 ? 1 : 0);
-  const auto lost = static_cast<std::int32_t>(first - connection.next[side]);
-  if (connection.begun[side] && lost < 0) return;  // sent again
+  const auto ahead = static_cast<std::int32_t>(first - connection.next[side]);
+  if (connection.begun[side] && ahead < 0) return;  // a retransmission
   connection.begun[side] = true;
   connection.next[side] = first + segment.data_length;
   if (segment.data_length == 0 && (segment.tcp.flags & (kFin | kRst)) == 0) return;
@@ -71,11 +71,11 @@ void write(const std::filesystem::path& folder, const std::string& target, Bytes
 
 void make_seeds(Bytes file, const std::filesystem::path& folder) {
   if (file.size() < 24) return;
-  write(folder, "reader", file.first(std::min(file.size(), kMostBytes)));
+  write(folder, "reader", file.first(std::min(file.size(), kMaxBytes)));
   const std::uint32_t magic = load_le32(file.data());
   if (magic != 0xa1b2c3d4 && magic != 0xa1b23c4d) return;
   const Pieces pieces = take_apart(file, kCaptureLayout);
-  const Buffer start = put_together(pieces, kCaptureLayout, kMostBytes);
+  const Buffer start = put_together(pieces, kCaptureLayout, kMaxBytes);
   write(folder, "decode", start);
   write(folder, "engine", start);
   std::vector<std::pair<FlowKey, Connection>> all;
@@ -90,22 +90,22 @@ void make_seeds(Bytes file, const std::filesystem::path& folder) {
     const FlowKey key = make_flow_key(segment, sender);
     auto found = std::find_if(all.begin(), all.end(), [&](const auto& one) { return one.first == key; });
     if (found == all.end()) {
-      if (all.size() == kMostConnections) continue;
+      if (all.size() == kMaxConnections) continue;
       found = all.insert(all.end(), {key, {}});
       found->second.capture.head = pieces.head;
-      const bool asks = (segment.tcp.flags & kSyn) != 0 ? (segment.tcp.flags & kAck) == 0
-                                                        : segment.tcp.destination_port < segment.tcp.source_port;
-      found->second.client = asks ? sender : other(sender);
+      const bool from_client = (segment.tcp.flags & kSyn) != 0 ? (segment.tcp.flags & kAck) == 0
+                                                               : segment.tcp.destination_port < segment.tcp.source_port;
+      found->second.client = from_client ? sender : other(sender);
     }
     found->second.capture.all.push_back(piece);
     add_step(found->second, sender, segment, before == 0 ? 0 : record.time - before);
     before = record.time;
   }
   for (const auto& [key, connection] : all) {
-    const Buffer capture = put_together(connection.capture, kCaptureLayout, kMostBytes);
+    const Buffer capture = put_together(connection.capture, kCaptureLayout, kMaxBytes);
     write(folder, "engine", capture);
     if (connection.protocol.empty()) continue;
-    const Buffer script = put_together(connection.script, kScriptLayout, kMostBytes);
+    const Buffer script = put_together(connection.script, kScriptLayout, kMaxBytes);
     write(folder, connection.protocol, script);
     write(folder, "tcp", script);
   }

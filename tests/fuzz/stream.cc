@@ -1,8 +1,9 @@
-// Segments to streams: every byte is delivered once, in order and as it was
-// sent, or told as missing; a segment in one piece or in two makes no difference.
+// fuzz: segments to stream data. Every byte is delivered once, in order and as it was
+// sent, or is reported as not captured. Segments that are cut in two give the same
+// streams as whole ones.
 //
-// The input is a list of segments, kOpBytes each, relative to what their
-// sender has sent before, so that most of them fit together.
+// The input is a list of segments, kOpBytes each. Their sequence numbers are relative
+// to what their sender has sent before, so that most of them fit together.
 #include <algorithm>
 #include <cstring>
 #include <map>
@@ -19,59 +20,60 @@ namespace wirelap::fuzz {
 namespace {
 
 constexpr std::size_t kOpBytes = 7;
+/// The bits of a segment's first byte.
 enum Op : std::uint8_t {
-  kHigh = 1,
+  kFromServer = 1,
   kOpSyn = 2,
   kOpFin = 4,
   kOpRst = 8,
   kNoAck = 16,
-  kCut = 32,
-  kSecond = 64,
-  kLong = 128
+  kCut = 32,     ///< only its first op[6] bytes were captured
+  kSecond = 64,  ///< of the second connection
+  kLong = 128,   ///< 64 times as long
 };
 
-constexpr std::uint32_t kFirstSequence = 0xffffff80;  // wraps soon
-constexpr std::uint32_t kMostData = 255 * 64;         // of a segment
+constexpr std::uint32_t kFirstSequence = 0xffffff80;  // the numbers wrap soon
+constexpr std::uint32_t kMaxData = 255 * 64;          // of a segment
 
-/// The bytes that have the sequence numbers from `sequence` on, `count` of them. They repeat after a prime number.
+/// Returns `count` bytes with the sequence numbers from `sequence` on. They repeat after a prime number of bytes.
 Bytes content(std::uint32_t sequence, std::size_t count) {
   constexpr std::uint32_t kPeriod = 32'749;
   static const std::vector<std::uint8_t> all = [] {
-    std::vector<std::uint8_t> bytes(kPeriod + kMostData);
+    std::vector<std::uint8_t> bytes(kPeriod + kMaxData);
     for (std::uint32_t i = 0; i < bytes.size(); ++i) {
       bytes[i] = static_cast<std::uint8_t>(i % kPeriod * 0x9e3779b1 >> 24);
     }
     return bytes;
   }();
-  // From before the first that a segment may have, so that they go on where those wrap.
-  return Bytes(all).subspan((sequence - kFirstSequence + kMostData) % kPeriod, count);
+  // Counted from before the lowest number of a segment, so that the bytes continue where the numbers wrap.
+  return Bytes(all).subspan((sequence - kFirstSequence + kMaxData) % kPeriod, count);
 }
 
-/// What was told of a stream: runs of bytes that are there, or not.
-struct Told {
+/// What was delivered of a stream: runs of bytes that were captured or not.
+struct Delivered {
   std::vector<std::pair<bool, std::uint64_t>> runs;
-  std::uint64_t next = 0, missing = 0;
+  std::uint64_t next = 0, not_captured = 0;
   bool finished = false;
 
-  void add(bool is_there, std::uint64_t count) {
+  void add(bool captured, std::uint64_t count) {
     if (count == 0) return;
     next += count;
-    missing += is_there ? 0 : count;
-    if (runs.empty() || runs.back().first != is_there) runs.emplace_back(is_there, 0);
+    not_captured += captured ? 0 : count;
+    if (runs.empty() || runs.back().first != captured) runs.emplace_back(captured, 0);
     runs.back().second += count;
   }
-  bool operator==(const Told&) const = default;
+  bool operator==(const Delivered&) const = default;
 };
 
 struct Connections : IdleConsumer {
   struct One {
-    Told sides[2];
+    Delivered sides[2];
     bool ended = false, gone = false;
     bool operator==(const One&) const = default;
   };
   std::map<std::uint64_t, One> all;
-  bool gave_up = false;           // a hole, before the capture's end
-  bool any_cut_overlaps = false;  // a segment that was not captured whole, and another one
+  bool gave_up = false;           // a sequence gap was given up before the capture's end
+  bool any_cut_overlaps = false;  // a segment that was not captured whole overlaps another one
 
   void on_packet(Connection& connection, Side, const Segment&) {
     require(!all[connection.number].gone || connection.closed);
@@ -79,32 +81,32 @@ struct Connections : IdleConsumer {
   void on_bytes(Connection& connection, Side sender, const StreamData& data, const Arrival&) {
     const Stream& stream = connection.stream(sender);
     require(data.length != 0 && data.bytes.size() <= data.length);
-    require(data.bytes.size() <= kMostData);
+    require(data.bytes.size() <= kMaxData);
     const Bytes sent = content(stream.next_sequence, data.bytes.size());
     require(sent.empty() || std::memcmp(data.bytes.data(), sent.data(), sent.size()) == 0);
-    Told& side = told(connection, sender);
+    Delivered& side = delivered(connection, sender);
     side.add(true, data.bytes.size());
     side.add(false, data.length - data.bytes.size());
   }
   void on_skipped(Connection& connection, Side sender, std::uint64_t count, const Arrival&) {
     require(count != 0);
-    told(connection, sender).add(true, count);
+    delivered(connection, sender).add(true, count);
   }
   void on_not_captured(Connection& connection, Side sender, std::uint64_t count, const Arrival&) {
     require(count != 0);
     gave_up = true;
-    told(connection, sender).add(false, count);
+    delivered(connection, sender).add(false, count);
   }
   void on_retransmitted(Connection& connection, Side, std::uint64_t, const Arrival&) { require(!connection.closed); }
   void on_spurious(Connection& connection, Side) { require(!connection.closed); }
   void on_acknowledged(Connection& connection, Side, const Acknowledgment&) { require(!connection.closed); }
   void on_fin(Connection& connection, Side sender, const Arrival&) {
     require(connection.stream(sender).next >= connection.stream(sender).fin);
-    told(connection, sender).finished = true;
+    delivered(connection, sender).finished = true;
   }
   void on_ending(Connection& connection, Ending, Nanos) {
     for (const Side side : {Side::low, Side::high}) {
-      require(all[connection.number].sides[index(side)].missing == connection.stream(side).not_captured);
+      require(all[connection.number].sides[index(side)].not_captured == connection.stream(side).not_captured);
     }
     all[connection.number].ended = true;
   }
@@ -115,43 +117,43 @@ struct Connections : IdleConsumer {
     if (connection.timing == nullptr) return;
     for (const Nanos part : connection.timing->causes().by) require(part >= 0);
   }
-  /// Some bytes need not be seen.
+  /// Lets the tracker skip some bytes.
   std::uint64_t skippable(Connection& connection, Side sender) const {
     const std::uint64_t next = connection.stream(sender).next;
     return next >= 64 && next < 512 ? 512 - next : 0;
   }
 
-  void forget_missing() {
+  void forget_runs() {
     for (auto& [number, one] : all) {
-      for (Told& side : one.sides) side = {{}, side.next, 0, side.finished};
+      for (Delivered& side : one.sides) side = {{}, side.next, 0, side.finished};
     }
   }
 
  private:
-  Told& told(Connection& connection, Side sender) {
+  Delivered& delivered(Connection& connection, Side sender) {
     One& one = all[connection.number];
-    Told& told = one.sides[index(sender)];
+    Delivered& side = one.sides[index(sender)];
     require(!one.ended);
-    require(!told.finished);
-    require(told.next == connection.stream(sender).next);
-    return told;
+    require(!side.finished);
+    require(side.next == connection.stream(sender).next);
+    return side;
   }
 };
 
 /// Makes the segments.
 class Sender {
  public:
-  Sender(Connections& told, bool in_two) : observer_(told), tracker_(observer_, 0), in_two_(in_two) {}
+  Sender(Connections& log, bool in_two) : observer_(log), tracker_(observer_, 0), in_two_(in_two) {}
 
   void send(const std::uint8_t* op) {
     const std::uint8_t bits = op[0];
-    const int side = bits & kHigh;
+    const int side = bits & kFromServer;
     End(&ends)[2] = ends_[(bits & kSecond) != 0];
     time_ += op[4] == 255 ? -kNanosPerSecond : Nanos{1'000} << op[4] % 24;
     std::uint32_t length = op[2] * ((bits & kLong) != 0 ? 64u : 1u);
     Segment segment;
     segment.time = time_;
-    segment.packet = ++frame_;
+    segment.packet = ++packet_;
     segment.ip.version = 4;
     test::put_addresses(segment.ip, {0, side == 0 ? 1u : 2u}, {0, side == 0 ? 2u : 1u});
     const std::uint16_t port = (bits & kSecond) != 0 ? 40001 : 40000;
@@ -166,25 +168,26 @@ class Sender {
     const std::uint32_t end = first + length;
     if (static_cast<std::int32_t>(end - ends[side].sent) > 0) ends[side].sent = end;
     const std::uint32_t held = (bits & kCut) != 0 ? std::min<std::uint32_t>(length, op[6]) : length;
-    note_place(ends[side], {first, length, held != length});
+    record_place(ends[side], {first, length, held != length});
     const Bytes sent = content(first, held);
-    const std::vector<std::uint8_t> data(sent.begin(), sent.end());  // one byte too far is an error
-    // A RST counts by where it begins.
-    if (!in_two_ || length < 2 || (bits & (kOpSyn | kOpRst)) != 0) return take(segment, data, length);
+    const std::vector<std::uint8_t> data(sent.begin(),
+                                         sent.end());  // a copy: AddressSanitizer detects a read past its end
+    // The place of a RST's first byte decides whether it is valid.
+    if (!in_two_ || length < 2 || (bits & (kOpSyn | kOpRst)) != 0) return process(segment, data, length);
     const std::uint32_t cut = 1 + op[6] % (length - 1);
     Segment front = segment;
-    // An acknowledgment counts once: with the next segment the connection goes on behind it.
+    // The acknowledgment and the FIN are on the second part alone, so that each takes effect once.
     front.tcp.flags &= static_cast<std::uint8_t>(~(kFin | kAck));
-    take(front, Bytes(data).first(std::min(cut, held)), cut);
+    process(front, Bytes(data).first(std::min(cut, held)), cut);
     segment.tcp.sequence = first + cut;
-    take(segment, Bytes(data).subspan(std::min(cut, held)), length - cut);
+    process(segment, Bytes(data).subspan(std::min(cut, held)), length - cut);
   }
 
   void finish() { tracker_.finish(time_); }
   bool any_cut_overlaps() const { return any_cut_overlaps_; }
 
  private:
-  /// Where a segment stands in its stream, and whether it was not captured whole.
+  /// The place of a segment in its stream. `cut`: only a part of it was captured.
   struct Place {
     std::uint32_t first, length;
     bool cut;
@@ -194,7 +197,7 @@ class Sender {
     std::vector<Place> places;
   };
 
-  void note_place(End& end, const Place& place) {
+  void record_place(End& end, const Place& place) {
     for (const Place& other : end.places) {
       const bool overlaps = place.first - other.first < other.length || other.first - place.first < place.length;
       any_cut_overlaps_ |= overlaps && (place.cut || other.cut);
@@ -202,8 +205,8 @@ class Sender {
     end.places.push_back(place);
   }
 
-  void take(Segment& segment, Bytes data, std::uint32_t length) {
-    segment.ip.id = ++id_;  // no packet is a copy of another
+  void process(Segment& segment, Bytes data, std::uint32_t length) {
+    segment.ip.id = ++id_;  // no packet is a duplicate of another
     segment.data = data;
     segment.data_length = length;
     tracker_.process(segment);
@@ -215,32 +218,32 @@ class Sender {
   End ends_[2][2];
   bool any_cut_overlaps_ = false;
   Nanos time_ = 1'500'000'000 * kNanosPerSecond;
-  std::uint64_t frame_ = 0;
+  std::uint64_t packet_ = 0;
   std::uint16_t id_ = 0;
 };
 
 Connections track(Bytes input, bool in_two) {
-  Connections told;
-  Sender sender(told, in_two);
+  Connections log;
+  Sender sender(log, in_two);
   for (; input.size() >= kOpBytes; input = input.subspan(kOpBytes)) sender.send(input.data());
-  const bool gave_up = told.gave_up;
+  const bool gave_up = log.gave_up;
   sender.finish();
-  told.gave_up = gave_up;
-  told.any_cut_overlaps = sender.any_cut_overlaps();
-  for (const auto& [number, one] : told.all) require(one.gone);
-  return told;
+  log.gave_up = gave_up;
+  log.any_cut_overlaps = sender.any_cut_overlaps();
+  for (const auto& [number, one] : log.all) require(one.gone);
+  return log;
 }
 
 }  // namespace
 
 void run_stream(Bytes input) {
   Connections whole = track(input, false), in_two = track(input, true);
-  // Of segments that overlap, the captured bytes of the one that is delivered first count.
+  // Where segments overlap, the captured bytes of the one that is delivered first count.
   if (whole.any_cut_overlaps) {
-    whole.forget_missing();
-    in_two.forget_missing();
+    whole.forget_runs();
+    in_two.forget_runs();
   }
-  // Which hole is given up when depends on what came in one segment with an acknowledgment.
+  // When a sequence gap is given up depends on the bytes that come in one segment with an acknowledgment.
   if (!whole.gave_up && !in_two.gave_up) require(whole.all == in_two.all);
 }
 

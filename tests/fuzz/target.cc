@@ -5,9 +5,9 @@
 
 namespace wirelap::fuzz {
 
-void require(bool held, const char* file, unsigned line) {
-  if (held) return;
-  std::fprintf(stderr, "%s:%u: does not hold\n", file, line);
+void require(bool holds, const char* file, unsigned line) {
+  if (holds) return;
+  std::fprintf(stderr, "%s:%u: a check failed\n", file, line);
   std::abort();
 }
 

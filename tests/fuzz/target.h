@@ -1,5 +1,5 @@
-// What is fuzzed: for each stage a function that takes any bytes, and aborts
-// where the stage does anything that it must not.
+// fuzz: the targets, a function for each stage. It passes any bytes to the stage, and
+// aborts where the stage breaks one of its rules.
 #pragma once
 
 #include <cstddef>
@@ -8,11 +8,11 @@
 
 namespace wirelap::fuzz {
 
-/// What a target's input looks like to the mutator (mutate.h).
+/// The inputs of a target, as the mutator sees them (mutate.h).
 enum class Shape {
-  bytes,    ///< nothing that it knows
+  bytes,    ///< any bytes
   capture,  ///< a pcap
-  script,   ///< a conversation (script.h)
+  script,   ///< the segments of a connection (script.h)
 };
 
 struct Target {
@@ -37,12 +37,11 @@ inline constexpr Target kTargets[] = {
     {"tcp", run_tcp, Shape::script},        {"engine", run_engine, Shape::capture},
 };
 
-/// Says where and aborts, unless `held`. (clang 14 has no std::source_location.)
-void require(bool held, const char* file = __builtin_FILE(), unsigned line = __builtin_LINE());
+/// Prints the place and aborts, unless `holds`. (clang 14 has no std::source_location.)
+void require(bool holds, const char* file = __builtin_FILE(), unsigned line = __builtin_LINE());
 
-/// The byte that stands `place` before the input's end: where to cut, and which
-/// options to run with. It belongs to the input's content, too, so that any
-/// capture is a seed.
+/// Returns the byte at `place`, counted from the end of the input, by which a target chooses its options and where to
+/// cut. It is a part of the content as well, so that any capture can be a seed.
 inline std::uint8_t choice(Bytes input, std::size_t place) {
   return place < input.size() ? input[input.size() - 1 - place] : 0;
 }

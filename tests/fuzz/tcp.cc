@@ -1,4 +1,4 @@
-// Turns of protocols that are not known: told by counts alone.
+// fuzz: turns of unknown protocols.
 #include "fuzz/script.h"
 #include "fuzz/target.h"
 
@@ -8,7 +8,7 @@ void run_tcp(Bytes input) {
   EngineOptions options;
   options.tcp = true;
   options.wanted.connections = true;
-  play(take_script(input), options);
+  play(split_script(input), options);
 }
 
 }  // namespace wirelap::fuzz

@@ -55,7 +55,7 @@ class RecordLog {
 }  // namespace
 
 void run_tls(Bytes input) {
-  const Pieces script = take_script(input);
+  const Pieces script = split_script(input);
   check_parser<RecordLog>(script);
   play(script, {});
 }
