@@ -47,7 +47,7 @@ help:
 #:   make                           build/wirelap
 #:   make demo                      build it and show an S3 session
 #:   make static                    build/static/wirelap, a single file without libraries
-#:   make install PREFIX= DESTDIR=  install the program and the library
+#:   make install PREFIX= DESTDIR=  install the program, the library, man pages and completions
 #:   make clean                     remove build/
 #:
 #: Test
@@ -57,6 +57,7 @@ help:
 #:   make check-floods              memory and instructions stay bounded when traffic exhausts memory
 #:   make check-truncation          every fixture cut at every byte and every snap length (30 minutes)
 #:   make check-corpus CAPTURES=    the sanitized program reads every capture of a folder
+#:   make compare BASE= CAPTURES=   compare all outputs with those of the program BASE
 #:   make check-captures CAPTURES=  compare with counts of tshark and capinfos and with logs of Zeek
 #:   make check-tshark CAPTURES=    compare each exchange with what tshark shows
 #:   make check-causes              compare the causes with what the lab's server, client and link logged
@@ -146,7 +147,8 @@ check-asan: $(BUILD)/sanitized/run-tests $(BUILD)/sanitized/wirelap $(BUILD)/shi
 
 test: check-release check-asan lint check-static bench-allocations bench-guard check-floods $(BUILD)/libwirelap.a
 	tests/commands.sh $(BUILD)/wirelap
-	tests/library.sh $(BUILD)
+	tests/completions.sh $(BUILD)/wirelap
+	tests/install.sh $(BUILD)
 	tests/oracle/check_classic.sh
 	@cat $(BUILD)/release/tests.log $(BUILD)/sanitized/tests.log | tests/sum.sh
 
@@ -223,7 +225,7 @@ fuzz-corpus: $(FUZZER)
 
 # Larger and rarer tests.
 .PHONY: check-floods check-static check-truncation check-corpus check-captures check-tshark check-causes
-.PHONY: check-architectures check-kernels check-reproducible soak
+.PHONY: check-architectures check-kernels check-reproducible compare soak
 check-floods: $(BENCH)/flood $(BUILD)/wirelap
 	@command -v python3 > /dev/null && command -v valgrind > /dev/null || \
 	  { echo "floods: skipped, python3 or valgrind is not installed"; exit 0; } && python3 bench/floods.py $(BUILD) --test
@@ -244,6 +246,10 @@ check-captures: $(BUILD)/wirelap $(BUILD)/count-packets
 $(BUILD)/count-packets: $(BUILD)/libwirelap.o $(BUILD)/release/tests/oracle/count_packets.o
 	@echo link $@
 	@$(CXX) -o $@ $^ $(LDFLAGS)
+
+compare: $(BUILD)/wirelap
+	@[ -n "$(BASE)" ] || { echo "make compare: BASE= names no program to compare with" >&2; exit 2; }
+	python3 tests/oracle/compare.py $(BUILD)/wirelap "$(BASE)" $(CAPTURES)
 
 check-tshark: $(BUILD)/wirelap
 	python3 tests/oracle/tshark.py $(BUILD)/wirelap $(CAPTURES) --known tests/oracle/known_tshark.tsv --cache $(BUILD)/tshark
@@ -289,6 +295,11 @@ install: $(BUILD)/wirelap $(BUILD)/libwirelap.a
 	install -D -m 755 $(BUILD)/wirelap $(DESTDIR)$(PREFIX)/bin/wirelap
 	install -D -m 644 $(BUILD)/libwirelap.a $(DESTDIR)$(PREFIX)/lib/libwirelap.a
 	install -D -m 644 src/wirelap.h $(DESTDIR)$(PREFIX)/include/wirelap.h
+	install -D -m 644 src/doc/wirelap.1 $(DESTDIR)$(PREFIX)/share/man/man1/wirelap.1
+	install -D -m 644 src/doc/wirelap-records.5 $(DESTDIR)$(PREFIX)/share/man/man5/wirelap-records.5
+	install -D -m 644 src/completions/wirelap.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/wirelap
+	install -D -m 644 src/completions/_wirelap $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_wirelap
+	install -D -m 644 src/completions/wirelap.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/wirelap.fish
 	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' src/wirelap.pc.in > $(BUILD)/wirelap.pc
 	install -D -m 644 $(BUILD)/wirelap.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig/wirelap.pc
 

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Checks what the compiler does not: the order of the stages, and who may print or throw.
+# Checks what the compiler does not: the order of the stages, who may print or throw, the format of the code, and the
+# man pages.
 set -eu
 fail=0
 complain() { echo "lint: $1" >&2; fail=1; }
@@ -14,7 +15,7 @@ for stage in base capture wire flow timing exchange app record output; do
 $wrong"
 done
 
-# The library never prints, exits or throws. Only main.cc does.
+# Only main.cc prints or exits, and nothing throws.
 library=$(find src -name '*.h' -o -name '*.cc' | grep -v '^src/main.cc$')
 wrong=$(grep -nE '\b(printf|fprintf|puts|std::cout|std::cerr|std::exit|exit\(|throw)\b' $library | grep -vE '^[^:]*:[0-9]+: *//' | grep -v snprintf || true)
 [ -z "$wrong" ] || complain "only main.cc may print, exit or throw:
@@ -23,6 +24,10 @@ $wrong"
 if command -v clang-format > /dev/null; then
   clang-format --dry-run -Werror $library src/main.cc bench/*.cc tests/fuzz/*.cc tests/fuzz/*.h 2> /dev/null ||
     complain "the format is not that of .clang-format; run clang-format -i"
+fi
+
+if command -v mandoc > /dev/null; then
+  mandoc -T lint -W error src/doc/*.[15] >&2 || complain "mandoc reports errors in the man pages"
 fi
 
 [ $fail = 0 ] && echo "lint: ok"

@@ -1,0 +1,16 @@
+# fish completion for wirelap: options with their help, the values of --format, and files.
+complete -c wirelap -s r -r -F -d 'Read a capture'
+complete -c wirelap -s f -l format -x -a 'table ndjson json csv classic' -d 'Output format'
+complete -c wirelap -s o -l output -r -F -d 'Write to a file instead of standard output'
+complete -c wirelap -s p -l port -x -d 'Only servers at this port'
+complete -c wirelap -l memory -x -d 'Most memory for connections, 256M by default'
+complete -c wirelap -l join -d 'The captures are consecutive pieces of one'
+complete -c wirelap -l header -x -d 'Add a request or response header as a column'
+complete -c wirelap -l s3 -d 'Add the headers that S3 support asks for'
+complete -c wirelap -l packets -d "Add each response's inter-packet times"
+complete -c wirelap -l connections -d 'Add a record for each TCP connection'
+complete -c wirelap -l tcp -d 'Also time the turns of unknown TCP protocols'
+complete -c wirelap -s q -l quiet -d 'No summary and no progress on standard error'
+complete -c wirelap -l no-sandbox -d 'Do not give up privileges while reading'
+complete -c wirelap -s h -l help -d 'Show the help'
+complete -c wirelap -l version -d 'Show the version'
