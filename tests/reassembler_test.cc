@@ -63,7 +63,8 @@ class OneConnection {
       record_syn(connection, sender, segment);
     }
     connection.counts.packets += 1;
-    if (may_be_fast_ && connection.stream(sender).on_fast_path && Reassembler<Observer>::is_next(connection, sender, segment.tcp)) {
+    if (may_be_fast_ && connection.stream(sender).on_fast_path &&
+        Reassembler<Observer>::is_next(connection, sender, segment.tcp)) {
       reassembler.process_next(connection, sender, segment, identity);
       fast_segments += 1;
     } else {

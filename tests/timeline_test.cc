@@ -1,7 +1,12 @@
-// Runs the timelines of tests/timelines: real packets through the decoder and the tracker, and where a case asks for
-// records, through the engine. A test case is named "FILE: HEADING"; its place is the heading's.
+// Runs the timelines, the packet-level tests in tests/timelines/*.md (tests/timelines/README.md has their language).
 //
-// UPDATE_TIMELINES=1 writes the events that occur into the files instead: read the diff before it is committed.
+// In: the cases of these files. Each is a doctest test case, "FILE: HEADING", whose place is the heading. Its packets
+// go through the decoder and the tracker and, if it shows records, through the engine. Out: a failure prints the
+// script, the expected events and the actual ones side by side.
+//
+// With UPDATE_TIMELINES=1 the events that occur are written to the files instead.
+#include "support/timeline.h"
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -9,41 +14,42 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <map>
-#include <memory>
 #include <set>
 #include <string>
-#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine.h"
 #include "flow/consumer.h"
 #include "flow/tracker.h"
 #include "support/records.h"
-#include "support/timeline.h"
 #include "timing/observer.h"
 #include "wire/decode.h"
 
 namespace wirelap {
 namespace {
 
+using test::ScriptError;
 using test::time_text;
 using test::TimelineCase;
 using test::TimelineLine;
 using test::TimelineScript;
 using test::TimelineStep;
 
-constexpr Nanos kStart = 1'700'000'000 * kNanosPerSecond;  // the script's 0
+/// The events of each line of a case.
+using Events = std::vector<std::vector<std::string>>;
 
-// What a block's first line may ask for.
-const std::set<std::string> kKinds = {"stream", "handshake", "causes", "counts", "round trips", "gone", "records"};
+constexpr Nanos kStart = 1'700'000'000 * kNanosPerSecond;  // the 0 of each script
 
-/// "name +1, name -2" of what has changed.
+// ---- events of the tracker
+
+/// What has changed, as "network +20ms, loss -5ms".
 class Changes {
  public:
-  void add(const char* name, Nanos change, std::string (*text_of)(Nanos)) {
-    if (change == 0) return;
-    text_ += (text_.empty() ? "" : ", ") + std::string(name) + (change > 0 ? " +" : " ") + text_of(change);
+  void add(const char* name, Nanos change, const std::string& amount) {
+    if (change != 0) text_ += (text_.empty() ? "" : ", ") + std::string(name) + (change > 0 ? " +" : " ") + amount;
   }
   const std::string& text() const { return text_; }
 
@@ -52,191 +58,198 @@ class Changes {
 };
 
 std::string changes(const CauseTimes& from, const CauseTimes& to) {
-  const char* const names[] = {"network", "loss", "server", "client", "window", "ack_delay"};
+  constexpr const char* kNames[] = {"network", "loss", "server", "client", "window", "ack_delay"};
+  static_assert(std::size(kNames) == kCauseCount);
   Changes all;
-  for (int cause = 0; cause < kCauseCount; ++cause) all.add(names[cause], to.by[cause] - from.by[cause], time_text);
+  for (int cause = 0; cause < kCauseCount; ++cause) {
+    const Nanos change = to.by[cause] - from.by[cause];
+    all.add(kNames[cause], change, time_text(change));
+  }
   return all.text();
 }
 
 std::string changes(const TcpCounts& from, const TcpCounts& to) {
   Changes all;
-  const auto add = [&all](const char* name, std::uint32_t before, std::uint32_t after) {
-    all.add(name, static_cast<Nanos>(after) - static_cast<Nanos>(before), [](Nanos n) { return std::to_string(n); });
+  const auto add = [&](const char* name, std::uint32_t TcpCounts::*count) {
+    const Nanos change = Nanos{to.*count} - Nanos{from.*count};
+    all.add(name, change, std::to_string(change));
   };
-  add("zero_windows", from.zero_windows, to.zero_windows);
-  add("retransmitted", from.retransmitted, to.retransmitted);
-  add("lost", from.lost, to.lost);
-  add("spurious", from.spurious, to.spurious);
-  add("out_of_order", from.out_of_order, to.out_of_order);
-  add("duplicate", from.duplicate, to.duplicate);
+  add("zero_windows", &TcpCounts::zero_windows);
+  add("retransmitted", &TcpCounts::retransmitted);
+  add("lost", &TcpCounts::lost);
+  add("spurious", &TcpCounts::spurious);
+  add("out_of_order", &TcpCounts::out_of_order);
+  add("duplicate", &TcpCounts::duplicate);
   return all.text();
 }
 
-/// Writes down what a tracker reports: all that this file knows of src/flow and src/timing is here.
-class Log : public IdleConsumer {
+/// Runs the packets of a case through the tracker and writes its events as text. All that the timelines need of
+/// src/flow and src/timing is in this class.
+class EventLog : public IdleConsumer {
  public:
-  Log(const TimelineCase& from, const TimelineScript& script) {
-    shown_.insert(from.shown.begin(), from.shown.end());
+  EventLog(const TimelineCase& now, const TimelineScript& script) : kinds_(now.kinds.begin(), now.kinds.end()) {
     const auto skippable = script.settings.find("skippable");
     if (skippable != script.settings.end()) skippable_ = std::stoull(skippable->second);
   }
 
   /// The events of `step`.
-  std::vector<std::string> play(const TimelineStep& step) {
+  std::vector<std::string> run(const TimelineStep& step) {
     now_ = kStart + step.time;
     switch (step.kind) {
-      case TimelineStep::packet: take(step); break;
-      case TimelineStep::no_packet: show_pending(); break;
+      case TimelineStep::packet: process(step); break;
+      case TimelineStep::no_packet: show_pending(step); break;
+      case TimelineStep::client_turn: timing(step).wait_for(Side::low); break;
+      case TimelineStep::server_turn: timing(step).wait_for(Side::high); break;
       case TimelineStep::end: tracker_.finish(now_); break;
     }
     return std::exchange(events_, {});
   }
 
-  // What the tracker calls.
+  // The tracker calls these.
   void on_packet(Connection& connection, Side, const Segment&) { connection_ = &connection; }
-  void on_bytes(Connection& connection, Side sender, const StreamData& data, const Arrival& arrival) {
-    const std::int64_t begin = next_of(connection, sender);
-    for (std::size_t i = 0; i < data.bytes.size(); ++i) {
-      if (data.bytes[i] == TimelineScript::byte_at(is_client(sender), begin + static_cast<std::int64_t>(i))) continue;
-      stream_event(connection, "wrong bytes", arrival);
-      break;
+  void on_bytes(Connection& connection, Side stream, const StreamData& data, const Arrival& arrival) {
+    std::int64_t offset = next_of(connection, stream);
+    for (const std::uint8_t byte : data.bytes) {
+      if (byte != TimelineScript::byte_at(is_client(stream), offset)) add("stream", connection, "wrong byte");
+      offset += 1;
     }
     const std::uint64_t cut = data.length - data.bytes.size();
-    bytes_event(connection, sender, data.length, cut != 0 ? " cut=" + std::to_string(cut) : "", arrival);
+    add_bytes(connection, stream, data.length, cut != 0 ? " cut=" + std::to_string(cut) : "", arrival);
   }
-  void on_skipped(Connection& connection, Side sender, std::uint64_t count, const Arrival& arrival) {
-    bytes_event(connection, sender, count, " skipped", arrival);
+  void on_skipped(Connection& connection, Side stream, std::uint64_t count, const Arrival& arrival) {
+    add_bytes(connection, stream, count, " skipped", arrival);
   }
-  void on_not_captured(Connection& connection, Side sender, std::uint64_t count, const Arrival& arrival) {
-    bytes_event(connection, sender, count, " not captured", arrival);
+  void on_not_captured(Connection& connection, Side stream, std::uint64_t count, const Arrival& arrival) {
+    add_bytes(connection, stream, count, " not captured", arrival);
   }
-  void on_retransmitted(Connection& connection, Side sender, std::uint64_t begin, const Arrival& arrival) {
-    const std::int64_t offset = next_of(connection, sender) - static_cast<std::int64_t>(connection.stream(sender).next);
-    stream_event(connection,
-                 direction(sender) + "retransmission from " + std::to_string(offset + static_cast<std::int64_t>(begin)),
-                 arrival);
+  void on_retransmitted(Connection& connection, Side stream, std::uint64_t begin, const Arrival& arrival) {
+    const auto distance = static_cast<std::int64_t>(begin - connection.stream(stream).next);
+    const std::string offset = std::to_string(next_of(connection, stream) + distance);
+    add("stream", connection, direction(stream) + "retransmission from " + offset + time_of(arrival));
   }
-  void on_spurious(Connection& connection, Side sender) {
-    event("stream", connection, direction(sender) + "spurious retransmission");
+  void on_spurious(Connection& connection, Side stream) {
+    add("stream", connection, direction(stream) + "spurious retransmission");
   }
-  void on_fin(Connection& connection, Side sender, const Arrival& arrival) {
-    stream_event(connection, direction(sender) + "FIN", arrival);
+  void on_fin(Connection& connection, Side stream, const Arrival& arrival) {
+    add("stream", connection, direction(stream) + "FIN" + time_of(arrival));
   }
   void on_ending(Connection& connection, Ending ending, Nanos time) {
-    const char* const names[] = {"closed", "reset", "refused", "capture end", "replaced", "evicted"};
-    event("stream", connection, names[static_cast<int>(ending)] + later(time));
-    if (connection.timing != nullptr) states_[connection.number].causes_now = connection.timing->causes();
+    constexpr const char* kNames[] = {"closed", "reset", "refused", "capture end", "replaced", "evicted"};
+    add("stream", connection, kNames[static_cast<int>(ending)] + time_of(time));
+    if (connection.timing != nullptr) states_[connection.number].causes = connection.timing->causes();
   }
-  void on_gone(Connection& connection) { event("gone", connection, "gone"); }
+  void on_gone(Connection& connection) { add("gone", connection, "gone"); }
   std::uint64_t skippable(Connection&, Side) const { return skippable_; }
 
  private:
-  /// What was shown of a connection so far.
+  using Ports = std::pair<std::uint16_t, std::uint16_t>;  // the client's and the server's
+  using Starts = std::array<std::uint32_t, 2>;            // of the client's stream and the server's
+
+  /// The state of a connection, and what was shown of it.
   struct State {
-    CauseTimes causes, causes_now;
-    TcpCounts counts;
-    Nanos paths[2] = {kUnknownTime, kUnknownTime};
-    std::string handshake;
+    CauseTimes causes, shown_causes;
+    TcpCounts shown_counts;
+    Nanos shown_round_trips[2] = {kUnknownTime, kUnknownTime};
+    std::string shown_handshake;
   };
 
-  void take(const TimelineStep& step) {
-    packets_ += 1;
-    times_.push_back(now_);
+  void process(const TimelineStep& step) {
+    packet_times_.push_back(now_);
     starts_[{step.ports[0], step.ports[1]}] = {step.starts[0], step.starts[1]};
-    PacketRecord record{now_, packets_, step.frame, step.length, kLinkEthernet};
+    const PacketRecord record{now_, packet_times_.size(), step.frame, step.length, kLinkEthernet};
     Segment segment;
-    if (decode(record, segment) != DecodeError::none) throw test::ScriptError(0, "a packet cannot be decoded");
+    if (decode(record, segment) != DecodeError::none) throw ScriptError(step.number, "the packet is malformed");
     tracker_.process(segment);
     show_state(*connection_);
   }
 
-  void show_state(Connection& connection) {
-    State& state = states_[connection.number];
-    show_handshake(connection, state);
-    if (connection.timing != nullptr) {
-      state.causes_now = connection.timing->causes();
-      for (const Side side : {Side::low, Side::high}) show_path(connection, side, state.paths[index(side)]);
-    }
-    event("causes", connection, changes(state.causes, state.causes_now));
-    state.causes = state.causes_now;
-    event("counts", connection, changes(state.counts, connection.counts));
-    state.counts = connection.counts;
+  /// The timing of the connection of the latest packet.
+  Timing& timing(const TimelineStep& step) const {
+    if (connection_ == nullptr || connection_->timing == nullptr) throw ScriptError(step.number, "no data so far");
+    return *connection_->timing;
   }
 
-  void show_handshake(const Connection& connection, State& state) {
+  void show_pending(const TimelineStep& step) {
+    const CauseTimes pending = timing(step).causes_until(now_, connection_->client);
+    add("causes", *connection_, changes(timing(step).causes(), pending));
+  }
+
+  void show_state(const Connection& connection) {
+    State& state = states_[connection.number];
+    show_handshake(connection, state.shown_handshake);
+    if (connection.timing != nullptr) {
+      state.causes = connection.timing->causes();
+      for (const Side side : {Side::low, Side::high})
+        show_round_trip(connection, side, state.shown_round_trips[index(side)]);
+    }
+    add("causes", connection, changes(std::exchange(state.shown_causes, state.causes), state.causes));
+    add("counts", connection, changes(std::exchange(state.shown_counts, connection.counts), connection.counts));
+  }
+
+  void show_handshake(const Connection& connection, std::string& shown) {
     const Handshake& handshake = connection.handshake;
     std::string text = !connection.client_known ? "" : is_client(connection.client) ? "client is C" : "client is S";
     if (handshake.ack != kUnknownTime) {
       text += ", took " + time_text(handshake.duration()) + ", server_rtt " + time_text(handshake.server_rtt()) +
               ", client_rtt " + time_text(handshake.client_rtt()) + ", max_gap " + time_text(handshake.max_gap);
     }
-    if (text != state.handshake) event("handshake", connection, text);
-    state.handshake = text;
+    if (text != shown) add("handshake", connection, text);
+    shown = text;
   }
 
-  void show_path(const Connection& connection, Side side, Nanos& shown) {
-    const Nanos path = connection.timing->path_to(side);
-    if (path != shown) event("round trips", connection, (is_client(side) ? "to C " : "to S ") + time_text(path));
-    shown = path;
+  void show_round_trip(const Connection& connection, Side side, Nanos& shown) {
+    const Nanos round_trip = connection.timing->path_to(side);
+    if (round_trip != shown)
+      add("round trips", connection, (is_client(side) ? "to C " : "to S ") + time_text(round_trip));
+    shown = round_trip;
   }
 
-  /// What would be attributed if nothing more came.
-  void show_pending() {
-    if (connection_ == nullptr || connection_->timing == nullptr) return;
-    const Timing& timing = *connection_->timing;
-    event("causes", *connection_, changes(timing.causes(), timing.causes_until(now_, connection_->client)));
-  }
-
-  /// The script's offset of what comes next in a stream.
-  std::int64_t next_of(const Connection& connection, Side sender) const {
-    const int client = is_client(Side::low) ? 0 : 1;
-    const Starts& starts = starts_.at({connection.key.ports[client], connection.key.ports[1 - client]});
-    return static_cast<std::int32_t>(connection.stream(sender).next_sequence - starts[is_client(sender) ? 0 : 1]);
-  }
-  /// C has the lower address.
+  // C has the lower address.
   static bool is_client(Side side) { return side == Side::low; }
-  static std::string direction(Side sender) { return is_client(sender) ? "to_server " : "to_client "; }
+  static std::string direction(Side stream) { return is_client(stream) ? "to_server " : "to_client "; }
 
-  void bytes_event(const Connection& connection, Side sender, std::uint64_t count, const std::string& what,
-                   const Arrival& arrival) {
-    const std::int64_t begin = next_of(connection, sender);
-    const std::int64_t end = begin + static_cast<std::int64_t>(count);
-    stream_event(connection, direction(sender) + std::to_string(begin) + ".." + std::to_string(end) + what, arrival);
+  /// The offset, as the script counts it, of the next byte of a stream.
+  std::int64_t next_of(const Connection& connection, Side stream) const {
+    const Starts& starts = starts_.at({connection.key.ports[0], connection.key.ports[1]});
+    return static_cast<std::int32_t>(connection.stream(stream).next_sequence - starts[is_client(stream) ? 0 : 1]);
   }
 
-  /// Says when, where that is not now.
-  std::string later(Nanos time) const { return time == now_ ? "" : " at " + time_text(time - kStart); }
-
-  /// With the time of `arrival` where that is not now, and its packet where that did not come then.
-  void stream_event(const Connection& connection, std::string what, const Arrival& arrival) {
-    what += later(arrival.time);
-    const bool is_known = arrival.packet != 0 && arrival.packet <= times_.size();
-    if (!is_known || times_[arrival.packet - 1] != arrival.time) what += " packet " + std::to_string(arrival.packet);
-    event("stream", connection, what);
+  /// " at 40ms" where `time` is not now.
+  std::string time_of(Nanos time) const { return time == now_ ? "" : " at " + time_text(time - kStart); }
+  /// The same, and the packet where it was not captured at that time.
+  std::string time_of(const Arrival& arrival) const {
+    const bool is_known = arrival.packet != 0 && arrival.packet <= packet_times_.size();
+    const bool fits = is_known && packet_times_[arrival.packet - 1] == arrival.time;
+    return time_of(arrival.time) + (fits ? "" : " packet " + std::to_string(arrival.packet));
   }
 
-  void event(const char* kind, const Connection& connection, const std::string& what) {
-    if (shown_.count(kind) == 0 || what.empty()) return;
+  void add_bytes(const Connection& connection, Side stream, std::uint64_t count, const std::string& what,
+                 const Arrival& arrival) {
+    const std::int64_t begin = next_of(connection, stream), end = begin + static_cast<std::int64_t>(count);
+    const std::string range = std::to_string(begin) + ".." + std::to_string(end);
+    add("stream", connection, direction(stream) + range + what + time_of(arrival));
+  }
+
+  void add(const char* kind, const Connection& connection, const std::string& what) {
+    if (kinds_.count(kind) == 0 || what.empty()) return;
     events_.push_back((connection.number > 1 ? std::to_string(connection.number) + ": " : "") + what);
   }
 
-  using Starts = std::array<std::uint32_t, 2>;            // of the client and the server
-  using Ports = std::pair<std::uint16_t, std::uint16_t>;  // the client's and the server's
-
-  std::set<std::string> shown_;
+  std::set<std::string> kinds_;  // that are shown
   std::uint64_t skippable_ = 0;
-  TimingObserver<Log> observer_{*this};
-  Tracker<TimingObserver<Log>> tracker_{observer_, 0};
-  Connection* connection_ = nullptr;  // of the latest packet
-  std::map<std::uint64_t, State> states_;
-  std::map<Ports, Starts> starts_;  // sequence numbers of offset 0
-  std::vector<Nanos> times_;        // of packets
-  std::uint64_t packets_ = 0;
+  TimingObserver<EventLog> observer_{*this};
+  Tracker<TimingObserver<EventLog>> tracker_{observer_, 0};
+  Connection* connection_ = nullptr;       // of the latest packet
+  std::map<std::uint64_t, State> states_;  // by the connection's number
+  std::map<Ports, Starts> starts_;         // sequence numbers of offset 0
+  std::vector<Nanos> packet_times_;
   Nanos now_ = 0;
-  std::vector<std::string> events_;
+  std::vector<std::string> events_;  // of the step that runs
 };
 
-/// The records that the engine writes of a script's packets, in order.
+// ---- records of the engine
+
+/// The records of a script's packets, in the order in which the engine writes them.
 std::vector<Record> records_of(const TimelineScript& script) {
   struct Writer : RecordWriter {
     void write(const Record& record) override { records.push_back(record); }
@@ -261,7 +274,7 @@ std::vector<Record> records_of(const TimelineScript& script) {
   return writer.records;
 }
 
-/// `record` as `expected` shows one, with the columns that it names: "record ending=fin ended_by=client".
+/// The columns of `record` that `expected` names: "record ending=fin ended_by=client".
 std::string chosen_columns(const Record& record, const std::string& expected) {
   std::string text;
   for (const std::string& word : test::split(expected, ' ')) {
@@ -272,173 +285,284 @@ std::string chosen_columns(const Record& record, const std::string& expected) {
   return text;
 }
 
-/// Adds a line for each record, and for each further line of columns that is expected of it.
-void add_records(const TimelineScript& script, const std::vector<std::string>& expected,
-                 std::vector<std::string>& events) {
+/// A line for each record, and one for each further line of columns that is expected of it.
+std::vector<std::string> record_events(const TimelineScript& script, const std::vector<std::string>& expected) {
   const auto is_record = [](const std::string& line) { return line.starts_with("record "); };
+  std::vector<std::string> events;
   auto line = std::find_if(expected.begin(), expected.end(), is_record);
   for (const Record& record : records_of(script)) {
     events.push_back(chosen_columns(record, line != expected.end() ? *line++ : "record connection="));
     for (; line != expected.end() && !is_record(*line); ++line) events.push_back(chosen_columns(record, *line));
   }
+  return events;
 }
 
-/// The events of each line of a case.
-std::vector<std::vector<std::string>> play(const TimelineCase& now) {
+// ---- cases
+
+/// The events of each line of `now`. Throws a ScriptError.
+Events run(const TimelineCase& now) {
+  static const std::set<std::string> kKinds = {"stream",      "handshake", "causes", "counts",
+                                               "round trips", "gone",      "records"};
   const TimelineScript script(now);
-  std::vector<std::vector<std::string>> events(now.lines.size());
-  Log log(now, script);
-  const bool has_records = std::find(now.shown.begin(), now.shown.end(), "records") != now.shown.end();
-  for (const TimelineStep& step : script.steps) {
-    std::vector<std::string>& of_line = events[step.line];
-    for (std::string& event : log.play(step)) of_line.push_back(std::move(event));
-    if (step.kind == TimelineStep::end && has_records) add_records(script, now.lines[step.line].expected, of_line);
+  for (const std::string& kind : now.kinds) {
+    if (kKinds.count(kind) == 0) throw ScriptError(now.begin, "unknown kind of events '" + kind + "'");
   }
+  if (now.kinds.empty()) throw ScriptError(now.begin, "no kind of events");
+  const bool has_records = std::find(now.kinds.begin(), now.kinds.end(), "records") != now.kinds.end();
+  const bool has_end = !script.steps.empty() && script.steps.back().kind == TimelineStep::end;
+  if (has_records && !has_end) throw ScriptError(now.begin, "records are shown at 'end', which is not there");
+
+  Events events(now.lines.size());
+  EventLog log(now, script);
+  const auto add = [&events](const TimelineStep& step, std::vector<std::string> more) {
+    std::vector<std::string>& of_line = events[step.line];
+    of_line.insert(of_line.end(), more.begin(), more.end());
+  };
+  for (const TimelineStep& step : script.steps) add(step, log.run(step));
+  if (has_records) add(script.steps.back(), record_events(script, now.lines.back().expected));
   return events;
 }
 
 std::string padded(std::string text, std::size_t width) {
-  if (text.size() < width) text.resize(width, ' ');
+  text.resize(std::max(text.size(), width), ' ');
   return text;
 }
 
-/// Script, expected and actual events side by side; a '!' marks lines that differ.
-std::string side_by_side(const TimelineCase& now, const std::vector<std::vector<std::string>>& events) {
-  std::string text = "\n" + now.file + ":" + std::to_string(now.number) + ": " + now.heading + "\n";
-  const auto row = [&](bool differs, const std::string& number, const std::string& script, const std::string& expected,
-                       const std::string& actual) {
-    text += padded((differs ? "! " : "  ") + number, 7) + padded(script, 50) + " | " + padded(expected, 40) + " | " +
-            actual + "\n";
+/// The script, its expected events and the actual ones. '!' marks a line where these differ.
+std::string side_by_side(const TimelineCase& now, const Events& actual) {
+  std::string text;
+  const auto add_row = [&text](const char* mark, const std::string& number, const std::string& script,
+                               const std::string& expected, const std::string& events) {
+    text += mark + padded(number, 5) + padded(script, 52) + "| " + padded(expected, 40) + " | " + events + "\n";
   };
-  row(false, "line", "packet", "expected", "actual");
+  add_row("  ", "line", "packet", "expected", "actual");
   for (std::size_t i = 0; i < now.lines.size(); ++i) {
     const TimelineLine& line = now.lines[i];
-    const std::size_t rows = std::max<std::size_t>({line.expected.size(), events[i].size(), 1});
-    for (std::size_t j = 0; j < rows; ++j) {
-      const std::string expected = j < line.expected.size() ? line.expected[j] : "";
-      const std::string actual = j < events[i].size() ? events[i][j] : "";
-      const bool first = j == 0;
-      row(expected != actual, first ? std::to_string(line.number) : "", first ? line.script : "", expected, actual);
+    const std::size_t rows = std::max<std::size_t>({line.expected.size(), actual[i].size(), 1});
+    for (std::size_t row = 0; row < rows; ++row) {
+      const std::string left = row < line.expected.size() ? line.expected[row] : "";
+      const std::string right = row < actual[i].size() ? actual[i][row] : "";
+      const bool is_first = row == 0;
+      add_row(left == right ? "  " : "! ", is_first ? std::to_string(line.number) : "", is_first ? line.script : "",
+              left, right);
     }
   }
   return text;
 }
 
-/// Runs a case, and says what is wrong with it.
+/// Runs a case. Returns what is wrong, or nothing.
 std::string failure_of(const TimelineCase& now) {
-  const std::string place = now.file + ":" + std::to_string(now.number) + ": " + now.heading + "\n";
-  if (!now.error.empty()) return place + now.error;
-  for (const std::string& kind : now.shown) {
-    if (kKinds.count(kind) == 0) return place + "there are no events of kind '" + kind + "'";
-  }
-  if (now.shown.empty() || now.lines.empty()) return place + "the block shows nothing";
   try {
-    const auto events = play(now);
+    const Events events = run(now);
     for (std::size_t i = 0; i < now.lines.size(); ++i) {
       if (now.lines[i].expected != events[i]) return side_by_side(now, events);
     }
-  } catch (const test::ScriptError& error) {
-    return place + "line " + std::to_string(error.line) + ": " + error.what();
+    return {};
+  } catch (const ScriptError& error) {
+    return "line " + std::to_string(error.line) + ": " + error.what() + "\n";
   }
-  return {};
 }
 
-/// All cases of tests/timelines, by the names of their tests.
-std::map<std::string, TimelineCase>& timelines() {
-  static std::map<std::string, TimelineCase> all;
-  return all;
+// ---- files
+
+std::vector<std::string> read_lines(const std::string& path) {
+  std::vector<std::string> lines;
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) lines.push_back(line);
+  return lines;
 }
 
-void run_current() {
-  const std::string failure = failure_of(timelines().at(doctest::getContextOptions()->currentTest->m_name));
-  if (!failure.empty()) FAIL(failure);
-}
+/// The lines of a case's block with the events that occur, and the columns aligned.
+std::vector<std::string> updated_block(const std::vector<std::string>& text, const TimelineCase& now,
+                                       const Events& events) {
+  const auto line_at = [&text](int number) { return text[static_cast<std::size_t>(number - 1)]; };
+  std::size_t time_width = 0, width = 0;
+  for (const TimelineLine& line : now.lines) time_width = std::max(time_width, line.script.find(' ') + 3);
+  const auto aligned = [&time_width](const std::string& line) {
+    const std::string left = test::left_column(line);
+    const std::size_t end = std::min(left.find(' '), left.size());
+    return padded(left.substr(0, end), time_width) + test::trimmed(left.substr(end));
+  };
+  for (const TimelineLine& line : now.lines) width = std::max(width, aligned(line.script).size() + 3);
 
-void add_test(TimelineCase now) {
-  std::string name = std::filesystem::path(now.file).filename().string() + ": " + now.heading;
-  while (timelines().count(name) != 0) {
-    now.error = "another case has this heading";
-    name += " (again)";
+  std::vector<std::string> block = {padded(aligned(line_at(now.begin)), width) + "| " +
+                                    test::right_column(line_at(now.begin))};
+  std::size_t next = 0;  // of the case's lines
+  for (int number = now.begin + 1; number < now.end; ++number) {
+    const bool is_packet = next < now.lines.size() && now.lines[next].number == number;
+    if (!is_packet) {
+      if (line_at(number).starts_with("#")) block.push_back(line_at(number));
+      continue;
+    }
+    std::string left = aligned(line_at(number));
+    std::vector<std::string> of_line = events[next++];
+    if (of_line.empty()) of_line.emplace_back();
+    for (const std::string& event : of_line)
+      block.push_back(padded(std::exchange(left, ""), width) + (event.empty() ? "|" : "| ") + event);
   }
-  const auto added = timelines().emplace(name, std::move(now)).first;
-  const TimelineCase& kept = added->second;
+  return block;
+}
+
+/// Writes the events that occur to the file at `path`. Cases that cannot be run stay as they are.
+void update(const std::string& path) {
+  const std::vector<std::string> text = read_lines(path);
+  std::vector<std::string> updated;
+  auto copied = text.begin();
+  for (const TimelineCase& now : test::read_timelines(text)) {
+    try {
+      const std::vector<std::string> block = updated_block(text, now, run(now));
+      updated.insert(updated.end(), copied, text.begin() + now.begin - 1);
+      updated.insert(updated.end(), block.begin(), block.end());
+      copied = text.begin() + now.end - 1;
+    } catch (const ScriptError&) {
+    }
+  }
+  updated.insert(updated.end(), copied, text.end());
+  std::ofstream file(path);
+  for (const std::string& line : updated) file << line << "\n";
+}
+
+/// A case of a file.
+struct Test {
+  std::string path;
+  TimelineCase now;
+};
+
+/// All cases, by the names of their tests.
+std::map<std::string, Test>& all_tests() {
+  static std::map<std::string, Test> tests;
+  return tests;
+}
+
+/// Runs the case that has the name of the current test, or updates its file once.
+void run_current_test() {
+  const Test& test = all_tests().at(doctest::getContextOptions()->currentTest->m_name);
+  if (std::getenv("UPDATE_TIMELINES") != nullptr) {
+    static std::set<std::string> updated;
+    if (updated.insert(test.path).second) update(test.path);
+    return;
+  }
+  const std::string failure = failure_of(test.now);
+  if (!failure.empty()) FAIL("\n", test.path, ":", test.now.number, ": ", test.now.heading, "\n", failure);
+}
+
+void add_test(const std::string& path, TimelineCase now) {
+  std::string name = std::filesystem::path(path).filename().string() + ": " + now.heading;
+  if (all_tests().count(name) != 0) {
+    now.error = ScriptError(now.number, "another case of this file has the same heading");
+    name += ", line " + std::to_string(now.number);
+  }
+  const auto added = all_tests().emplace(name, Test{path, std::move(now)}).first;
+  const auto line = static_cast<unsigned>(added->second.now.number);
   const doctest::detail::TestSuite no_suite = doctest::detail::TestSuite() * "";
-  doctest::detail::regTest(
-      doctest::detail::TestCase(run_current, kept.file.c_str(), static_cast<unsigned>(kept.number), no_suite) *
-      added->first.c_str());
+  doctest::detail::regTest(doctest::detail::TestCase(run_current_test, path.c_str(), line, no_suite) *
+                           added->first.c_str());
 }
 
 std::vector<std::string> timeline_files() {
   std::vector<std::string> files;
-  std::error_code none;
-  for (const auto& entry : std::filesystem::directory_iterator("tests/timelines", none))
+  std::error_code missing;
+  for (const auto& entry : std::filesystem::directory_iterator("tests/timelines", missing)) {
     if (entry.path().extension() == ".md") files.push_back(entry.path().string());
-  std::sort(files.begin(), files.end());
+  }
   return files;
 }
 
-/// Writes the events that occur into the right column of `path`.
-void update(const std::string& path) {
-  std::vector<std::string> text;
-  std::ifstream in(path);
-  for (std::string line; std::getline(in, line);) text.push_back(line);
-  in.close();
-  std::vector<std::string> updated;
-  int copied = 0;  // lines of `text`
-  for (const TimelineCase& now : test::read_timelines(path)) {
-    if (!now.error.empty()) continue;
-    for (; copied < now.begin - 1; ++copied) updated.push_back(text[static_cast<std::size_t>(copied)]);
-    std::vector<std::vector<std::string>> events;
-    try {
-      events = play(now);
-    } catch (const test::ScriptError&) {
-      continue;
-    }
-    // Times are aligned, then the columns.
-    std::size_t time_width = 0, width = 0;
-    const auto left_of = [&](const std::string& line) {
-      const std::string left = test::trimmed(line.substr(0, line.find('|')));
-      const std::size_t end = left.find(' ');
-      return end == std::string::npos ? left : padded(left.substr(0, end), time_width) + test::trimmed(left.substr(end));
-    };
-    const auto line_at = [&](int number) -> const std::string& { return text[static_cast<std::size_t>(number - 1)]; };
-    for (const TimelineLine& line : now.lines) time_width = std::max(time_width, line.script.find(' ') + 3);
-    for (const TimelineLine& line : now.lines) width = std::max(width, left_of(line_at(line.number)).size() + 3);
-    updated.push_back(padded(left_of(line_at(now.begin)), width) + line_at(now.begin).substr(line_at(now.begin).find('|')));
-    copied += 1;
-    std::size_t at = 0;
-    for (; copied < now.end - 1; ++copied) {
-      const std::string& line = line_at(copied + 1);
-      if (at == now.lines.size() || now.lines[at].number != copied + 1) {
-        const bool is_event = line.find('|') != std::string::npos && left_of(line).empty();
-        if (!is_event) updated.push_back(line);
-        continue;
-      }
-      std::vector<std::string> of_line = events[at++];
-      if (of_line.empty()) of_line.emplace_back();
-      std::string left = left_of(line);
-      for (const std::string& event : of_line) {
-        updated.push_back(padded(std::exchange(left, ""), width) + (event.empty() ? "|" : "| ") + event);
-      }
-    }
-  }
-  for (; copied < static_cast<int>(text.size()); ++copied) updated.push_back(text[static_cast<std::size_t>(copied)]);
-  std::ofstream out(path);
-  for (const std::string& line : updated) out << line << "\n";
-}
-
-const bool registered = [] {
-  const bool updates = std::getenv("UPDATE_TIMELINES") != nullptr;
+// doctest has no test cases of names that are known at run time, except through what its macros use.
+const bool are_added = [] {
   for (const std::string& path : timeline_files()) {
-    if (updates) update(path);
-    for (TimelineCase& now : test::read_timelines(path)) add_test(std::move(now));
+    for (TimelineCase& now : test::read_timelines(read_lines(path))) add_test(path, std::move(now));
   }
   return true;
 }();
 
-TEST_CASE("timelines are there, and each of their files has cases") {
-  CHECK(timeline_files().size() > 5);
-  for (const std::string& path : timeline_files()) CHECK(!test::read_timelines(path).empty());
+// ---- the runner itself
+
+TEST_CASE("timeline: every file has cases") {
+  CHECK(timeline_files().size() > 10);
+  for (const std::string& path : timeline_files()) CHECK(!test::read_timelines(read_lines(path)).empty());
+}
+
+/// The failure of the one case in `text`.
+std::string failure_of(const std::string& text) {
+  const std::vector<TimelineCase> cases = test::read_timelines(test::split(text, '\n'));
+  REQUIRE(cases.size() == 1);
+  return failure_of(cases[0]);
+}
+
+/// A case with these lines from line 4 on.
+std::string block(const std::string& lines, const std::string& kinds = "stream") {
+  return "# heading\n```timeline\ntime packet | " + kinds + "\n" + lines + "\n```\n";
+}
+
+TEST_CASE("timeline: a case passes if exactly the expected events occur") {
+  CHECK(failure_of(block("0 handshake\n10ms C > S 0..3 | to_server 0..3\n20ms S > C ack=3")) == "");
+  CHECK(failure_of(block("0 C > S 2..4 | to_server 2..4\n# text\n9ms C > S 6..8\n9ms C > S 4..6 | to_server 4..6\n"
+                         "| to_server 6..8")) == "");
+}
+
+TEST_CASE("timeline: a failure shows expected and actual events side by side") {
+  const std::string failure = failure_of(
+      block("0 handshake\n10ms C > S 0..3 | to_server 0..4\n20ms C > S 3..5\n30ms end | capture end\n| gone"));
+  CHECK(test::split(failure, '\n') ==
+        test::split(
+            "line packet                                              | expected                                 | "
+            "actual\n"
+            "4    0 handshake                                         |                                          |\n"
+            "! 5    10ms C > S 0..3                                     | to_server 0..4                           | "
+            "to_server 0..3\n"
+            "! 6    20ms C > S 3..5                                     |                                          | "
+            "to_server 3..5\n"
+            "7    30ms end                                            | capture end                              | "
+            "capture end\n"
+            "!                                                          | gone                                     |\n",
+            '\n'));
+}
+
+TEST_CASE("timeline: a malformed script fails, and the failure names the line") {
+  struct Case {
+    const char* lines;
+    const char* failure;
+  };
+  const Case cases[] = {
+      {"", "line 3: the block is empty"},
+      {"| to_server 0..3", "line 4: an event without a packet"},
+      {"0 C > S 0..3\n# comment | to_server 0..3", "line 5: an event without a packet"},
+      {"soon C > S 0..3", "line 4: 'soon' is not a time"},
+      {"10 C > S 0..3", "line 4: '10' is not a time"},
+      {"10min C > S 0..3", "line 4: '10min' is not a time"},
+      {"10ms", "line 4: a time without a packet"},
+      {"10ms C S 0..3", "line 4: expected 'C > S' or 'S > C'"},
+      {"10ms C > X 0..3", "line 4: 'X' is neither C nor S"},
+      {"10ms C > C 0..3", "line 4: both ends are C"},
+      {"10ms C:http > S 0..3", "line 4: 'http' is not a number"},
+      {"10ms C > S 3..3", "line 4: the range '3..3' is empty"},
+      {"10ms C > S 0..three", "line 4: 'three' is not a number"},
+      {"10ms C > S URG", "line 4: unknown word 'URG'"},
+      {"10ms C > S ttl=3", "line 4: unknown word 'ttl=3'"},
+      {"10ms C > S mss=1460", "line 4: unknown word 'mss=1460'"},
+      {"10ms C > S tsecr=1", "line 4: unknown word 'tsecr=1'"},
+      {"10ms C > S sack=3", "line 4: '3' is not a range"},
+      {"10ms C > S 0..3 seq=4", "line 4: 'seq' is for packets without data"},
+      {"10ms C > S 0..3 cut=4", "line 4: 'cut' is longer than the data"},
+      {"10ms handshake server-rtt=near", "line 4: 'server-rtt=near' has no time"},
+      {"0 C > S 0..3\nset ipv6", "line 5: settings come before the first packet"},
+      {"set ipv4\n0 C > S 0..3", "line 4: unknown setting 'ipv4'"},
+      {"0 end\n10ms C > S 0..3", "line 5: a line after 'end'"},
+      {"0 handshake\n10ms turn of S", "line 5: no data so far"},
+      {"10ms no packet", "line 4: no data so far"},
+      {"10ms no packets", "line 4: expected 'C > S' or 'S > C'"},
+  };
+  for (const Case& test : cases) CHECK(failure_of(block(test.lines)) == std::string(test.failure) + "\n");
+  CHECK(failure_of(block("0 handshake", "streams")) == "line 3: unknown kind of events 'streams'\n");
+  CHECK(failure_of(block("0 handshake", "")) == "line 3: no kind of events\n");
+  CHECK(failure_of(block("0 handshake", "records")) == "line 3: records are shown at 'end', which is not there\n");
+  CHECK(failure_of(std::string("```timeline\ntime packet | stream\n0 handshake\n```")) ==
+        "line 1: the block has no heading of its own\n");
+  CHECK(failure_of(std::string("# heading\n```timeline\npacket | stream\n0 handshake\n```")) ==
+        "line 3: the first line of a block is 'time packet | KINDS OF EVENTS'\n");
+  CHECK(failure_of(std::string("# heading\n```timeline\ntime packet | stream\n0 handshake")) ==
+        "line 3: the block has no end\n");
 }
 
 }  // namespace

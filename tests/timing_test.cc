@@ -98,9 +98,12 @@ class OneTiming {
       fast_segments += 1;
       return;
     }
-    timing.process_payload(
-        {.sender = sender, .begin = static_cast<std::int64_t>(begin), .next = next, .pushed = pushed, .packet = identity},
-        Side::low, counts);
+    timing.process_payload({.sender = sender,
+                            .begin = static_cast<std::int64_t>(begin),
+                            .next = next,
+                            .pushed = pushed,
+                            .packet = identity},
+                           Side::low, counts);
   }
 
   Timing timing;
@@ -166,8 +169,7 @@ TEST_CASE("timing: the fast path attributes the same causes as the slow path") {
         REQUIRE(fast.timing.causes_until(time + 9 * kMs, Side::low).by[cause] ==
                 slow.timing.causes_until(time + 9 * kMs, Side::low).by[cause]);
       }
-      for (const Side side : {Side::low, Side::high})
-        REQUIRE(fast.timing.path_to(side) == slow.timing.path_to(side));
+      for (const Side side : {Side::low, Side::high}) REQUIRE(fast.timing.path_to(side) == slow.timing.path_to(side));
     }
     REQUIRE(fast.counts.retransmitted == slow.counts.retransmitted);
     REQUIRE(fast.counts.lost == slow.counts.lost);
