@@ -61,7 +61,7 @@ class Log {
   }
   void on_not_captured(Direction, std::uint64_t count) { uncaptured_ += count; }
   void on_end(Direction) { close("end"); }
-  void on_stray(Direction, std::uint64_t, bool) {}
+  void on_unparsed(Direction, std::uint64_t, bool) {}
   void on_held(Direction) {}
   void on_tunnel(Direction, std::uint64_t count, bool) { tunnel_ += count; }
   bool is_headless(Direction) const { return method_ == "0.9"; }
@@ -70,7 +70,7 @@ class Log {
     start_line_ = direction == Direction::to_client ? std::to_string(head.status)
                                                     : std::string(head.method) + " " + std::string(head.target);
   }
-  void on_lost(Direction) {
+  void on_sync_lost(Direction) {
     if (start_line_.empty()) {
       text_ += "lost\n";
     } else {
@@ -455,8 +455,8 @@ Piece gap(std::uint64_t count) { return {"", count, false}; }
 /// A gap of `count` bytes that were captured and skipped.
 Piece skipped(std::uint64_t count) { return {"", count, true}; }
 
-std::string parse_pieces(Direction direction, const std::vector<Piece>& pieces, bool in_sync = true) {
-  Parser parser(direction, 0, in_sync);
+std::string parse_pieces(Direction direction, const std::vector<Piece>& pieces, bool is_in_sync = true) {
+  Parser parser(direction, 0, is_in_sync);
   Log log;
   for (const Piece& piece : pieces) {
     if (piece.gap_bytes == 0) {

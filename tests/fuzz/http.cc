@@ -42,11 +42,11 @@ class HttpLog {
   }
   void on_not_captured(Direction, std::uint64_t count) { uncaptured_ += count; }
   void on_end(Direction) { close("end"); }
-  void on_lost(Direction) {
+  void on_sync_lost(Direction) {
     close("lost");
     over_ = true;
   }
-  void on_stray(Direction, std::uint64_t, bool) {}
+  void on_unparsed(Direction, std::uint64_t, bool) {}
   void on_tunnel(Direction, std::uint64_t count, bool) { tunnel_ += count; }
   void on_garbage(Direction) {
     add("garbage");

@@ -339,7 +339,7 @@ void Analyzer::finish_if_complete(Exchange& exchange) {
   finish_exchange(exchange, request.complete ? Outcome::complete : Outcome::gap, end);
 }
 
-void Analyzer::on_lost(Direction direction) {
+void Analyzer::on_sync_lost(Direction direction) {
   Exchange* const exchange = current(direction);
   current(direction) = nullptr;
   record_loss(direction, exchange);
@@ -358,7 +358,7 @@ void Analyzer::record_loss(Direction direction, const Exchange* exchange) {
 }
 
 /// Adds bytes to the message whose end is not known, until another one begins.
-void Analyzer::on_stray(Direction direction, std::uint64_t count, bool not_captured) {
+void Analyzer::on_unparsed(Direction direction, std::uint64_t count, bool not_captured) {
   Exchange* const exchange = open_ended_[index(direction)];
   if (exchange == nullptr || (direction == Direction::to_server && exchange->response.begun)) return;
   log_.count_bytes(*exchange, direction, arrival_, count, 0);

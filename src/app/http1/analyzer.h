@@ -72,8 +72,8 @@ class Analyzer : public wirelap::Analyzer {
   void on_bytes(Direction direction, std::uint64_t count, std::uint64_t body);
   void on_not_captured(Direction direction, std::uint64_t count);
   void on_end(Direction direction);
-  void on_lost(Direction direction);
-  void on_stray(Direction direction, std::uint64_t count, bool not_captured);
+  void on_sync_lost(Direction direction);
+  void on_unparsed(Direction direction, std::uint64_t count, bool not_captured);
   void on_tunnel(Direction direction, std::uint64_t count, bool not_captured);
   void on_garbage(Direction direction);
   bool is_headless(Direction direction) const;

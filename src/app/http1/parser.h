@@ -38,9 +38,9 @@ namespace wirelap::http1 {
 ///         So many of the bytes of the latest on_bytes() were not captured.
 ///     void on_end(Direction);
 ///         The message is complete.
-///     void on_lost(Direction);
+///     void on_sync_lost(Direction);
 ///         A gap or bad framing hides where the message ends, or where the next one begins.
-///     void on_stray(Direction, std::uint64_t count, bool not_captured);
+///     void on_unparsed(Direction, std::uint64_t count, bool not_captured);
 ///         Bytes were passed over while the parser was lost.
 ///     void on_tunnel(Direction, std::uint64_t count, bool not_captured);
 ///         Bytes came after the message that began a tunnel.
@@ -55,11 +55,11 @@ class Parser {
   /// A longer head is not parsed.
   static constexpr std::size_t kMaxHeadBytes = 64 * 1024;
 
-  /// The first byte to be fed has this offset in its stream. `in_sync`: a message begins with it. `memory` holds heads
-  /// that come in pieces.
-  Parser(Direction direction, std::uint64_t offset, bool in_sync,
+  /// The first byte to be fed has this offset in its stream. `is_in_sync`: a message begins with it. `memory` holds
+  /// heads that come in pieces.
+  Parser(Direction direction, std::uint64_t offset, bool is_in_sync,
          std::pmr::memory_resource* memory = std::pmr::get_default_resource())
-      : state_(in_sync ? State::idle : State::lost), direction_(direction), offset_(offset), head_(memory) {}
+      : state_(is_in_sync ? State::idle : State::lost), direction_(direction), offset_(offset), head_(memory) {}
 
   /// Parses the stream's next bytes.
   template <class Handler>
@@ -108,7 +108,7 @@ class Parser {
     if (count == 0 || state_ == State::stopped) return;
     if (state_ == State::lost) {
       release_held(handler);
-      return handler.on_stray(direction_, count, not_captured);
+      return handler.on_unparsed(direction_, count, not_captured);
     }
     reveal_start_line(handler);
     if (state_ != State::idle) {
@@ -198,7 +198,7 @@ class Parser {
     Likeness likeness;
     const std::size_t at = find_start_line(as_text(bytes), direction_, handler.may_begin_inside(direction_), likeness);
     const std::size_t passed = std::min(at, bytes.size());
-    if (passed != 0) handler.on_stray(direction_, passed, false);
+    if (passed != 0) handler.on_unparsed(direction_, passed, false);
     bytes = bytes.subspan(passed);
     if (likeness == Likeness::yes) {
       state_ = State::idle;
@@ -231,7 +231,7 @@ class Parser {
   template <class Handler>
   void release_held(Handler& handler) {
     if (head_.empty()) return;
-    handler.on_stray(direction_, head_.size(), false);
+    handler.on_unparsed(direction_, head_.size(), false);
     head_.clear();
   }
 
@@ -398,7 +398,7 @@ class Parser {
     handler.on_bytes(direction_, count, 0);
     bytes = bytes.subspan(count);
     if (state_ == State::idle) handler.on_end(direction_);
-    if (state_ == State::lost) handler.on_lost(direction_);
+    if (state_ == State::lost) handler.on_sync_lost(direction_);
   }
 
   bool is_chunk_framing() const {
@@ -466,7 +466,7 @@ class Parser {
   void lose(Handler& handler) {
     state_ = State::lost;
     head_.clear();
-    handler.on_lost(direction_);
+    handler.on_sync_lost(direction_);
   }
 
   State state_;
