@@ -1,9 +1,9 @@
-// bench: a test: a packet in order costs no allocation.
+// bench: checks that packets in order cause no allocation.
 //
-// usage: allocations CAPTURE...      captures of one connection with one long response each
-// The engine is fed through a pipe. Once it has read the first quarter of a
-// capture and asks for more, every allocation is counted until three quarters
-// are read: body packets in order and pure ACKs. Fails where there is one.
+// usage: allocations CAPTURE...      each with one connection and one long response
+// The engine reads each capture from a pipe. Allocations are counted from the first quarter of the capture to the
+// third: there, all packets are data of the body in order, or ACKs without data. Exits with 1 if there is an
+// allocation.
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -24,7 +24,7 @@ namespace {
 std::uint64_t allocations = 0;
 }
 
-// glibc's own: all of new, containers and the C library go through these.
+// The functions of glibc that operator new, containers and the C library call.
 extern "C" {
 void* __libc_malloc(std::size_t);
 void* __libc_calloc(std::size_t, std::size_t);
@@ -52,12 +52,12 @@ class Counter : public RecordWriter {
   std::uint64_t count = 0;
 };
 
-/// Fills the pipe that an engine reads, a piece whenever it has read the one before.
+/// Fills the pipe that an engine reads: one piece each time the engine has read the piece before.
 class Feeder {
  public:
   Feeder(std::string bytes, int fd) : bytes_(std::move(bytes)), fd_(fd) {}
 
-  /// The engine's own memory counts, too.
+  /// Also counts allocations from the engine's own memory.
   void watch(const Memory& memory) { memory_ = &memory; }
 
   void feed() {
@@ -74,7 +74,7 @@ class Feeder {
       ::close(fd_);
       return;
     }
-    // A pipe holds 64 KiB, so that this does not wait.
+    // This does not block: a pipe has room for 64 KiB.
     const ssize_t written = ::write(fd_, bytes_.data() + at_, piece);
     if (written > 0) at_ += static_cast<std::size_t>(written);
   }
@@ -95,8 +95,8 @@ class Feeder {
   std::uint64_t before_ = 0, counted_ = 0;
 };
 
-/// Whether no allocation was made.
-bool holds(const char* path) {
+/// Whether the capture was read without an allocation.
+bool is_free_of_allocations(const char* path) {
   std::ifstream file(path, std::ios::binary);
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return false;
@@ -112,7 +112,7 @@ bool holds(const char* path) {
   ::close(ends[0]);
   std::printf("allocations: %s: %llu in %zu bytes of packets in order\n", path,
               static_cast<unsigned long long>(feeder.counted()), feeder.counted_bytes());
-  // What was not read proves nothing.
+  // Without data read, no allocation proves nothing.
   return !error && counter.count != 0 && feeder.counted_bytes() != 0 && feeder.counted() == 0;
 }
 
@@ -121,6 +121,6 @@ bool holds(const char* path) {
 
 int main(int argc, char** argv) {
   bool all = argc > 1;
-  for (int i = 1; i < argc; ++i) all = wirelap::holds(argv[i]) && all;
+  for (int i = 1; i < argc; ++i) all = wirelap::is_free_of_allocations(argv[i]) && all;
   return all ? 0 : 1;
 }

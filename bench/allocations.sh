@@ -1,6 +1,7 @@
 #!/bin/sh
-# A packet in order costs no allocation: with a length, in chunks, in TLS.
-# usage: bench/allocations.sh FOLDER      with the programs `generate` and `allocations`
+# Checks that packets in order cause no allocation: in a body with a length, in a chunked one, and in TLS.
+# usage: bench/allocations.sh FOLDER
+#   FOLDER contains the programs `generate` and `allocations`.
 set -eu
 folder=$1/in-order
 mkdir -p "$folder"

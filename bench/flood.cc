@@ -1,4 +1,4 @@
-// bench: the capture of a flood (tests/support/flood.h), of any size, on standard output.
+// bench: writes a flood of any size to standard output, as a capture (see tests/support/flood.h).
 //
 // usage: flood KIND COUNT
 

@@ -1,13 +1,11 @@
-// bench: writes captures of made-up traffic, and what is in them.
+// bench: generates captures and the totals of their content.
 //
-// In: a kind, a size, a seed. Out: a classic pcap, the same for the same
-// options on every machine, and its totals: they come from what was put in, so
-// that a program's results can be held against them.
+// In: a kind of traffic, a size, a seed. Out: a pcap file, identical for the same options on every machine, and the
+// totals of what was generated, with which a program's results can be compared.
 //
-// The capture is made at the client. TCP is as Linux sends it: sequence numbers
-// and acknowledgments, timestamps, IP IDs by connection, an ACK for every second
-// segment, flights that grow up to 64 segments with a round trip between two,
-// SACK and retransmissions after a loss. Checksums are left out.
+// The capture point is at the client. TCP behaves as in Linux: sequence numbers and acknowledgments, timestamps, IP IDs
+// that count per connection, an ACK for every second segment, flights that grow to 64 segments with a round trip
+// between two of them, SACK and retransmissions after a loss. Checksums are 0.
 
 #include <fcntl.h>
 #include <getopt.h>
@@ -31,14 +29,14 @@ namespace {
 using Micros = std::uint64_t;
 
 constexpr Micros kEpoch = 1'700'000'000ull * 1'000'000;
-constexpr Micros kSpacing = 12;     // of full segments: 1 Gbit/s
-constexpr Micros kClientDelay = 5;  // from a segment at the capture point to its ACK
+constexpr Micros kSpacing = 12;     // between full segments: 1 Gbit/s
+constexpr Micros kClientDelay = 5;  // from a segment to its ACK, both at the capture point
 constexpr std::uint32_t kSegment = 1448;
 constexpr std::uint32_t kLargestFlight = 64;
 
-enum Side : std::uint8_t { kClient, kServer };
+enum Endpoint : std::uint8_t { kClient, kServer };
 enum Flag : std::uint8_t { kFin = 1, kSyn = 2, kPsh = 8, kAck = 16 };
-constexpr Side other(Side side) { return side == kClient ? kServer : kClient; }
+constexpr Endpoint other(Endpoint side) { return side == kClient ? kServer : kClient; }
 
 [[noreturn]] void die(const std::string& what) {
   std::fprintf(stderr, "generate: %s\n", what.c_str());
@@ -55,10 +53,11 @@ class Random {
     z = (z ^ z >> 27) * 0x94d049bb133111eb;
     return z ^ z >> 31;
   }
-  /// From `low` to `high`, both included.
+  /// From `low` to `high`, inclusive.
   std::uint64_t between(std::uint64_t low, std::uint64_t high) { return low + next() % (high - low + 1); }
-  bool chance(double part) { return static_cast<double>(next() >> 11) * 0x1p-53 < part; }
-  /// As many values between `low` and twice that as between any other and its double.
+  /// True with this probability.
+  bool chance(double probability) { return static_cast<double>(next() >> 11) * 0x1p-53 < probability; }
+  /// From `low` to `high`; each range from a value to its double is equally likely.
   std::uint64_t magnitude(std::uint64_t low, std::uint64_t high) {
     int doublings = 0;
     while (low << (doublings + 1) <= high) ++doublings;
@@ -73,69 +72,69 @@ class Random {
 struct Options {
   std::string kind = "mix";
   std::uint64_t bytes = 100'000'000;
-  std::uint64_t flows = 0;  // at once; 0: the kind's own
+  std::uint64_t flows = 0;  // at the same time; 0: the default of the kind
   std::uint64_t seed = 1;
-  double loss = -1;            // part of the server's segments, and as many reordered; below 0: the kind's own
-  std::uint64_t response = 0;  // bytes of each response's content; 0: the kind's own
+  double loss = -1;  // the share of the server's segments that is lost; as many are reordered; < 0: the default
+  std::uint64_t response = 0;  // content bytes of each response; 0: the default of the kind
   std::string output = "-";
   std::string totals;
 };
 
-/// What a message consists of: bytes given, then bytes that nobody looks at.
+/// A message: `head`, then `body` bytes of filler.
 struct Message {
-  Side sender = kClient;
-  Micros delay = 0;  // before its first byte, beside the round trip
+  Endpoint sender = kClient;
+  Micros delay = 0;  // before its first byte, in addition to the round trip
   std::string head;
   std::uint64_t body = 0;
 
   std::uint64_t size() const { return head.size() + body; }
 };
 
-/// A packet to come. Everything but its time of arrival is settled.
+/// A planned packet. Only its time can still change.
 struct Event {
   Micros time;
-  std::uint64_t offset;  // of its payload, in the flow's message
+  std::uint64_t offset;  // of its payload, in the message of the flow
   std::uint32_t sequence, acknowledgment;
   std::uint32_t timestamp, echo;
-  std::uint32_t sack_left, sack_right;  // equal: none
+  std::uint32_t sack_left, sack_right;  // equal: no SACK block
   std::uint16_t length, id;
   std::uint8_t flags;
-  Side sender;
+  Endpoint sender;
 };
 
-/// What one end of a flow has sent.
+/// The state of one end of a flow.
 struct End {
-  std::uint32_t sequence = 0;  // the next
+  std::uint32_t sequence = 0;  // of the next segment
   std::uint32_t timestamp_base = 0;
   std::uint32_t timestamp = 0;  // the latest
   std::uint16_t id = 0;
 };
 
-/// One connection: the packets planned so far, and what is known to plan more.
+/// A connection: the packets that are planned, and the state from which the next ones are planned.
 struct Flow {
   std::uint32_t client_address, server_address;
   std::uint16_t client_port, server_port;
   Micros round_trip;
-  Micros now = 0;  // when the next plan begins
+  Micros now = 0;  // time of the next packet to plan
   End ends[2];
   std::vector<Event> plan;
-  std::size_t at = 0;      // in the plan
-  Message message;         // that is being sent
-  std::uint64_t sent = 0;  // of it
+  std::size_t at = 0;      // the next packet of `plan` to write
+  Message message;         // the one that is being sent
+  std::uint64_t sent = 0;  // bytes of it that are planned
   std::uint32_t flight = 10;
-  std::uint64_t step = 0;  // messages so far
+  std::uint64_t step = 0;  // number of messages so far
   std::uint64_t number = 0;
   std::uint64_t turns_left = 0;
-  int requests = 0;  // of the present turn
-  int tls = 0;       // 12, 13, or 0 for none
+  int requests = 0;  // in the current turn
+  int tls = 0;       // version: 12, 13, or 0 without TLS
   bool is_closing = false;
 };
 
-// Records are written in pieces of about this size.
+// The output is written in pieces of about this size.
 constexpr std::size_t kBufferBytes = std::size_t{1} << 20;
 constexpr std::size_t kLargestRecord = 2048;
 
-void put_le32(std::uint8_t* at, std::uint32_t value) { std::memcpy(at, &value, 4); }  // x86 and ARM
+void put_le32(std::uint8_t* at, std::uint32_t value) { std::memcpy(at, &value, 4); }  // on little-endian machines
 void put_be16(std::uint8_t* at, std::uint32_t value) {
   at[0] = static_cast<std::uint8_t>(value >> 8);
   at[1] = static_cast<std::uint8_t>(value);
@@ -145,7 +144,7 @@ void put_be32(std::uint8_t* at, std::uint32_t value) {
   std::memcpy(at, &value, 4);
 }
 
-/// Writes packets as a pcap.
+/// Writes packets to a pcap file.
 class Writer {
  public:
   explicit Writer(const std::string& path) : buffer_(new std::uint8_t[kBufferBytes + kLargestRecord]) {
@@ -184,7 +183,7 @@ void Writer::put_payload(std::uint8_t* at, const Message& message, std::uint64_t
 }
 
 void Writer::write(const Flow& flow, const Event& event) {
-  // MSS, SACK permitted, timestamps, filler, window scale: in Linux's order.
+  // MSS, SACK permitted, timestamps, NOP, window scale: in the order of Linux.
   static constexpr std::uint8_t kSynOptions[] = {2, 4, 5, 180, 4, 2, 8, 10, 0, 0, 0, 0, 0, 0, 0, 0, 1, 3, 3, 7};
   const bool syn = (event.flags & kSyn) != 0;
   const bool sack = event.sack_left != event.sack_right;
@@ -248,48 +247,49 @@ void Writer::flush() {
   used_ = 0;
 }
 
-// ---------------------------------------------------------------- what is said
+// ---------------------------------------------------------------- messages
 
-/// What was put into the capture, by the names of wirelap's columns where there is one.
+/// The totals of the capture, under the names of wirelap's columns where there is one.
 using Totals = std::map<std::string, std::uint64_t>;
 
-/// Bytes of `count` digits and letters.
+/// `count` random digits and letters.
 std::string letters(Random& random, std::size_t count) {
   std::string text;
   for (std::size_t i = 0; i < count; ++i) text += "0123456789abcdefghijklmnopqrstuvwxyz"[random.between(0, 35)];
   return text;
 }
 
-/// Makes the messages of each kind of traffic, and counts them.
-class Speech {
+/// Makes the messages of each kind of traffic and adds them to the totals.
+class Dialogue {
  public:
-  Speech(const Options& options, Random& random, Totals& totals)
+  Dialogue(const Options& options, Random& random, Totals& totals)
       : options_(options), random_(random), totals_(totals) {}
 
-  /// Settles what a new flow is to be.
+  /// Chooses the properties of a new flow.
   void begin(Flow& flow);
-  /// Sets the flow's next message; false where nothing more is said. `enough`: no more is asked.
+  /// Sets the next message of the flow; returns false if there is none. `enough`: the capture is large enough, so there
+  /// are no further requests.
   bool next(Flow& flow, bool enough);
 
  private:
   bool is(std::string_view kind) const { return options_.kind == kind; }
-  void ask(Flow& flow);
-  void answer(Flow& flow);
-  void say_tls(Flow& flow);
+  void make_requests(Flow& flow);
+  void make_responses(Flow& flow);
+  void make_tls(Flow& flow);
   void put_request(const Flow& flow, Message& message, std::uint64_t body);
   void put_response(Message& message, int status, std::uint64_t body, bool chunked);
   void put_record(Message& message, int type, std::uint64_t length);
   void put_client_hello(const Flow& flow, Message& message);
   void put_server_hello(const Flow& flow, Message& message);
   std::uint64_t response_length();
-  Micros thinking();
+  Micros think_time();
 
   const Options& options_;
   Random& random_;
   Totals& totals_;
 };
 
-void Speech::begin(Flow& flow) {
+void Dialogue::begin(Flow& flow) {
   const bool tls = is("tls") || (is("mix") && random_.chance(0.2));
   flow.server_port = tls ? 443 : 80;
   flow.tls = tls ? (random_.chance(0.5) ? 13 : 12) : 0;
@@ -302,7 +302,7 @@ void Speech::begin(Flow& flow) {
   flow.round_trip = is("bulk") ? 500 : is("lossy") ? random_.between(2'000, 20'000) : random_.between(200, 40'000);
 }
 
-std::uint64_t Speech::response_length() {
+std::uint64_t Dialogue::response_length() {
   if (options_.response != 0) return options_.response;
   if (is("bulk")) return random_.between(options_.bytes / 32 + 1, options_.bytes / 16 + 1);
   if (is("small")) return random_.between(200, 1'000);
@@ -314,32 +314,32 @@ std::uint64_t Speech::response_length() {
   return random_.magnitude(700, 250'000);
 }
 
-Micros Speech::thinking() {
+Micros Dialogue::think_time() {
   if (is("bulk") || is("wide")) return 50;
   return random_.magnitude(60, 60'000);
 }
 
-bool Speech::next(Flow& flow, bool enough) {
-  const bool servers_turn = flow.step % 2 != 0;
+bool Dialogue::next(Flow& flow, bool enough) {
+  const bool is_response = flow.step % 2 != 0;
   const bool handshaking = flow.tls != 0 && flow.step < 4;
-  if (!servers_turn && !handshaking && (flow.turns_left == 0 || (enough && flow.step != 0))) return false;
+  if (!is_response && !handshaking && (flow.turns_left == 0 || (enough && flow.step != 0))) return false;
   Message& message = flow.message;
   message.head.clear();
   message.body = 0;
-  message.sender = servers_turn ? kServer : kClient;
+  message.sender = is_response ? kServer : kClient;
   message.delay = 0;
   if (flow.tls != 0) {
-    say_tls(flow);
-  } else if (servers_turn) {
-    answer(flow);
+    make_tls(flow);
+  } else if (is_response) {
+    make_responses(flow);
   } else {
-    ask(flow);
+    make_requests(flow);
   }
   ++flow.step;
   return true;
 }
 
-void Speech::put_request(const Flow& flow, Message& message, std::uint64_t body) {
+void Dialogue::put_request(const Flow& flow, Message& message, std::uint64_t body) {
   char text[512];
   const int length = std::snprintf(
       text, sizeof text,
@@ -354,7 +354,7 @@ void Speech::put_request(const Flow& flow, Message& message, std::uint64_t body)
   totals_["exchanges"] += 1;
 }
 
-void Speech::ask(Flow& flow) {
+void Dialogue::make_requests(Flow& flow) {
   Message& message = flow.message;
   flow.turns_left -= 1;
   flow.requests = is("pipelined") ? static_cast<int>(random_.between(4, 16)) : 1;
@@ -366,7 +366,7 @@ void Speech::ask(Flow& flow) {
   if (flow.step != 0 && !is("bulk")) message.delay = random_.magnitude(50, 100'000);
 }
 
-void Speech::put_response(Message& message, int status, std::uint64_t body, bool chunked) {
+void Dialogue::put_response(Message& message, int status, std::uint64_t body, bool chunked) {
   char text[512];
   const char* const name = status == 200 ? "OK" : status == 404 ? "Not Found" : status == 503 ? "Unavailable" : "Other";
   int length =
@@ -380,7 +380,7 @@ void Speech::put_response(Message& message, int status, std::uint64_t body, bool
   totals_["response_body_bytes"] += body;
   if (!chunked) {
     message.head += "Content-Length: " + std::to_string(body) + "\r\n\r\n";
-    // What follows in a pipeline stands behind this body.
+    // The body is in `head` because further responses follow it.
     if (is("pipelined")) message.head.append(static_cast<std::size_t>(body), 'p');
     if (!is("pipelined")) message.body = body;
     return;
@@ -397,9 +397,9 @@ void Speech::put_response(Message& message, int status, std::uint64_t body, bool
   message.head += "0\r\n\r\n";
 }
 
-void Speech::answer(Flow& flow) {
+void Dialogue::make_responses(Flow& flow) {
   Message& message = flow.message;
-  message.delay = thinking();
+  message.delay = think_time();
   for (int i = 0; i < flow.requests; ++i) {
     const bool bad = !is("bulk") && random_.chance(0.05);
     const int status = !bad ? 200 : random_.chance(0.8) ? 404 : 503;
@@ -408,13 +408,13 @@ void Speech::answer(Flow& flow) {
   totals_["response_bytes"] += message.size();
 }
 
-// TLS (RFC 5246, RFC 8446): hellos that can be read; the rest is filler of the right lengths.
+// TLS (RFC 5246, RFC 8446): complete hellos; everything else is filler of the right length.
 
 void put_number(std::string& text, std::uint64_t value, int bytes) {
   while (bytes-- > 0) text += static_cast<char>(value >> (8 * bytes) & 0xff);
 }
 
-/// `body` behind its length in `bytes` bytes.
+/// `body` after its length, which takes `bytes` bytes.
 std::string counted(const std::string& body, int bytes) {
   std::string text;
   put_number(text, body.size(), bytes);
@@ -433,7 +433,7 @@ void put_record_header(std::string& text, unsigned type, std::uint64_t length) {
   put_number(text, length, 2);
 }
 
-void Speech::put_record(Message& message, int type, std::uint64_t length) {
+void Dialogue::put_record(Message& message, int type, std::uint64_t length) {
   put_record_header(message.head, static_cast<unsigned>(type), length);
   message.head.append(static_cast<std::size_t>(length), 't');
 }
@@ -446,7 +446,7 @@ void put_handshake(Message& message, unsigned type, const std::string& body) {
   message.head += handshake;
 }
 
-void Speech::put_client_hello(const Flow& flow, Message& message) {
+void Dialogue::put_client_hello(const Flow& flow, Message& message) {
   const std::string name = "server" + std::to_string(flow.server_address & 0xff) + ".example";
   std::string body("\x03\x03", 2);
   body += letters(random_, 32) + counted(flow.tls == 13 ? letters(random_, 32) : "", 1);
@@ -461,7 +461,7 @@ void Speech::put_client_hello(const Flow& flow, Message& message) {
   put_handshake(message, 1, body + counted(extensions, 2));
 }
 
-void Speech::put_server_hello(const Flow& flow, Message& message) {
+void Dialogue::put_server_hello(const Flow& flow, Message& message) {
   std::string body("\x03\x03", 2);
   body += letters(random_, 32) + counted(letters(random_, 32), 1);
   body += flow.tls == 13 ? std::string("\x13\x01\0", 3) : std::string("\xc0\x2f\0", 3);
@@ -475,7 +475,7 @@ void Speech::put_server_hello(const Flow& flow, Message& message) {
   put_handshake(message, 2, body + counted(extensions, 2));
 }
 
-void Speech::say_tls(Flow& flow) {
+void Dialogue::make_tls(Flow& flow) {
   constexpr int kChangeCipherSpec = 20, kHandshake = 22, kData = 23;
   Message& message = flow.message;
   if (flow.step == 0) return put_client_hello(flow, message);
@@ -500,51 +500,51 @@ void Speech::say_tls(Flow& flow) {
     return put_record(message, kHandshake, 40);
   }
   std::uint64_t counted_from = 0;
-  if (flow.step == 2) {  // 1.3: the handshake's end and the first request in one flight
+  if (flow.step == 2) {  // TLS 1.3: the end of the handshake and the first request in one flight
     put_record(message, kChangeCipherSpec, 1);
     put_record(message, kData, 53);
     counted_from = message.head.size();
   }
-  const bool asks = message.sender == kClient;
-  if (asks && flow.turns_left != 0) flow.turns_left -= 1;
-  if (asks) totals_["exchanges"] += 1;
-  if (asks && flow.step > 4) message.delay = random_.magnitude(50, 100'000);
-  if (!asks) message.delay = thinking();
-  std::uint64_t left = asks ? random_.between(700, 2'000) : response_length();
+  const bool is_request = message.sender == kClient;
+  if (is_request && flow.turns_left != 0) flow.turns_left -= 1;
+  if (is_request) totals_["exchanges"] += 1;
+  if (is_request && flow.step > 4) message.delay = random_.magnitude(50, 100'000);
+  if (!is_request) message.delay = think_time();
+  std::uint64_t left = is_request ? random_.between(700, 2'000) : response_length();
   std::uint64_t content = 0;
   while (left != 0) {
     const std::uint64_t length = std::min<std::uint64_t>(left, 16'384);
-    // A shorter one could be a session ticket.
+    // A shorter record could be taken for a session ticket.
     put_record(message, kData, std::max<std::uint64_t>(length, 700));
     content += std::max<std::uint64_t>(length, 700);
     left -= length;
   }
-  totals_[asks ? "request_bytes" : "response_bytes"] += message.size() - counted_from;
-  if (!asks) totals_["response_body_bytes"] += content;
+  totals_[is_request ? "request_bytes" : "response_bytes"] += message.size() - counted_from;
+  if (!is_request) totals_["response_body_bytes"] += content;
 }
 
-// ---------------------------------------------------------------- how it is sent
+// ---------------------------------------------------------------- packets
 
 /// Plans the packets of flows.
 class Planner {
  public:
   Planner(const Options& options, Random& random, Totals& totals)
-      : options_(options), random_(random), totals_(totals), speech_(options, random, totals) {}
+      : options_(options), random_(random), totals_(totals), dialogue_(options, random, totals) {}
 
-  /// A new flow whose first packet is sent at `start`.
+  /// Makes a new flow, with its first packet at `start`.
   void begin(Flow& flow, std::uint64_t number, Micros start);
-  /// Plans what comes next, once the plan so far has been sent; false at the end.
+  /// Plans the next packets once all that were planned are written; returns false at the end of the flow.
   bool plan_more(Flow& flow, bool enough);
 
  private:
   struct Sent {
     Event event;
-    double place;  // in the order of arrival
-    bool lost_before, lost_after;
+    double place;                  // in the order at the capture point
+    bool lost_before, lost_after;  // before or after the capture point
   };
 
-  Event make_event(Flow& flow, Side sender, Micros time, std::uint8_t flags, std::uint32_t length);
-  void put(Flow& flow, Side sender, Micros time, std::uint8_t flags, std::uint32_t length = 0);
+  Event make_event(Flow& flow, Endpoint sender, Micros time, std::uint8_t flags, std::uint32_t length);
+  void put(Flow& flow, Endpoint sender, Micros time, std::uint8_t flags, std::uint32_t length = 0);
   void plan_opening(Flow& flow, Micros start);
   void plan_closing(Flow& flow);
   void plan_flight(Flow& flow);
@@ -554,12 +554,12 @@ class Planner {
   const Options& options_;
   Random& random_;
   Totals& totals_;
-  Speech speech_;
-  std::vector<Sent> flight_;  // kept for its memory
+  Dialogue dialogue_;
+  std::vector<Sent> flight_;  // a member to reuse its memory
 };
 
-/// The packet's numbers are settled here: in the order in which each end sends.
-Event Planner::make_event(Flow& flow, Side sender, Micros time, std::uint8_t flags, std::uint32_t length) {
+/// Assigns sequence number, IP ID and timestamp, so it must be called in the order in which each end sends.
+Event Planner::make_event(Flow& flow, Endpoint sender, Micros time, std::uint8_t flags, std::uint32_t length) {
   End& from = flow.ends[sender];
   const End& to = flow.ends[other(sender)];
   const Micros sent = sender == kServer ? time - std::min(time, flow.round_trip / 2) : time;
@@ -579,12 +579,12 @@ Event Planner::make_event(Flow& flow, Side sender, Micros time, std::uint8_t fla
   return event;
 }
 
-void Planner::put(Flow& flow, Side sender, Micros time, std::uint8_t flags, std::uint32_t length) {
+void Planner::put(Flow& flow, Endpoint sender, Micros time, std::uint8_t flags, std::uint32_t length) {
   flow.plan.push_back(make_event(flow, sender, time, flags, length));
 }
 
 void Planner::begin(Flow& flow, std::uint64_t number, Micros start) {
-  // Memory of a flow before it is used again.
+  // The memory of the flow before is used again.
   std::vector<Event> plan = std::move(flow.plan);
   std::string head = std::move(flow.message.head);
   plan.clear();
@@ -597,7 +597,7 @@ void Planner::begin(Flow& flow, std::uint64_t number, Micros start) {
   flow.client_address = static_cast<std::uint32_t>(0x0a000000 + number / kPorts % 0x1000000);
   flow.client_port = static_cast<std::uint16_t>(32'768 + number % kPorts);
   flow.server_address = 0xc6120000 + static_cast<std::uint32_t>(random_.between(1, 16));  // RFC 2544's range
-  speech_.begin(flow);
+  dialogue_.begin(flow);
   for (End& end : flow.ends) {
     end.sequence = static_cast<std::uint32_t>(random_.next());
     end.timestamp_base = static_cast<std::uint32_t>(random_.next());
@@ -609,7 +609,7 @@ void Planner::begin(Flow& flow, std::uint64_t number, Micros start) {
 void Planner::plan_opening(Flow& flow, Micros start) {
   put(flow, kClient, start, kSyn);
   const std::uint16_t id = flow.ends[kServer].id;
-  flow.ends[kServer].id = 0;  // as Linux answers
+  flow.ends[kServer].id = 0;  // as in a SYN-ACK of Linux
   put(flow, kServer, start + flow.round_trip, kSyn | kAck);
   flow.ends[kServer].id = id;
   flow.now = start + flow.round_trip + kClientDelay;
@@ -628,10 +628,10 @@ bool Planner::plan_more(Flow& flow, bool enough) {
   flow.plan.clear();
   flow.at = 0;
   if (flow.is_closing) return false;
-  // Of "wide", all flows are open before the first asks, and until the last has asked.
+  // In "wide", all flows are open before the first request and until after the last one.
   const Micros pause = options_.kind == "wide" ? options_.flows + random_.between(0, options_.flows) : 0;
   if (flow.sent == flow.message.size()) {
-    const bool again = speech_.next(flow, enough);
+    const bool again = dialogue_.next(flow, enough);
     flow.now += pause;
     if (!again) {
       plan_closing(flow);
@@ -650,38 +650,37 @@ std::uint32_t Planner::next_length(const Flow& flow) const {
 }
 
 void Planner::plan_flight(Flow& flow) {
-  const Side sender = flow.message.sender;
-  const Side receiver = other(sender);
+  const Endpoint sender = flow.message.sender;
+  const Endpoint receiver = other(sender);
   const std::uint64_t left = (flow.message.size() - flow.sent + kSegment - 1) / kSegment;
   const std::uint32_t segments = static_cast<std::uint32_t>(std::min<std::uint64_t>(left, flow.flight));
   flow.flight = std::min(kLargestFlight, flow.flight * 2);
   if (sender == kServer && options_.loss > 0) return plan_lossy_flight(flow, segments);
-  // What the client sends reaches the server half a round trip later, and the answer takes as long.
-  const Micros answered_after = sender == kServer ? kClientDelay : flow.round_trip;
+  // A client's segment reaches the server after half a round trip, and the ACK takes as long to return.
+  const Micros ack_after = sender == kServer ? kClientDelay : flow.round_trip;
   Micros time = flow.now;
   for (std::uint32_t i = 0; i < segments; ++i) {
     const bool last = flow.sent + next_length(flow) == flow.message.size();
     const std::uint32_t length = next_length(flow);
     put(flow, sender, time, last ? kAck | kPsh : kAck, length);
     flow.sent += length;
-    // A quick server's ACK comes with its answer.
-    const bool in_answer = last && sender == kClient && options_.kind == "wide";
-    if ((i % 2 == 1 || last || i + 1 == segments) && !in_answer) put(flow, receiver, time + answered_after, kAck);
+    // A fast server sends the ACK with its response.
+    const bool in_response = last && sender == kClient && options_.kind == "wide";
+    if ((i % 2 == 1 || last || i + 1 == segments) && !in_response) put(flow, receiver, time + ack_after, kAck);
     time += kSpacing;
   }
   const auto earlier = [](const Event& a, const Event& b) { return a.time < b.time; };
   if (sender == kClient && segments > 1) std::stable_sort(flow.plan.begin(), flow.plan.end(), earlier);
-  const Micros first_answer = flow.now + kSpacing + answered_after;
+  const Micros first_ack = flow.now + kSpacing + ack_after;
   const bool over = flow.sent == flow.message.size();
   if (sender == kClient) {
     flow.now = std::max(time, flow.plan.back().time) + (flow.plan.size() == 1 ? flow.round_trip : 0);
   } else {
-    flow.now = over ? time : std::max(time, first_answer + flow.round_trip);
+    flow.now = over ? time : std::max(time, first_ack + flow.round_trip);
   }
 }
 
-/// A flight of the server's of which some segments get lost on either side of
-/// the capture point, and some are reordered.
+/// A flight of the server. Some segments are lost before or after the capture point, and some are reordered.
 void Planner::plan_lossy_flight(Flow& flow, std::uint32_t segments) {
   flight_.clear();
   const std::uint32_t first = flow.ends[kServer].sequence;
@@ -699,11 +698,11 @@ void Planner::plan_lossy_flight(Flow& flow, std::uint32_t segments) {
   }
   std::stable_sort(flight_.begin(), flight_.end(), [](const Sent& a, const Sent& b) { return a.place < b.place; });
 
-  // The client's side: what it has of the flight, and its ACKs.
+  // The client: the parts of the flight that it has received, and its ACKs.
   std::uint32_t expected = first;
-  std::map<std::uint32_t, std::uint32_t> runs;  // past `expected`, by offset from `first`: begin to end
-  int unanswered = 0;
-  const auto receive = [&](const Event& event, Micros time, bool answer_now) {
+  std::map<std::uint32_t, std::uint32_t> runs;  // after `expected`: from begin to end, as offsets from `first`
+  int unacknowledged = 0;
+  const auto receive = [&](const Event& event, Micros time, bool ack_now) {
     std::uint32_t begin = event.sequence - first, end = begin + event.length;
     std::uint32_t sack_left = 0, sack_right = 0;
     if (event.sequence == expected) {
@@ -725,8 +724,8 @@ void Planner::plan_lossy_flight(Flow& flow, std::uint32_t segments) {
       sack_left = begin;
       sack_right = end;
     }
-    if (++unanswered < 2 && runs.empty() && !answer_now) return;
-    unanswered = 0;
+    if (++unacknowledged < 2 && runs.empty() && !ack_now) return;
+    unacknowledged = 0;
     Event ack = make_event(flow, kClient, time + kClientDelay, kAck, 0);
     ack.acknowledgment = expected;
     ack.sack_left = first + sack_left;
@@ -772,7 +771,7 @@ void Planner::plan_lossy_flight(Flow& flow, std::uint32_t segments) {
 
 // ---------------------------------------------------------------- the capture
 
-/// Flows by the time of their next packet.
+/// A heap of the flows, by the time of their next packet.
 class Agenda {
  public:
   struct Entry {
@@ -789,7 +788,7 @@ class Agenda {
       std::swap(heap_[at], heap_[(at - 1) / 2]);
     }
   }
-  /// Puts the first entry where its new time belongs.
+  /// Changes the time of the first entry.
   void move_first(Micros time) {
     heap_[0].time = time;
     sink();
@@ -833,7 +832,7 @@ void generate(const Options& options) {
   std::vector<Flow> flows(options.flows);
   std::uint64_t begun = 0;
   for (Flow& flow : flows) {
-    // A flow at a time where there are many, else within a round trip or two.
+    // In "wide" one flow a microsecond, otherwise all within 20 ms.
     const Micros start = options.kind == "wide" ? begun : random.between(0, 20'000);
     planner.begin(flow, begun, start);
     agenda.add({flow.plan[0].time, static_cast<std::uint32_t>(begun++)});
@@ -861,12 +860,12 @@ void generate(const Options& options) {
   if (!options.totals.empty()) write_totals(options.totals, totals);
 }
 
-/// "200M", "1G", "5000": powers of ten.
+/// Parses "200M", "1G" or "5000". Units are powers of ten.
 std::uint64_t parse_count(const char* text) {
   char* end = nullptr;
   const double value = std::strtod(text, &end);
   const double unit = *end == 'K' ? 1e3 : *end == 'M' ? 1e6 : *end == 'G' ? 1e9 : 1;
-  if (end == text || (*end != 0 && end[1] != 0) || value < 0) die(std::string("no number: ") + text);
+  if (end == text || (*end != 0 && end[1] != 0) || value < 0) die(std::string("invalid number: ") + text);
   return static_cast<std::uint64_t>(value * unit);
 }
 

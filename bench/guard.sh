@@ -1,14 +1,14 @@
 #!/bin/sh
-# Holds the instructions that a packet costs, stage by stage, against those in
-# instructions.tsv: more than 3 % above is an error. Each stage has all before it.
+# Compares the instructions a packet, stage by stage, with those in instructions.tsv: 3 % more is an error. The count of
+# a stage includes the stages before it. With `update`, the new counts replace the stored ones.
 # usage: bench/guard.sh FOLDER 'COMPILER AND FLAGS' [update]
-#   FOLDER holds the programs `generate` and `stages`.
+#   FOLDER contains the programs `generate` and `stages`.
 set -eu
 folder=$1
 compiler=$2
 update=${3:-}
 here=$(dirname "$0")
-held=$here/instructions.tsv
+stored=$here/instructions.tsv
 
 command -v valgrind > /dev/null || { echo "guard: skipped, valgrind is not installed"; exit 0; }
 
@@ -30,7 +30,7 @@ dumps=
 for stage in read decode table stream message report; do
   dumps="$dumps --dump-after=stage_$stage"
 done
-# The environment stands on the stack; without it that is the same everywhere.
+# The environment is on the stack and would change its alignment.
 (cd "$work" && env -i PATH="$PATH" valgrind --tool=callgrind --callgrind-out-file=counts \
   --toggle-collect='stage_*' $dumps \
   ../stages bulk.pcap mix.pcap small.pcap wide.pcap lossy.pcap chunked.pcap tls.pcap pipelined.pcap \
@@ -49,22 +49,23 @@ done
 } > "$work/instructions.tsv"
 
 if [ "$update" = update ]; then
-  cp "$work/instructions.tsv" "$held"
-  echo "guard: $held is rewritten"
+  cp "$work/instructions.tsv" "$stored"
+  echo "guard: $stored is rewritten"
   exit 0
 fi
 same=true
-[ "$(sed -n 's/^# compiler: //p' "$held")" = "$compiler" ] || same=false
+[ "$(sed -n 's/^# compiler: //p' "$stored")" = "$compiler" ] || same=false
 awk -F '\t' -v same=$same '
   /^#/ || $1 == "capture" { next }
-  NR == FNR { held[$1 FS $2] = $3; next }
-  { rows += 1; key = $1 FS $2; ratio = $3 / held[key]; delete held[key] }
-  ratio > 1.03 { printf "guard: %s up to %s: %.1f instructions a packet, held %+.1f %%\n", $1, $2, $3, (ratio - 1) * 100; worse += 1 }
+  NR == FNR { stored[$1 FS $2] = $3; next }
+  !($1 FS $2 in stored) { print "guard: no stored count: " $1 " " $2; worse += 1; next }
+  { rows += 1; key = $1 FS $2; total += $3; before += stored[key]; ratio = $3 / stored[key]; delete stored[key] }
+  ratio > 1.03 { printf "guard: %s up to %s: %.1f instructions a packet, %+.1f %%\n", $1, $2, $3, (ratio - 1) * 100; worse += 1 }
   ratio < 0.97 { better += 1 }
   END {
-    for (key in held) { print "guard: not counted: " key; worse += 1 }
-    if (better) print "guard: " better " counts are 3 % lower or more: make bench-update holds them"
-    if (worse && same == "false") print "guard: another compiler than the counts were made with: no error"
-    if (worse && same == "true") { print "guard: if that must be: make bench-update"; exit 1 }
-    print "guard: " rows " counts compared"
-  }' "$held" "$work/instructions.tsv"
+    for (key in stored) { print "guard: not counted: " key; worse += 1 }
+    if (better) print "guard: " better " counts are at least 3 % lower: make bench-update stores them"
+    printf "guard: %d counts compared, in total %+.1f %%\n", rows, (total / before - 1) * 100
+    if (worse && same == "false") print "guard: the stored counts are of another compiler: no error"
+    if (worse && same == "true") { print "guard: if the costs are justified: make bench-update"; exit 1 }
+  }' "$stored" "$work/instructions.tsv"

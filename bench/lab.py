@@ -1,4 +1,4 @@
-"""What run.py, peers.py and scale.py share: captures with known totals, and runs that are measured."""
+"""Shared by run.py, peers.py, real.py and scale.py: captures with known totals, and measured runs."""
 
 import json
 import os
@@ -7,7 +7,7 @@ import sys
 from collections import Counter, namedtuple
 
 KINDS = ["bulk", "mix", "small", "wide", "lossy", "chunked", "tls", "pipelined"]
-MEMORY = ["--memory", "8G"]  # for connections: a million at once take 2.5 GB
+MEMORY = ["--memory", "8G"]  # a million connections at the same time take 2.5 GB
 SUMMED = ["request_bytes", "response_bytes", "response_body_bytes"]
 
 Run = namedtuple("Run", "wall user system kib status")
@@ -36,7 +36,7 @@ class Lab:
         return os.path.join(self.folder, name)
 
     def capture(self, name, *options):
-        """The path of a capture, made where it is not there yet, and its totals."""
+        """Returns the path of a capture, which is generated unless it exists, and its totals."""
         os.makedirs(self.tool("captures"), exist_ok=True)
         path = os.path.join(self.folder, "captures", name + ".pcap")
         command = [self.tool("generate"), *options]
@@ -53,7 +53,8 @@ class Lab:
         return path, read_totals(path + ".totals")
 
     def measure(self, command, feed=None, feed_by=None):
-        """Runs a command once. `feed`: a file that comes in by a pipe; `feed_by`: what a shell's command writes."""
+        """Runs a command once. Its standard input is a pipe with the file `feed`, or with the output of the shell command
+        `feed_by`."""
         before = ["--feed", feed] if feed else ["--feed-by", feed_by] if feed_by else []
         result = subprocess.run([self.tool("measure"), *before, *command], stdout=subprocess.PIPE, check=True)
         fields = result.stdout.split()
@@ -61,7 +62,7 @@ class Lab:
 
 
 def count_records(lines):
-    """What wirelap's records add up to, by the names of the generator's totals."""
+    """Sums wirelap's records, under the names of the generator's totals."""
     found = Counter()
     for line in lines:
         record = json.loads(line)
@@ -79,10 +80,10 @@ def count_records(lines):
 
 
 def differences(totals, found):
-    """Where wirelap's results are not what the generator put in."""
+    """Lists the totals in which wirelap and the generator differ."""
     names = [name for name in totals if name == "exchanges" or name in SUMMED or name.startswith("status_")]
     names += ["not_complete", "missing_bytes"]
-    return ["%s: %d put in, %d found" % (name, totals.get(name, 0), found[name])
+    return ["%s: %d generated, %d found" % (name, totals.get(name, 0), found[name])
             for name in names if totals.get(name, 0) != found[name]]
 
 
@@ -91,7 +92,7 @@ def die(text):
 
 
 def print_table(head, rows):
-    """A Markdown table; all columns but the first are right-aligned."""
+    """Prints a Markdown table; all columns except the first are right-aligned."""
     widths = [max(len(str(row[i])) for row in [head, *rows]) for i in range(len(head))]
     line = lambda row: "| " + " | ".join(
         str(cell).ljust(widths[i]) if i == 0 else str(cell).rjust(widths[i]) for i, cell in enumerate(row)) + " |"

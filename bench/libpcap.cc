@@ -1,4 +1,4 @@
-// bench: a yardstick: libpcap's own read loop with a callback that only counts.
+// bench: a yardstick: libpcap's read loop with a callback that only counts.
 //
 // usage: libpcap CAPTURE      '-': standard input
 

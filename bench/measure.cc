@@ -1,11 +1,11 @@
-// bench: runs a command once and says what it cost.
+// bench: runs a command once and prints its cost.
 //
 // usage: measure [--feed FILE | --feed-by COMMAND] COMMAND [ARG...]
-//   --feed FILE        standard input is a pipe that a process of its own fills from FILE
-//   --feed-by COMMAND  the same, from what a shell's COMMAND writes
-// Prints, with tabs between: wall, user and system seconds, peak resident KiB
-// (pages of mappings among them), exit status. The command's output is dropped.
-// It is small, since a child's peak is at least its parent's size when it began.
+//   --feed FILE        standard input is a pipe; another process writes FILE to it
+//   --feed-by COMMAND  standard input is a pipe; the shell command COMMAND writes to it
+// Prints, separated by tabs: wall, user and system seconds, peak resident KiB (including pages of mappings), and exit
+// status. The command's output is discarded. This is a small program and no script because the peak of a child process
+// is at least the size of its parent at the fork.
 
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -29,7 +29,7 @@ double seconds(const timeval& time) {
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
 }
 
-/// As cat does: 128 KiB at a time.
+/// Copies a file to standard output, 128 KiB at a time, as cat does.
 [[noreturn]] void feed(const char* path) {
   static char buffer[128 << 10];
   const int fd = ::open(path, O_RDONLY);

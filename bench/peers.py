@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""make bench-peers: wirelap beside programs that say something of the same captures, as a Markdown table."""
+"""make bench-peers: times of wirelap and of other programs that analyze the same captures, as a Markdown table."""
 
 import argparse
 import os
@@ -9,7 +9,7 @@ import tempfile
 
 import lab
 
-# What each is asked for is as near to wirelap's question as it comes.
+# Each program runs with the options whose output is nearest to wirelap's.
 PEERS = [
     ("tcptrace", ["tcptrace", "-n", "-l", "-r", "{capture}"], "-n -l -r"),
     ("httpry", ["httpry", "-q", "-o", "/dev/null", "-r", "{capture}"], "-q -o /dev/null"),
@@ -39,8 +39,8 @@ def main():
     arguments = parser.parse_args()
     bench = lab.Lab(arguments.build)
     kinds = arguments.kinds.split(",")
-    there = [peer for peer in PEERS if shutil.which(peer[0])]
-    programs = [("wirelap", [bench.wirelap, "-f", "ndjson", *lab.MEMORY, "{capture}"], "-f ndjson")] + there
+    installed = [peer for peer in PEERS if shutil.which(peer[0])]
+    programs = [("wirelap", [bench.wirelap, "-f", "ndjson", *lab.MEMORY, "{capture}"], "-f ndjson")] + installed
     best = {}
     titles = []
     for kind in kinds:
@@ -55,17 +55,17 @@ def main():
                 seconds, kib = best.get((name, kind), (run.wall, 0))
                 best[name, kind] = (min(seconds, run.wall), max(kib, run.kib))
     rows = []
-    for name, _, how in programs:
+    for name, _, options in programs:
         version = "" if name == "wirelap" else " " + version_of(name)
-        row = ["%s%s (`%s`)" % (name, version, how)]
+        row = ["%s%s (`%s`)" % (name, version, options)]
         for kind in kinds:
             seconds, kib = best[name, kind]
             row += ["%.2f s" % seconds, "%.1f" % (seconds / best["wirelap", kind][0]), "%.0f MiB" % (kib / 1024)]
         rows.append(row)
-    print("Best of %d runs in turn (tshark: one), captures in the page cache, output dropped; %d processors.\n" %
+    print("Best of %d runs in turn (tshark: one run), captures in the page cache, output discarded; %d processors.\n" %
           (arguments.rounds, os.cpu_count()))
     lab.print_table([""] + [cell for title in titles for cell in (title, "x wirelap", "peak")], rows)
-    missing = [peer[0] for peer in PEERS if peer not in there]
+    missing = [peer[0] for peer in PEERS if peer not in installed]
     if missing:
         print("not installed: " + ", ".join(missing))
 

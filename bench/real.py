@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""make bench-real CAPTURES=DIR: other people's captures beside libpcap's empty loop. Made-up ones have no slow path
-that nobody thought of: what is far from the others here is worth a look.
+"""make bench-real CAPTURES=DIR: times with captures of others, compared with libpcap's loop with an empty callback.
+Generated captures contain only what somebody thought of; a capture that is much slower than others here shows a slow
+path.
 
-Each capture (classic pcap, little endian) is repeated, at later times, up to a size that can be timed; its connections
-begin anew each time."""
+Each capture (pcap, little-endian) is repeated with later times until it is large enough to time. Every repetition has
+connections of its own."""
 
 import argparse
 import os
@@ -16,7 +17,7 @@ LAST_SECOND = 0xFFFFFFFF
 
 
 def records_of(content):
-    """(second, the rest) of each whole record."""
+    """Yields (seconds, all bytes after them) of each complete record."""
     at = 24
     while at + 16 <= len(content):
         second, _, captured, _ = struct.unpack_from("<IIII", content, at)
@@ -28,8 +29,8 @@ def records_of(content):
 
 
 def repeat(content, size, path):
-    """Writes the capture several times over, about `size` bytes. Returns how many packets that are; 0 where its clock
-    leaves no room for as much."""
+    """Writes the capture repeatedly, about `size` bytes. Returns the number of packets, or 0 if later times would not fit
+    into 32 bits."""
     records = list(records_of(content))
     if not records:
         return 0
@@ -77,10 +78,10 @@ def main():
                                          "%.0f" % (wirelap / packets * 1e9), "%.2f" % (wirelap / libpcap)]))
     os.unlink(path)
     if not rows:
-        lab.die("no such captures in " + arguments.captures)
+        lab.die("no usable captures in " + arguments.captures)
     rows.sort(reverse=True)
     lab.print_table(["capture", "packets", "ns/packet", "x libpcap"], [row for _, row in rows])
-    print("\n%d captures: %.2f in the mean, %d above 1" %
+    print("\n%d captures: ratio %.2f in the mean, %d above 1" %
           (len(rows), sum(ratio for ratio, _ in rows) / len(rows), sum(ratio > 1 for ratio, _ in rows)))
 
 

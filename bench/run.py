@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""make bench: wirelap beside bare walks of the same capture and libpcap's empty loop.
+"""make bench: times of wirelap, of loops that only step over records, and of libpcap's loop with an empty callback.
 
-First wirelap's records are held against the generator's totals; where they differ no clock starts.
-Then all variants run in turn, round by round, captures in the page cache.
+First wirelap's records are compared with the generator's totals; a difference ends the benchmark. Then all variants run
+in turn, in rounds, with the captures in the page cache.
 """
 
 import argparse
@@ -17,7 +17,7 @@ LEAST_ROUNDS = 3
 
 
 def lines_of(command, source):
-    """What a command prints, line by line: it may be more than fits in memory."""
+    """Yields the lines of a command's output, which can be larger than memory."""
     feeder = None
     if source is not None:
         with open(source, "rb") as file:
@@ -32,7 +32,7 @@ def lines_of(command, source):
 
 
 class Variant:
-    """A command, from the file or from a pipe, and its runs."""
+    """A command that reads the file or a pipe, and its runs."""
 
     def __init__(self, name, command, pipe):
         self.name, self.command, self.pipe = name, command, pipe
@@ -52,7 +52,7 @@ class Variant:
 
 
 def variants_of(bench, path, base):
-    # `wide` needs more than the 256M that connections have of themselves.
+    # `wide` needs more memory than the default limit.
     wirelap = [bench.wirelap, "-f", "ndjson", *lab.MEMORY]
     variants = [Variant("walk, read", [bench.tool("walk"), "read", path], False),
                 Variant("walk, mmap", [bench.tool("walk"), "mmap", path], False)]
@@ -61,9 +61,9 @@ def variants_of(bench, path, base):
         variants.append(Variant("libpcap", [bench.tool("libpcap"), path], False))
     variants.append(Variant("wirelap", [*wirelap, path], False))
     if base:
-        # One from before there was a limit needs none lifted.
-        told = subprocess.run([base, "--help"], stdout=subprocess.PIPE, check=True).stdout
-        arguments = ["-f", "ndjson", *(lab.MEMORY if b"--memory" in told else [])]
+        # Old versions have no limit and no such option.
+        usage = subprocess.run([base, "--help"], stdout=subprocess.PIPE, check=True).stdout
+        arguments = ["-f", "ndjson", *(lab.MEMORY if b"--memory" in usage else [])]
         variants.append(Variant("base", [base, *arguments, path], False))
     variants.append(Variant("walk, pipe", [bench.tool("walk"), "read", "-"], True))
     if has_libpcap:
@@ -75,14 +75,14 @@ def variants_of(bench, path, base):
 
 
 def check(variants, path, totals):
-    """Ends the run where a result is not what was put in."""
+    """Ends the benchmark if a result is not what was generated."""
     outputs = {}
     for variant in variants:
         lines = lines_of(variant.command, path if variant.pipe else None)
         if not variant.name.startswith(("wirelap", "base")):
             found = int(next(lines))
             if found != totals["packets"]:
-                lab.die("%s: %d packets put in, %s counted %d" % (path, totals["packets"], variant.name, found))
+                lab.die("%s: %d packets generated, %s counted %d" % (path, totals["packets"], variant.name, found))
             continue
         digest = hashlib.sha256()
 
@@ -94,7 +94,7 @@ def check(variants, path, totals):
         if variant.name == "wirelap":
             wrong = lab.differences(totals, lab.count_records(hashed()))
             if wrong:
-                lab.die("%s: wirelap is wrong:\n  %s" % (path, "\n  ".join(wrong)))
+                lab.die("%s: wrong results:\n  %s" % (path, "\n  ".join(wrong)))
         else:
             for _ in hashed():
                 pass
@@ -102,12 +102,12 @@ def check(variants, path, totals):
     for name, digest in outputs.items():
         if digest != outputs["wirelap"]:
             if not name.startswith("base"):
-                lab.die("%s: %s says something else than from the file" % (path, name))
-            print("note: the output of %s is not that of wirelap" % name)
+                lab.die("%s: the output of %s differs from that for the file" % (path, name))
+            print("note: the output of %s differs from wirelap's" % name)
 
 
 def print_results(variants, totals, by_processor):
-    """Costs and ratios are of the best time on the clock, or of the processor's."""
+    """Costs and ratios come from the best wall time, or with by_processor from the best processor time."""
     best = {variant.name: variant.processor() if by_processor else variant.wall() for variant in variants}
     rows = []
     for variant in variants:
@@ -128,13 +128,13 @@ def print_results(variants, totals, by_processor):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("build")
-    parser.add_argument("--size", default="400M", help="of each capture; wide has a million flows in any case")
-    parser.add_argument("--base", help="another wirelap, timed beside")
+    parser.add_argument("--size", default="400M", help="of each capture; wide always has a million flows")
+    parser.add_argument("--base", help="another wirelap, which is timed as well")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=60,
-                        help="begin no further round of a capture after these, once there were %d" % LEAST_ROUNDS)
+                        help="start no further round of a capture after this time, once there were %d" % LEAST_ROUNDS)
     parser.add_argument("--by-processor", action="store_true",
-                        help="costs and ratios of processor time, for a machine that others use too")
+                        help="costs and ratios of processor time, for a machine that others use as well")
     parser.add_argument("--kinds", default=",".join(lab.KINDS))
     arguments = parser.parse_args()
     bench = lab.Lab(arguments.build)
@@ -160,8 +160,8 @@ def main():
                    len(variants[0].runs)))
             print_results(variants, totals, arguments.by_processor)
     if not os.path.exists(bench.tool("libpcap")):
-        print("libpcap's loop was not measured: libpcap-dev is not installed")
-    print("every run: %s" % bench.tool("runs.tsv"))
+        print("libpcap is not measured: libpcap-dev is not installed")
+    print("all runs: %s" % bench.tool("runs.tsv"))
 
 
 main()

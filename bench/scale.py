@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""make bench-scale: how wirelap's cost grows with size, with flows and with loss.
+"""make bench-scale: cost by size, by number of connections and by loss. Writes a table and bench/scale.svg.
 
-The generator writes into a pipe that wirelap reads, so no capture is stored. The generator shares the
-machine, so wirelap's own processor time counts, not the clock. Writes a table and bench/scale.svg.
+The generator writes to a pipe that wirelap reads, so no capture is stored. Both share the machine, so the results are
+wirelap's processor times.
 """
 
 import argparse
@@ -13,7 +13,7 @@ import lab
 
 
 def series(unit):
-    """Each: name, axis, what; then its points, a label with the generator's options."""
+    """Returns for each series: name, axis, description, and points, each a label and the options of the generator."""
     most_flows = min(10**6, unit // 1000)
     flows = [10**power for power in range(3, 7) if 10**power <= most_flows]
     return [
@@ -21,7 +21,7 @@ def series(unit):
          [(str(times), ["--kind", "mix", "--bytes", str(times * unit)]) for times in (1, 4, 16)]),
         ("connections", "at once", "%s of short exchanges" % lab.show_bytes(unit),
          [(str(count), ["--kind", "wide", "--bytes", str(unit), "--flows", str(count)]) for count in flows]),
-        ("loss", "% lost, as many overtaken", "%s of responses of 8 to 500 kB" % lab.show_bytes(unit),
+        ("loss", "% lost, as many reordered", "%s of responses of 8 to 500 kB" % lab.show_bytes(unit),
          [(loss, ["--kind", "lossy", "--bytes", str(unit), "--loss", loss]) for loss in ("0", "0.1", "1", "5")]),
     ]
 
@@ -30,19 +30,19 @@ def measure(bench, options, rounds):
     totals_path = bench.tool("scale.totals")
     generate = " ".join([bench.tool("generate"), *options])
     wirelap = [bench.wirelap, "-f", "ndjson", *lab.MEMORY, "-"]
-    # First the result: no clock starts on a wrong one.
+    # Check the result before it is timed.
     counted = subprocess.run("%s --totals %s | %s | wc -l" % (generate, totals_path, " ".join(wirelap)), shell=True,
                              stdout=subprocess.PIPE, check=True)
     totals = lab.read_totals(totals_path)
     if int(counted.stdout) != totals["exchanges"]:
-        lab.die("%s: %d exchanges put in, %d found" % (generate, totals["exchanges"], int(counted.stdout)))
+        lab.die("%s: %d exchanges generated, %d found" % (generate, totals["exchanges"], int(counted.stdout)))
     runs = [bench.measure(wirelap, feed_by=generate) for _ in range(rounds)]
     seconds = min(run.user + run.system for run in runs)
     return totals, seconds, max(run.kib for run in runs) / 1024
 
 
 def plot(results):
-    """Panels side by side: nanoseconds a packet as bars, peak memory as text."""
+    """Returns an SVG with a panel for each series: nanoseconds a packet as bars, peak memory as text."""
     width, height, left, base = 280, 240, 50, 190
     text = '<text x="%g" y="%g" font-size="11"%s>%s</text>'
     parts = []
@@ -63,7 +63,7 @@ def plot(results):
             parts.append(text % (x + step / 2, base - bar - 4, middle, "%.0f ns" % cost))
             parts.append(text % (x + step / 2, base + 15, middle, label))
             parts.append(text % (x + step / 2, base + 29, middle + ' fill="#666"', "%.0f MiB" % mebibytes))
-        parts.append(text % (x0, base + 45, ' fill="#666"', axis + "; memory at its peak"))
+        parts.append(text % (x0, base + 45, ' fill="#666"', axis + "; peak memory"))
     whole = '<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" font-family="sans-serif">' % (
         width * len(results) + 20, height + 4)
     background = '<rect width="100%" height="100%" fill="white"/>'

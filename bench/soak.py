@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""make long: a long live capture, compressed: millions of packets through one pipe. Says what memory was over time, and
-how far records were behind when the packets paused; then one connection of more than 4 GiB. Ends with 1 where
-something is not as it was put in."""
+"""make soak: a long run: 50 million packets through one pipe, with pauses, then a connection with a response of 9.5 GB.
+Prints memory over time, and at each pause the time between the last packet and the end of the last record. Exits with 1
+if memory grows, records are late, or the results are not what was generated."""
 
 import argparse
 import array
@@ -19,7 +19,7 @@ PAUSES = 20
 
 
 class Records:
-    """What the program wrote: how many lines, and the last."""
+    """Reads the program's output in a thread; keeps the number of lines and the last one."""
 
     def __init__(self, pipe):
         self.count, self.last, self.bytes = 0, b"", 0
@@ -42,7 +42,8 @@ class Records:
 
 
 def last_packet_time(tail):
-    """The time of the last record's header that is whole in `tail`, of a pcap in this machine's byte order."""
+    """Returns the time of the last complete record header in `tail`, part of a pcap file in the byte order of this
+    machine. The records in it are found by their lengths."""
     found = None
     for at in range(len(tail) - 16):
         chain, place, moment = 0, at, None
@@ -57,7 +58,7 @@ def last_packet_time(tail):
 
 
 def end_of(record):
-    """`start` is the request's first byte; the handshake before it is in the total."""
+    """Returns when an exchange ended. `start` is the first byte of the request; total_s includes the handshake before."""
     return record["start"] + record["total_s"] - (record["connect_s"] or 0)
 
 
@@ -73,8 +74,8 @@ def waiting_bytes(pipe):
 
 
 def run(build, generate, size):
-    """Pipes what `generate` makes through the program, and returns what was put in and what came out."""
-    totals_path = os.path.join(build, "bench", "long.totals")
+    """Pipes generated packets through the program; returns samples at the pauses, the totals, and the last record."""
+    totals_path = os.path.join(build, "bench", "soak.totals")
     maker = subprocess.Popen([os.path.join(build, "bench", "generate"), *generate, "--bytes", str(size), "--totals",
                               totals_path], stdout=subprocess.PIPE)
     program = subprocess.Popen([os.path.join(build, "wirelap"), "-f", "ndjson", "-"], stdin=subprocess.PIPE,
@@ -95,44 +96,44 @@ def run(build, generate, size):
         lag = last_packet_time(tail) - end_of(json.loads(records.last)) if records.last else float("nan")
         samples.append((fed, resident_kib(program.pid), records.count, lag))
     program.stdin.close()
-    said = program.stderr.read().decode().strip()
+    messages = program.stderr.read().decode().strip()
     _, status, usage = os.wait4(program.pid, 0)
     records.thread.join()
     maker.wait()
     with open(totals_path) as lines:
         totals = {name: int(value) for name, value in (line.split("\t") for line in lines)}
     for bytes_fed, kib, count, lag in samples:
-        print("%6.2f GB fed: %6.2f MiB resident, %9d records, the last %.3f s of the capture's time behind" %
+        print("%6.2f GB read: %6.2f MiB resident, %9d records, the last one ends %.3f s before the last packet" %
               (bytes_fed / 1e9, kib / 1024, count, lag))
     print("%d packets, %.2f GB in %.0f s; processor %.0f s; peak %.2f MiB; %s\n" %
           (totals["packets"], fed / 1e9, time.monotonic() - began, usage.ru_utime + usage.ru_stime,
-           usage.ru_maxrss / 1024, said.split("\n")[0]), flush=True)
+           usage.ru_maxrss / 1024, messages.split("\n")[0]), flush=True)
     if status != 0:
-        sys.exit("long: " + said)
+        sys.exit("soak: " + messages)
     if records.count != totals["exchanges"]:
-        sys.exit("long: %d exchanges were put in, %d came out" % (totals["exchanges"], records.count))
+        sys.exit("soak: %d exchanges generated, %d found" % (totals["exchanges"], records.count))
     return samples, totals, json.loads(records.last)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("build")
-    parser.add_argument("--bytes", type=float, default=9.7e9, help="of short connections; a packet has about 190")
-    parser.add_argument("--response", type=float, default=9.5e9, help="of one connection; 0: none")
+    parser.add_argument("--bytes", type=float, default=9.7e9, help="of short connections, about 190 a packet")
+    parser.add_argument("--response", type=float, default=9.5e9, help="of one response; 0: leave it out")
     arguments = parser.parse_args()
     samples, _, _ = run(arguments.build, ["--kind", "small"], int(arguments.bytes))
     settled, last = samples[len(samples) // 4][1], samples[-1][1]
     if last > settled * 1.02 + 256:
-        sys.exit("long: memory grew from %d to %d KiB" % (settled, last))
+        sys.exit("soak: memory grew from %d to %d KiB" % (settled, last))
     if max(lag for *_, lag in samples) > 1:
-        sys.exit("long: records came late")
+        sys.exit("soak: records are late")
     if arguments.response == 0:
         return
     size = int(arguments.response)
     _, totals, record = run(arguments.build, ["--kind", "bulk", "--flows", "1", "--response", str(size)], size)
     print("the last record: %d bytes of response, outcome %s" % (record["response_bytes"], record["outcome"]))
     if record["response_body_bytes"] < 1 << 32:
-        sys.exit("long: no response of more than 4 GiB")
+        sys.exit("soak: no response of more than 4 GiB")
 
 
 main()

@@ -1,9 +1,8 @@
-// bench: runs wirelap up to each of its stages, for counting instructions.
+// bench: runs wirelap up to each of its stages, so that callgrind can count the instructions.
 //
 // usage: stages CAPTURE...
-// Each capture is read once for each stage, by a function stage_NAME that runs
-// this stage and all before it; callgrind counts what is spent in each call.
-// Prints capture, stage, packets, exchanges for each call, in their order.
+// For each capture and each stage, a function stage_NAME reads the capture with this stage and all before it; callgrind
+// counts the instructions of each call. Prints capture, stage, packets and exchanges of each call, in order.
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -23,7 +22,7 @@
 #include "timing/observer.h"
 #include "wire/decode.h"
 
-// The secret of the flow table's hash: the same in each run, so that counts are too.
+// Replaces the source of the hash secret of the flow table: with a fixed secret, all runs have the same counts.
 extern "C" ssize_t getrandom(void* buffer, std::size_t length, unsigned) {
   std::mt19937 random(1);
   for (std::size_t i = 0; i < length; ++i)
@@ -61,7 +60,7 @@ Counts read_all(const char* path, Take take) {
   return counts;
 }
 
-// Not inlined, cloned or renamed: callgrind knows them by name.
+// callgrind finds these functions by name, so they must not be inlined, cloned or renamed.
 #define WIRELAP_STAGE extern "C" __attribute__((noinline, used)) void
 
 }  // namespace
@@ -75,8 +74,8 @@ WIRELAP_STAGE stage_read(const char* path, Counts& counts) {
 WIRELAP_STAGE stage_decode(const char* path, Counts& counts) {
   Segment segment;
   counts = read_all(path, [&](const PacketRecord& record) {
-    const DecodeError stop = decode(record, segment);
-    asm volatile("" : : "r"(stop), "r"(&segment) : "memory");
+    const DecodeError error = decode(record, segment);
+    asm volatile("" : : "r"(error), "r"(&segment) : "memory");
   });
 }
 
@@ -124,7 +123,7 @@ WIRELAP_STAGE stage_report(const char* path, Counts&) {
   const auto writer = make_writer(Format::ndjson, output, options.wanted);
   Engine engine(options, *writer);
   Input input({});
-  // Rows name their capture; a long folder's name must not count.
+  // Records contain the name of their capture; its length must not depend on the folder.
   if (input.open(path) == 0) engine.run(input, "capture.pcap");
   writer->finish();
   output.flush();

@@ -1,9 +1,8 @@
-// bench: a yardstick: how long it takes to step over the records of a pcap and
-// do nothing with them.
+// bench: a yardstick: steps over the records of a pcap file and does nothing with them.
 //
-// usage: walk read|mmap CAPTURE      '-': standard input (read alone)
-// read: read(2) into 256 KiB; mmap: the whole file mapped at once. Both look at
-// each record's header and at nothing else; prints the number of records.
+// usage: walk read|mmap CAPTURE      '-': standard input, with read only
+// `read` reads 256 KiB at a time; `mmap` maps the whole file. Both look only at the header of each record and print the
+// number of records.
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -44,7 +43,7 @@ std::uint64_t walk_mapped(int fd) {
 std::uint64_t walk_read(int fd) {
   std::vector<std::uint8_t> buffer(kBuffer);
   std::uint64_t records = 0;
-  std::size_t at = kFileHeader, held = 0;  // `at` may lie past what is held
+  std::size_t at = kFileHeader, held = 0;  // `at` can be past `held`
   for (;;) {
     while (at + kRecordHeader <= held) {
       at += record_bytes(buffer.data() + at);
