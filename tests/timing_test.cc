@@ -85,7 +85,7 @@ class OneTiming {
  public:
   explicit OneTiming(bool may_be_fast) : may_be_fast_(may_be_fast) {}
 
-  void acknowledge(Side side, const Acknowledged& now) {
+  void acknowledge(Side side, const PlacedAcknowledgment& now) {
     if (may_be_fast_ && !now.zero_window && timing.process_next_acknowledgment(side, now.offset, now.edge, now.time)) {
       fast_acknowledgments += 1;
       return;
@@ -138,7 +138,7 @@ TEST_CASE("timing: the fast path attributes the same causes as the slow path") {
       if (chance(25)) {  // the other end acknowledges, with a window that may be small or zero
         acknowledged[at] += random() % (next[at] - acknowledged[at] + 1);
         const std::uint64_t window = chance(5) ? 0 : random() % (run % 3 == 0 ? 6000 : 60'000);
-        const Acknowledged now{acknowledged[at], acknowledged[at] + window, window == 0, chance(3), time};
+        const PlacedAcknowledgment now{acknowledged[at], acknowledged[at] + window, window == 0, chance(3), time};
         for (OneTiming* const one : both) one->acknowledge(other(sender), now);
         acknowledgments += 1;
       } else {

@@ -14,20 +14,20 @@ void IpIds::begin(const PacketIdentity& latest, bool own) {
 void IpIds::process(const PacketIdentity& mark) {
   if (next_ != kNone) newest_ = static_cast<std::uint16_t>(next_ - 1);
   next_ = kNone;
-  jump_ = 0;
+  left_out_ = 0;
   late_ = false;
   if (!mark.has_id) return;
   step_to(mark.id);
   if (late_) return;
   note_merged(mark);
-  const bool calm = are_steady() && jump_ == 0 && merged_ == 0;
+  const bool calm = are_steady() && left_out_ == 0 && merged_ == 0;
   if (calm) next_ = static_cast<std::uint16_t>(newest_ + 1);
 }
 
 void IpIds::step_to(std::uint16_t id) {
   const int step = has_newest_ ? id_distance(newest_, id) : 0;
-  const int left_out = step - most_of_newest();
-  if (step > 0 && left_out <= 0) {
+  const int skipped = step - most_of_newest();
+  if (step > 0 && skipped <= 0) {
     if (merged_ != 0) note_segments(step);
     newest_ = id;
     if (steps_ < kMostSteps) steps_ += 1;
@@ -44,7 +44,7 @@ void IpIds::step_to(std::uint16_t id) {
   newest_ = id;
   has_newest_ = true;
   const bool counts_segments = own_ && steps_ > 0 && full_length_ != 0;
-  if (left_out > 0 && step <= kMostLost && counts_segments) jump_ = static_cast<std::uint16_t>(left_out);
+  if (skipped > 0 && step <= kMostLost && counts_segments) left_out_ = static_cast<std::uint16_t>(skipped);
   if (step > kMostLost || step < 0 || !steady) steps_ = begins ? 1 : 0;
 }
 

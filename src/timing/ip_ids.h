@@ -1,4 +1,4 @@
-// flow: what the IPv4 Identifications of one sender's packets tell.
+// timing: what the IPv4 Identifications of one sender's packets tell.
 //
 // In: the ID and the payload's length of each of its packets, in the order of the capture. Out: whether
 // packets were left out just before the latest, which the capture point never saw, and whether it comes late.
@@ -46,7 +46,7 @@ class IpIds {
   void process(const PacketIdentity& mark);
 
   /// IDs left out just before the latest packet: at most 63, and none where the sender may have used them for others.
-  std::uint16_t jump() const { return jump_; }
+  std::uint16_t left_out() const { return left_out_; }
   /// The latest packet was sent before another that came first.
   bool is_late() const { return late_; }
   /// They count up, over this connection or over all that the sender sends.
@@ -63,7 +63,7 @@ class IpIds {
 
   std::uint32_t next_ = kNone;  // the only ID that changes nothing but this; kNone where each does
   std::uint16_t newest_ = 0;    // the highest so far, where has_newest_ and next_ does not tell it
-  std::uint16_t jump_ = 0;
+  std::uint16_t left_out_ = 0;
   std::uint8_t steps_ = 0;  // packets in a row whose IDs followed
   bool has_newest_ = false;
   bool late_ = false;

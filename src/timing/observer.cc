@@ -40,10 +40,7 @@ Owned<Timing> make_timing(const Connection& connection, Side sender, std::pmr::m
   return made;
 }
 
-bool reports_duplicate(const TcpHeader& tcp) {
-  constexpr std::size_t kShortest = 12;  // one block, or timestamps alone
-  if (tcp.options.size() < kShortest) return false;
-  if (tcp.options.size() == kShortest && load_be32(tcp.options.data()) == kNopNopTimestamps) return false;
+bool has_duplicate_sack(const TcpHeader& tcp) {
   const TcpOptions options = decode_tcp_options(tcp.options);
   return options.sack_blocks > 0 && static_cast<std::int32_t>(options.sack[0].right_edge - tcp.acknowledgment) <= 0;
 }

@@ -1,4 +1,4 @@
-// flow: when a growing offset reached a value, from a few points.
+// timing: when a growing offset reached a value, from a few points.
 #pragma once
 
 #include <cstdint>

@@ -1,0 +1,68 @@
+// timing: the window that limits one sender, as its receiver advertises it.
+//
+// In: acknowledgments that pass the capture point. Out: since when the window has had room for an offset. The sender
+// knows that one way later: `path` is the round trip between the capture point and the sender.
+//
+//   sender    ------------------data------------
+//   capture   ----------opened----------data----     data comes no earlier than opened + path
+//   receiver  ------update----------------------
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <memory_resource>
+
+#include "base/time.h"
+#include "timing/offset_log.h"
+
+namespace wirelap {
+
+class ReceiverWindow {
+ public:
+  /// Records that the receiver allows the stream up to offset `edge` from `time` on.
+  void record(std::uint64_t edge, Nanos time, Nanos grain, std::pmr::memory_resource* memory) {
+    edges_.reach(edge, time, grain, 0, memory);
+  }
+
+  /// Records whether the receiver advertises a zero window at `time`.
+  void set_closed(bool is_closed, Nanos time) {
+    if (is_closed_ && !is_closed) reopen(time);
+    is_closed_ = is_closed;
+  }
+  bool is_closed() const { return is_closed_; }
+
+  /// Records that the sender knows at the earliest from `time` on that a closed window has opened.
+  void reopen(Nanos time) {
+    reopened_ = time;
+    forget_open();
+  }
+  /// When a closed window last opened; kUnknownTime where none did.
+  Nanos reopened() const { return reopened_; }
+
+  /// The right edge, the highest so far.
+  std::uint64_t edge() const { return edges_.now(); }
+  /// Since when the window has had room up to offset `end`, as far as seen; OffsetLog::kLongAgo or kUnknownTime where
+  /// that is not known.
+  Nanos opened(std::uint64_t end) const { return std::max(edges_.reached(end), reopened_); }
+
+  /// Whether the sender knew at `then` of room up to offset `end`, and its segment of `length` bytes was not cut to
+  /// fit. True is certain, false is not.
+  bool was_open(std::uint64_t end, std::uint32_t length, std::uint32_t full_length, Nanos then, Nanos path) {
+    return (end < open_until_ && then >= open_since_) || find_open(end, length, full_length, then, path);
+  }
+  /// `path` has changed: what was_open() found last does not hold.
+  void forget_open() { open_until_ = 0; }
+
+ private:
+  [[gnu::noinline]] bool find_open(std::uint64_t end, std::uint32_t length, std::uint32_t full_length, Nanos then,
+                                   Nanos path);
+
+  OffsetLog edges_{false};
+  Nanos reopened_ = kUnknownTime;
+  // What ends before that has been allowed since then, as the sender knows. Found by find_open().
+  std::uint64_t open_until_ = 0;
+  Nanos open_since_ = 0;
+  bool is_closed_ = false;
+};
+
+}  // namespace wirelap
