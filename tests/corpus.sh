@@ -1,8 +1,7 @@
 #!/bin/sh
-# Runs a sanitized PROGRAM over each capture in a folder, plain and with all it can
-# tell, and counts: a capture may be damaged, but nothing may be read, counted or
-# kept that must not be.
-# usage: survive.sh PROGRAM CAPTURES
+# Runs a sanitized PROGRAM on each capture of a folder, with three sets of options, and counts the errors: any exit code
+# above 1. A damaged capture is no error; an invalid read, an overflow or a leak is.
+# usage: tests/corpus.sh PROGRAM CAPTURES
 set -u
 program=$1 captures=$2
 export ASAN_OPTIONS=exitcode=99:detect_leaks=1 UBSAN_OPTIONS=exitcode=99
@@ -12,7 +11,7 @@ run() {
   status=$?
   [ "$status" -le 1 ] && return
   bad=$((bad + 1))
-  echo "survive: exit $status: $*"
+  echo "corpus: exit $status: $*"
 }
 for capture in $(find "$captures" -type f -name '*.*cap*' ! -name '*.log' | sort); do
   count=$((count + 1))
@@ -20,5 +19,5 @@ for capture in $(find "$captures" -type f -name '*.*cap*' ! -name '*.log' | sort
   run -f json --tcp --connections --packets --s3 "$capture"
   run -f classic "$capture"
 done
-echo "survive: $count captures, $bad errors"
+echo "corpus: $count captures, $bad errors"
 [ "$count" -gt 0 ] && [ "$bad" -eq 0 ]

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs the tests of the sandbox, and the static program alone, under other kernels in an
-# emulator: what the sandbox gives up depends on the kernel, and the one here may have no Landlock.
+# Runs the tests of the sandbox, and the static program in an empty root, under other kernels in an emulator: the rights
+# that the sandbox can drop depend on the kernel.
 # usage: tests/kernels.sh BUILD PACKAGE...
 #   PACKAGE: a Debian package of a kernel (apt-get download linux-image-6.1.0-56-cloud-amd64)
 set -eu
@@ -23,7 +23,7 @@ for program in "$build/release/run-tests" "$build/wirelap"; do
     cp -L "$library" "$root$library"
   done
 done
-cp -r fixtures README.md "$root/here/"
+cp -r fixtures README.md "$root/here/" && mkdir "$root/here/tests" && cp -r tests/timelines "$root/here/tests"
 cp "$build/static/wirelap" "$root/alone/"
 cp fixtures/loss.pcap "$root/alone/fixtures/"
 printf 'root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n' > "$root/etc/passwd"
@@ -52,7 +52,7 @@ for package in "$@"; do
   grep -ao 'kernels: .*\|MESSAGE.*\|ERROR.*\|test cases:.*' "$work/log"
   grep -aq '^kernels: passed' "$work/log" || { tail -n 40 "$work/log"; exit 1; }
   if grep -aq 'kernels: .*landlock' "$work/log" && grep -aq 'skipped: no Landlock' "$work/log"; then
-    echo "kernels: Landlock is there, and was not tested" >&2
+    echo "kernels: the kernel has Landlock, but the tests skipped it" >&2
     exit 1
   fi
 done

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds PROGRAM, the static one, once more, from a copy of the sources in a
-# folder of another name and depth: the same bytes.
+# Builds the static PROGRAM again, from a copy of the sources in a folder with another name and depth, and checks that
+# the bytes are the same.
 # usage: tests/reproducible.sh PROGRAM
 set -eu
 program=$1

@@ -1,13 +1,12 @@
 #!/bin/sh
-# Holds the static program to its size, and runs it where there is nothing else:
-# no library, no /proc, /dev or /tmp.
+# Checks the size of the static program, and runs it in a root with nothing else: no libraries, no /proc, /dev or /tmp.
 # usage: tests/static.sh PROGRAM
 set -eu
 program=$1
-most=$((1024 * 1024))
+limit=$((1024 * 1024))
 
 size=$(wc -c < "$program")
-[ "$size" -le $most ] || { echo "static: $program has $size bytes, the most is $most" >&2; exit 1; }
+[ "$size" -le $limit ] || { echo "static: $program has $size bytes; the limit is $limit" >&2; exit 1; }
 
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
@@ -19,7 +18,7 @@ if [ "$(id -u)" = 0 ]; then
 elif unshare --map-root-user true 2> /dev/null; then
   alone="unshare --map-root-user --root=$root"
 else
-  echo "static: $size bytes; not run alone, chroot and unshare are not allowed"
+  echo "static: $size bytes; not run, chroot and unshare are not permitted"
   exit 0
 fi
 $alone /wirelap -q fixtures/loss.pcap | cmp - fixtures/golden/loss.ndjson

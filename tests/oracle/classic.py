@@ -3,44 +3,32 @@
 
     classic.py CAPTURE [--port N ...]
 
-Prints what the rules of the classic format give for one classic pcap file, so
-that the program's own output can be compared with it byte for byte. It was
-worked out from the rules, not from the program, and shares nothing with it.
+Prints the classic output for one pcap file; the program's output is compared with it byte for byte. It was written
+from the rules of the format, not from the program, and shares no code with it.
 
-Reading: classic pcap, either byte order, micro- or nanoseconds. A cut last
-record ends the capture normally. Link types: Ethernet (with VLAN tags), raw IP
-(101, 228), BSD null and loop, Linux cooked v1 and v2; packets of any other are
-not looked at.
+Captures: pcap in either byte order, with microseconds or nanoseconds. An incomplete last record ends the capture and
+is no error. Link types: Ethernet (with VLAN tags), raw IP (101, 228), BSD null and loop, Linux cooked v1 and v2.
+Packets of other link types are skipped.
 
-Packets looked at: IPv4 TCP. Not looked at: fragments with a non-zero offset,
-packets whose first 20 bytes of TCP header were not all captured, a TCP data
-offset below 5, headers that reach beyond the IP length, and packets without a
-server's port at either end.
+Packets: TCP over IPv4. Skipped: fragments with an offset other than 0, packets without 20 captured bytes of TCP header,
+with a TCP data offset below 5, with headers that are longer than the IP length, and with no server port.
 
-  - Length of data comes from the IP total length, never from the captured
-    bytes, so Ethernet padding does not count and a snaplen cut does not
-    shorten. A total length of 0 means what there was on the link: the record's
-    original length.
-  - A server segment is one whose source port is a server's (80, or those given
-    with --port instead); else it is a client segment when its destination port
-    is one.
-  - A connection is an unordered pair of endpoints on one list of VLAN ids. A
-    SYN without ACK starts a new one unless it repeats (same endpoint, same
-    sequence number) the SYN which began the current one.
-  - Connections stand in the order of their first packet. Each is cut before
-    every client segment that carries data.
-  - A piece that starts with a packet with SYN (SYN+ACK too) gives `addr`, the
-    packet's destination, and `syn_rtt` to the piece's next packet; nothing
-    where there is none. This comes before the rule for GET.
-  - A piece that starts with a client segment whose captured data begins with
-    `GET` gives the timing of the answer: the first server segment with data,
-    and of the server segments after it all without FIN, empty ones too.
-  - Any other piece gives nothing.
+  - The length of data comes from the IP total length, not from the captured bytes: Ethernet padding is not data, and a
+    snap length does not shorten data. If the total length is 0, the record's original length is used.
+  - A server segment is a segment with a server's source port (80, or the ports given with --port); otherwise a segment
+    with a server's destination port is a client segment.
+  - A connection is an unordered pair of endpoints with the same list of VLAN IDs. A SYN without ACK starts a new
+    connection, unless it has the same source and sequence number as the SYN that started the current one.
+  - Connections are in the order of their first packets. Each is cut before every client segment with data.
+  - A piece that starts with a SYN (also SYN+ACK) gives `addr`, the destination of that packet, and `syn_rtt`, the time
+    to the next packet of the piece; nothing if there is no next packet. This rule precedes the rule for GET.
+  - A piece that starts with a client segment whose captured data begins with `GET` gives the timing of the response:
+    the first server segment with data, and all later server segments without FIN, also those without data.
+  - Other pieces give nothing.
 
-Numbers: times are integers in microseconds (nanoseconds truncated); seconds
-are a difference of those / 1e6, latencies the difference itself. Offsets count
-from the sequence number of the first server segment, modulo 2^32, and "highest"
-is the plain maximum of such offsets; IP IDs compare modulo 2^16.
+Numbers: times are integers in microseconds (nanoseconds are truncated); seconds are a difference of times / 1e6,
+latencies are the difference. Offsets count from the sequence number of the first server segment, modulo 2^32;
+`highest` is the maximum of such offsets. IP IDs count modulo 2^16.
 """
 
 import argparse
@@ -59,7 +47,7 @@ OFFSET_MODULUS = 1 << 32
 
 @dataclass
 class Segment:
-    """One TCP segment, with what the rules need from the layers below."""
+    """A TCP segment, with the values of lower layers that the rules need."""
     time_us: int
     vlans: tuple
     ip_id: int
@@ -67,35 +55,35 @@ class Segment:
     destination: tuple
     seq: int
     flags: int
-    length: int         # bytes of data by the IP header
-    data: bytes         # those of them that were captured
+    length: int         # bytes of data, from the IP header
+    data: bytes         # the captured part of them
 
 
 # ---- records ---------------------------------------------------------------
 
 def byte_order_and_divisor(magic):
-    """Returns struct's byte order and what turns the fraction into microseconds."""
+    """Returns the byte order for struct, and the divisor that makes microseconds of the fraction."""
     for order in "<>":
         value = struct.unpack(order + "I", magic)[0]
         if value == 0xA1B2C3D4:
             return order, 1
         if value == 0xA1B23C4D:
             return order, 1000
-    raise ValueError("not a classic pcap file")
+    raise ValueError("not a pcap file")
 
 
 def read_records(raw):
     """Yields (link type, time in us, original length, captured bytes)."""
     if len(raw) < 24:
-        raise ValueError("not a classic pcap file")
+        raise ValueError("not a pcap file")
     order, divisor = byte_order_and_divisor(raw[:4])
-    link_type = struct.unpack_from(order + "I", raw, 20)[0] & 0xFFFF  # above: FCS bits
+    link_type = struct.unpack_from(order + "I", raw, 20)[0] & 0xFFFF  # the upper bits are about the FCS
     at = 24
     while at + 16 <= len(raw):
         seconds, fraction, captured, original = struct.unpack_from(order + "4I", raw, at)
         at += 16
         if at + captured > len(raw):
-            return  # the cut last record
+            return  # an incomplete last record
         yield link_type, seconds * 1000000 + fraction // divisor, original, raw[at:at + captured]
         at += captured
 
@@ -103,12 +91,12 @@ def read_records(raw):
 # ---- link layer ------------------------------------------------------------
 
 def find_ipv4(link_type, frame):
-    """Returns (offset of the IPv4 header, VLAN ids), or None where there is none."""
+    """Returns (offset of the IPv4 header, VLAN IDs), or None if there is no IPv4 header."""
     if link_type in (101, 228):
         return (0, ()) if frame[:1] and frame[0] >> 4 == 4 else None
     if link_type == 0:  # the address family in the capturing host's byte order
         return (4, ()) if frame[:4] in (b"\2\0\0\0", b"\0\0\0\2") else None
-    if link_type == 108:  # the same in network byte order
+    if link_type == 108:  # the address family in network byte order
         return (4, ()) if frame[:4] == b"\0\0\0\2" else None
     if link_type == 1:
         return skip_vlans(frame, type_at=12, payload_at=14)
@@ -120,7 +108,7 @@ def find_ipv4(link_type, frame):
 
 
 def skip_vlans(frame, type_at, payload_at):
-    """Walks the VLAN tags between a link header and an IPv4 header."""
+    """Skips the VLAN tags between a link header and an IPv4 header; returns as find_ipv4 does."""
     vlans = []
     while type_at + 2 <= len(frame):
         ethertype = struct.unpack_from(">H", frame, type_at)[0]
@@ -136,7 +124,7 @@ def skip_vlans(frame, type_at, payload_at):
 # ---- IPv4 and TCP ----------------------------------------------------------
 
 def decode(link_type, time_us, original, frame):
-    """Returns the record's TCP segment, or None where it holds none to look at."""
+    """Returns the TCP segment of a record, or None if the record is skipped."""
     found = find_ipv4(link_type, frame)
     if found is None:
         return None
@@ -168,16 +156,16 @@ def decode(link_type, time_us, original, frame):
 
 
 def dotted(address):
-    """Writes four bytes as an IPv4 address."""
+    """Returns four bytes as the text of an IPv4 address."""
     return ".".join(str(byte) for byte in address)
 
 
 # ---- connections and pieces ------------------------------------------------
 
 def group_connections(segments):
-    """Returns a list of segments for each connection, in order of first packet."""
+    """Returns a list of segments for each connection, in the order of their first packets."""
     connections = []
-    current = {}  # of each pair of endpoints
+    current = {}  # the latest connection of each pair of endpoints
     for segment in segments:
         key = (segment.vlans, frozenset((segment.source, segment.destination)))
         connection = current.get(key)
@@ -189,24 +177,24 @@ def group_connections(segments):
 
 
 def is_opening(segment):
-    """Tells a SYN without ACK."""
+    """Returns whether a segment is a SYN without ACK."""
     return segment.flags & (SYN | ACK) == SYN
 
 
 def starts_anew(segment, first):
-    """Tells whether a segment opens another connection than the one `first` began."""
+    """Returns whether a segment starts another connection than the one that `first` started."""
     repeated = (is_opening(first) and first.source == segment.source
                 and first.seq == segment.seq)
     return is_opening(segment) and not repeated
 
 
 def is_server(segment, ports):
-    """Tells a segment from a server; of those looked at the others are a client's."""
+    """Returns whether a segment is from a server; otherwise it is from a client."""
     return segment.source[1] in ports
 
 
 def cut_pieces(connection, ports):
-    """Cuts a connection before every client segment that carries data."""
+    """Returns the pieces of a connection, cut before every client segment with data."""
     pieces = []
     for segment in connection:
         request = segment.length > 0 and not is_server(segment, ports)
@@ -219,16 +207,16 @@ def cut_pieces(connection, ports):
 # ---- the output ------------------------------------------------------------
 
 def seconds_between(before, after):
-    """Seconds from one segment to another, as the format counts them."""
+    """Returns the seconds from one segment to another."""
     return (after.time_us - before.time_us) / 1e6
 
 
 def report_piece(piece, ports):
-    """Returns the record of a piece, or None where it prints nothing."""
+    """Returns the record of a piece, or None if it gives nothing."""
     first = piece[0]
     if first.flags & SYN:
         return report_syn(piece)
-    # A server's data may begin with GET as well, in a piece that no request began.
+    # The first piece can begin with a server segment, and its data with GET.
     if not is_server(first, ports) and first.data.startswith(b"GET"):
         return report_get(first, [s for s in piece if is_server(s, ports)])
     return None
@@ -241,13 +229,13 @@ def report_syn(piece):
     return {"addr": piece[0].destination[0], "syn_rtt": seconds_between(piece[0], piece[1])}
 
 
-def report_get(request, answers):
-    """Returns the record of a GET; `answers` are the piece's server segments."""
-    answers = list(dropwhile(lambda segment: segment.length == 0, answers))
-    if not answers:
+def report_get(request, responses):
+    """Returns the record of a GET; `responses` are the server segments of the piece."""
+    responses = list(dropwhile(lambda segment: segment.length == 0, responses))
+    if not responses:
         return None
-    first = answers[0]
-    counted = [first] + [s for s in answers[1:] if not s.flags & FIN]
+    first = responses[0]
+    counted = [first] + [s for s in responses[1:] if not s.flags & FIN]
     highest = first.length
     gaps = []
     for before, segment in zip(counted, counted[1:]):
@@ -265,7 +253,7 @@ def report_get(request, answers):
 
 
 def gap_flags(segment, before, first, start, highest):
-    """Returns the flags of a server segment, in the order of the format."""
+    """Returns the flags of a server segment, in the order that the format defines."""
     flags = []
     if before is not first and before.length not in FULL_SEGMENTS:
         flags.append("LAST_PACKET_SHORT")
@@ -279,7 +267,7 @@ def gap_flags(segment, before, first, start, highest):
 
 
 def classic(raw, ports):
-    """Returns the whole result for the bytes of a capture."""
+    """Returns the records of a capture, given its bytes."""
     segments = []
     for record in read_records(raw):
         segment = decode(*record)
@@ -292,7 +280,7 @@ def classic(raw, ports):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="the classic format, worked out a second time")
+    parser = argparse.ArgumentParser(description="a second implementation of the classic format")
     parser.add_argument("capture")
     parser.add_argument("--port", type=int, action="append", help="a server's port instead of 80")
     arguments = parser.parse_args()

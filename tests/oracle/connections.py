@@ -1,14 +1,13 @@
 #!/usr/bin/env python3
-"""Holds `wirelap --connections` against tshark's packets, connection by connection.
+"""Compares the records of `wirelap --connections` with values computed from tshark's packets.
 
     connections.py WIRELAP_BINARY CAPTURE...
 
-tshark says which packet belongs to which TCP stream, and what its header holds.
-From that a second, plain count is made of each stream's packets and distinct
-payload bytes each way, options, and who ended it; streams are matched by their
-first frame. Printed is a line for each column that differs, then a summary.
+tshark provides the TCP stream and the header fields of each packet. From these, this program computes the packets and
+the distinct payload bytes of each direction, the options, and which end closed the connection. Streams and records are
+matched by their first packet. Prints a line for each connection that differs, then a summary.
 
-Exit: 1 where something differs, 2 where the program or tshark failed.
+Exit code: 1 if there is a difference, 2 if wirelap or tshark failed.
 """
 
 import json
@@ -27,7 +26,7 @@ COMPARED = ("last_frame", "start", "duration_s", "client", "client_port", "serve
 
 
 def read_packets(capture):
-    """Packets by stream, as tuples of FIELDS."""
+    """Returns the packets of each stream, as dictionaries with FIELDS."""
     command = ["tshark", "-n", "-r", capture, "-o", "tcp.desegment_tcp_streams:FALSE", "-Y", "tcp", "-T", "fields"]
     for name in FIELDS:
         command += ["-e", name]
@@ -36,17 +35,17 @@ def read_packets(capture):
     for line in run.stdout.splitlines():
         row = dict(zip(FIELDS, line.split("\t")))
         if "," in row["tcp.stream"] + row["ip.src"] or not row["tcp.seq_raw"] or not row["tcp.len"]:
-            continue  # in a tunnel, in an ICMP error, or cut
+            continue  # in a tunnel, in an ICMP error, or not completely captured
         streams[int(row["tcp.stream"])].append(row)
     return streams
 
 
-class Side:
-    """What one end sent."""
+class Endpoint:
+    """The state of one end of a connection."""
 
     def __init__(self):
         self.packets, self.syn, self.base, self.high = 0, None, None, 0
-        self.spans, self.held = [], []  # bytes on the wire, and those of them that were captured
+        self.spans, self.held = [], []  # ranges of bytes that were sent, and the captured part of them
         self.fin, self.acknowledged = None, 0
 
     def offset(self, sequence):
@@ -65,14 +64,14 @@ def count_distinct(spans, low):
 
 
 def measure(packets):
-    """The columns of one stream."""
+    """Returns the columns of one stream."""
     ends = {}
     first = packets[0]
     client, ending, ended_by, over = None, None, None, None
     for p in packets:
         at = (p["ip.src"] or p["ipv6.src"], int(p["tcp.srcport"]))
         to = (p["ip.dst"] or p["ipv6.dst"], int(p["tcp.dstport"]))
-        me, peer = ends.setdefault(at, Side()), ends.setdefault(to, Side())
+        me, peer = ends.setdefault(at, Endpoint()), ends.setdefault(to, Endpoint())
         me.packets += 1
         flags, length = int(p["tcp.flags"], 16), int(p["tcp.len"])
         if over:
@@ -97,7 +96,7 @@ def measure(packets):
             refused = client and at != client and ends[client].syn and not me.syn and not ends[client].spans
             ending, ended_by, over = "refused" if refused else "reset", at, True
         elif all(end.fin is not None for end in ends.values()) and len(ends) == 2:
-            # Over when both ends' bytes are there up to their FIN, or acknowledged.
+            # The connection is closed when each end's bytes up to its FIN are captured or acknowledged.
             if all(count_distinct(e.spans, 0)[0] >= e.fin or e.acknowledged >= e.fin for e in ends.values()):
                 ending, over = "fin", True
     at = (first["ip.src"] or first["ipv6.src"], int(first["tcp.srcport"]))
@@ -152,17 +151,17 @@ def compare(program, capture, tally):
         tally["connections"] += 1
         if frame not in ours or frame not in theirs:
             bad += 1
-            print(f"{capture}: frame {frame}: {'only here' if frame in ours else 'only in tshark'}")
+            print(f"{capture}: frame {frame}: {'only wirelap' if frame in ours else 'only tshark'}")
             continue
         mine, other = ours[frame], theirs[frame]
         if mine["exchanges"] != exchanges[mine["connection"]]:
-            print(f"{capture}: connection {mine['connection']}: exchanges do not add up")
+            print(f"{capture}: connection {mine['connection']}: wrong number of exchanges")
             bad += 1
         names = [n for n in COMPARED + ("missing_bytes",) if differs(n, mine[n], other[n])]
         if names:
             bad += 1
-            said = ", ".join(f"{n} {mine[n]} ({other[n]})" for n in names)
-            print(f"{capture}: connection {mine['connection']}, frame {frame}: {said}")
+            difference = ", ".join(f"{n} {mine[n]} ({other[n]})" for n in names)
+            print(f"{capture}: connection {mine['connection']}, frame {frame}: {difference}")
     tally["captures"] += 1
     tally["captures that differ"] += bad > 0
     tally["connections that differ"] += bad

@@ -1,9 +1,9 @@
-// Counts the TCP packets of captures, for packets.py to compare.
+// Counts the TCP packets of captures; packets.py compares the numbers.
 //
 //     count-packets CAPTURE...
 //
-// A line for each: path, records, segments, then what the others were, as
-// COUNT REASON, the most frequent first; separated by tabs.
+// Prints a line for each capture: path, records, segments, then the reasons why other records are not segments, as COUNT
+// REASON, the most frequent first; separated by tabs. Records and segments are '-' if the capture cannot be read.
 #include <cstdio>
 #include <string>
 

@@ -1,15 +1,13 @@
-"""lab_score.py PROGRAM [DIR]: holds what PROGRAM says of the lab's scenarios
-against the truth that the lab's own logs told.
+"""lab_score.py PROGRAM [DIR]: compares the records of the lab's scenarios with the logs of the lab's server, client and
+link.
 
-DIR (default fixtures/causes) has a folder a scenario, with client.pcap,
-server.pcap and truth.json, as fixtures/lab/scenarios.py leaves them. For each exchange and
-each end it compares the cause, each time that is known (right within 10 % or
-one round trip, whichever is more) and the lost segments; then, between the
-two ends, the cause and each cause's time. What an end cannot see is not
-asked of it. What is wrong stays listed as wrong.
+DIR (default fixtures/causes) contains a folder for each scenario with client.pcap, server.pcap and truth.json, which
+fixtures/lab/scenarios.py makes. For each exchange, at the client and at the server, it compares the cause, each time
+that is known (correct within 10 % or one round trip, whichever is more) and the number of lost segments; then, between
+the two ends, the cause and the time of each cause. Values that an end cannot observe are not compared there.
 
-  --brief   only what is wrong, and the totals
-  --allow N exit 1 if more than N are wrong
+  --brief   prints only wrong values and the totals
+  --allow N exits with 1 if more than N values are wrong
 """
 
 import argparse
@@ -26,51 +24,51 @@ DEFAULT = os.path.join(os.path.dirname(os.path.dirname(HERE)), "fixtures", "caus
 
 
 def records(program, capture):
-    """The exchanges that the program reports, by target; and what it complained of."""
+    """Returns the exchanges that the program reports, by target, and its error if it failed."""
     argv = [program, "--format", "ndjson", capture]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
     found = [json.loads(line) for line in done.stdout.splitlines()]
-    fault = done.stderr.strip() or f"exit {done.returncode}" if done.returncode else ""
-    return {r["target"]: r for r in found if r["type"] == "exchange"}, fault
+    error = done.stderr.strip() or f"exit {done.returncode}" if done.returncode else ""
+    return {r["target"]: r for r in found if r["type"] == "exchange"}, error
 
 
-JITTER = 0.0005  # of the hosts, on top of the link's round trip
+JITTER = 0.0005  # of the hosts, in addition to the round trip of the link
 
 
 def close(expected, got, rtt):
-    """Within 10 % of what is expected, or one round trip."""
+    """Returns whether a time is within 10 % of the expected one, or within one round trip."""
     if expected is None or got is None:
         return False
     return abs(got - expected) <= max(0.1 * abs(expected), rtt + JITTER)
 
 
 def same_cause(a, b):
-    """The same name, be it the column's or without its unit."""
+    """Returns whether two names of a cause are equal, with the unit of the column or without it."""
     return a is not None and b is not None and a.removesuffix("_s") == b.removesuffix("_s")
 
 
 def shown(value):
-    """A value as the table shows it."""
+    """Returns a value as text for the table."""
     if value is None:
         return "null"
     return f"{value:.6f}" if isinstance(value, float) else str(value)
 
 
 class Score:
-    """Rows of the table, and the count of right ones."""
+    """Prints the rows of the table and counts the correct ones."""
 
     def __init__(self, brief):
         self.brief = brief
-        self.kinds = collections.defaultdict(lambda: [0, 0])  # what: right, wrong
+        self.kinds = collections.defaultdict(lambda: [0, 0])  # for each kind: correct, wrong
 
-    def row(self, scenario, end, target, what, expected, got, right):
-        """One comparison."""
+    def row(self, scenario, end, target, what, expected, got, correct):
+        """Adds one comparison."""
         kind = what if what in ("cause", "lost", "missing_bytes") else "times"
         kind = "agreement" if end == "both" else kind
-        self.kinds[kind][0 if right else 1] += 1
-        if right and self.brief:
+        self.kinds[kind][0 if correct else 1] += 1
+        if correct and self.brief:
             return
-        verdict = "ok" if right else "WRONG"
+        verdict = "ok" if correct else "WRONG"
         print(
             f"{scenario:26} {end:6} {target:26} {what:12} "
             f"{shown(expected):>12} {shown(got):>12} {verdict}"
@@ -78,14 +76,14 @@ class Score:
 
 
 def known_times(exchange, end):
-    """The times that an end can be asked for."""
+    """Returns the times that can be observed at an end."""
     times = {**exchange["times"], **exchange.get("times_at", {}).get(end, {})}
     times["total_s"] = exchange["totals"][end]
     return {what: seconds for what, seconds in times.items() if seconds is not None}
 
 
 def score_end(score, name, end, exchange, record, rtt):
-    """One exchange as one end saw it."""
+    """Compares one exchange at one end."""
     target = exchange["target"]
     cause = exchange.get("expect", {}).get(end, exchange["cause"])
     if cause is not None:
@@ -105,8 +103,8 @@ def score_end(score, name, end, exchange, record, rtt):
 
 
 def score_agreement(score, name, exchange, records_, rtt):
-    """One exchange as the two ends saw it. What by nature differs between
-    them, the last way of the response above all, is taken off."""
+    """Compares one exchange between the two ends. Known differences between the ends are subtracted, such as the way of
+    the last response segment."""
     target = exchange["target"]
     client, server = records_
     if exchange["cause"] is not None and not exchange.get("expect"):
@@ -127,15 +125,15 @@ def score_agreement(score, name, exchange, records_, rtt):
 
 
 def score_scenario(score, program, folder):
-    """One folder."""
+    """Compares all exchanges of one folder."""
     with open(os.path.join(folder, "truth.json")) as file:
         truth = json.load(file)
     name, rtt = truth["scenario"], truth["rtt_ms"] / 1000
     seen = {}
     for end in ENDS:
-        seen[end], fault = records(program, os.path.join(folder, f"{end}.pcap"))
-        if fault:
-            score.row(name, end, "", "run", "no fault", fault, False)
+        seen[end], error = records(program, os.path.join(folder, f"{end}.pcap"))
+        if error:
+            score.row(name, end, "", "run", "no error", error, False)
     for exchange in truth["exchanges"]:
         both = [seen[end].get(exchange["target"], {}) for end in ENDS]
         for end, record in zip(ENDS, both):
@@ -144,7 +142,7 @@ def score_scenario(score, program, folder):
 
 
 def main():
-    """Reads the arguments, prints the table."""
+    """Reads the arguments and prints the table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -160,8 +158,8 @@ def main():
         folder = os.path.join(options.folder, name)
         if os.path.exists(os.path.join(folder, "truth.json")) and (options.only or "") in name:
             score_scenario(score, options.program, folder)
-    for kind, (right, wrong) in score.kinds.items():
-        print(f"{kind}: {right} right, {wrong} wrong")
+    for kind, (correct, wrong) in score.kinds.items():
+        print(f"{kind}: {correct} correct, {wrong} wrong")
     passed, failed = (sum(k[i] for k in score.kinds.values()) for i in (0, 1))
     print(f"{passed} passed, {failed} failed")
     sys.exit(1 if options.allow is not None and failed > options.allow else 0)

@@ -1,15 +1,13 @@
 #!/usr/bin/env python3
-"""Counts the packets of a folder of real captures, and those of TCP, and compares
-with what capinfos and tshark count.
+"""Compares numbers of packets and of TCP packets in a folder of captures with those of capinfos and tshark.
 
     packets.py COUNT_PACKETS CAPTURES_DIR [--known FILE]
 
-CAPTURES_DIR/INDEX.tsv has both counts for each capture (tshark's with its filter
-`tcp`). A difference in TCP was looked up in the packets, or is to be: FILE has a
-line for each that is explained: path, tab, wirelap's count, tab, reason.
+CAPTURES_DIR/INDEX.tsv contains both numbers for each capture (tshark's with its filter `tcp`). FILE contains the
+differences in TCP packets that are explained, one a line: path, tab, wirelap's count, tab, reason.
 
-Exit: 1 where the packets are not as many, a difference is not explained, or an
-explained count is another than before; else 0, also where the folder is absent. 2 is bad usage.
+Exit code: 1 if a number of packets differs, a difference is not explained, or an explained count has changed; 2 for
+wrong usage; else 0, also if the folder does not exist.
 """
 
 import argparse
@@ -19,7 +17,7 @@ import subprocess
 import sys
 
 def count_all(tool, paths):
-    """Returns (records, segments, reasons) by path; None for what is no capture."""
+    """Returns (records, segments, reasons) by path; None for a file that is not a capture."""
     output = subprocess.run([tool, *paths], check=True, capture_output=True, text=True).stdout
     counts = {}
     for line in output.splitlines():
@@ -68,7 +66,7 @@ def main():
         else:
             wrong += 1
             print(f"  {path}: {ours} TCP packets of {records}, tshark {theirs}; " + "; ".join(reasons))
-    print(f"packets: {equal} captures equal to tshark, {explained} explained, {wrong} not")
+    print(f"packets: {equal} captures agree with tshark, {explained} explained, {wrong} not")
     return 1 if wrong else 0
 
 

@@ -1,30 +1,24 @@
 #!/usr/bin/env python3
-"""Asks tshark what wirelap claims, over a folder of real captures.
+"""Compares wirelap's exchanges with tshark's messages in a folder of captures, by wirelap's definitions.
 
     tshark.py WIRELAP_BINARY CAPTURES_DIR [--known FILE] [--cache DIR]
 
-The counts in CAPTURES_DIR/INDEX.tsv are of messages that tshark, set as it comes,
-could dissect whole; wirelap reports those that it saw begin. So tshark is asked
-by wirelap's definitions, the same for every capture:
+With default settings, tshark counts messages that it could dissect completely; wirelap reports every message whose
+beginning is captured. So tshark's output is evaluated as follows, in the same way for every capture:
 
-- A message is one that tshark shows as it comes, or when told to put neither
-  heads nor bodies together: then it shows what begins with a segment, whether or
-  not the rest was captured. The frame it begins in tells it from others; what
-  lies inside a message that was put together is none.
-- An interim response (1xx but 101) is no response.
-- A request that asked for h2c, and the 101 that it got, are HTTP/2's stream 1
-  (RFC 7540, 3.2).
-- tshark knows HTTP by the port: it is told those at which wirelap found any. It
-  is told to look for Teredo at all ports.
+- A message is one that tshark shows with default settings, or without reassembly of heads and bodies: then tshark shows
+  every message that begins at the start of a segment. A message is identified by the frame in which it begins. A frame
+  inside a reassembled message is not a message of its own.
+- An interim response (1xx except 101) is not a response.
+- A request to upgrade to h2c, and its 101 response, are not counted: they are stream 1 of HTTP/2 (RFC 7540, 3.2).
+- tshark detects HTTP by the port, so it gets the ports at which wirelap found HTTP. It searches for Teredo at all ports.
 
-The numbers of requests and of responses have to be equal; and so, of each
-exchange that both see, the frame it begins in, the method, the host and the
-target, the status, and the time to the first byte of the response.
-What was looked at and explained goes into FILE, a line each: path, tab, reason.
+The numbers of requests and of responses must be equal, and for each exchange that both programs find: the frame in
+which it begins, method, host, target, status, and the time to the first byte of the response. FILE contains the
+differences that are explained, one a line: path, tab, reason.
 
-What tshark said is kept in the folder of --cache, by its version, the question
-and the capture's bytes. Exit: 1 on a difference that is not explained, else 0,
-also where the captures or tshark are absent. 2 is bad usage.
+The folder of --cache keeps tshark's outputs, by its version, its arguments and the bytes of the capture. Exit code: 1
+for a difference that is not explained; 2 for wrong usage; else 0, also if the captures or tshark do not exist.
 """
 
 import argparse
@@ -41,25 +35,25 @@ from decimal import Decimal
 import captures
 
 TIMEOUT_S = 120
-SHOWN_DIFFERENCES = 3  # of a capture's exchanges
+SHOWN_DIFFERENCES = 3  # for each capture
 SEPARATOR = "\x1f"
-AS_IT_COMES = ()
-NOT_PUT_TOGETHER = ("-o", "http.desegment_headers:FALSE", "-o", "http.desegment_body:FALSE")
+DEFAULT_SETTINGS = ()
+NO_REASSEMBLY = ("-o", "http.desegment_headers:FALSE", "-o", "http.desegment_body:FALSE")
 FIELDS = {"frame": "frame.number", "methods": "http.request.method", "hosts": "http.host",
           "targets": "http.request.uri", "statuses": "http.response.code",
           "request_frames": "http.request_in", "times": "http.time", "segments": "tcp.segment",
           "upgrades": "http.upgrade"}
-TOLD = ("method", "host", "target", "status", "ttfb_s")
+COMPARED = ("method", "host", "target", "status", "ttfb_s")
 
 
 @dataclass
 class Result:
-    """What both said of one capture."""
+    """The comparison for one capture."""
     path: str
-    has_http: bool  # by the index
+    has_http: bool  # according to the index
     ours: tuple = ()    # requests, responses
     theirs: tuple = ()
-    agreeing: Counter = field(default_factory=Counter)  # how often, by the names in TOLD
+    agreeing: Counter = field(default_factory=Counter)  # number of values, by the names in COMPARED
     compared: Counter = field(default_factory=Counter)
     differences: list = field(default_factory=list)  # of exchanges
 
@@ -75,7 +69,7 @@ class Result:
 # ---- tshark ------------------------------------------------------------------
 
 class Tshark:
-    """Asks tshark, or the folder of what it said before."""
+    """Runs tshark, or returns the output of an earlier run from the cache."""
 
     def __init__(self, cache):
         self.cache = cache
@@ -85,33 +79,33 @@ class Tshark:
             os.makedirs(cache, exist_ok=True)
 
     def messages(self, path, ports, settings):
-        """Returns a dictionary for each frame with HTTP: the names in FIELDS, each a list."""
+        """Returns a dictionary for each frame with HTTP, with a list for each name in FIELDS."""
         arguments = ["-n", *settings, "--enable-heuristic", "teredo_udp"]
         for port in ports:
             arguments += ["-d", f"tcp.port=={port},http"]
         arguments += ["-Y", "http", "-T", "fields", "-E", "occurrence=a", "-E", f"aggregator={SEPARATOR}"]
         for name in FIELDS.values():
             arguments += ["-e", name]
-        rows = [line.split("\t") for line in self.answer(path, arguments).split("\n") if line]
+        rows = [line.split("\t") for line in self.output(path, arguments).split("\n") if line]
         return [{name: [text for text in value.split(SEPARATOR) if text]
                  for name, value in zip(FIELDS, row)} for row in rows]
 
-    def answer(self, path, arguments):
+    def output(self, path, arguments):
         with open(path, "rb") as capture:
             digest = hashlib.sha256(capture.read())
         digest.update(self.version + "\0".join(arguments).encode())
-        kept = self.cache and os.path.join(self.cache, digest.hexdigest())
-        if kept and os.path.exists(kept):
-            with open(kept, encoding="utf-8") as text:
+        cached = self.cache and os.path.join(self.cache, digest.hexdigest())
+        if cached and os.path.exists(cached):
+            with open(cached, encoding="utf-8") as text:
                 return text.read()
-        # It exits with 2 where the capture is cut, too.
+        # The exit code is not checked: it is 2 for a truncated capture.
         output = subprocess.run(["tshark", "-r", path, *arguments], stdin=subprocess.DEVNULL,
                                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                                 timeout=TIMEOUT_S, check=False).stdout.decode("utf-8", "replace")
-        if kept:
-            with open(kept + ".part", "w", encoding="utf-8") as text:
+        if cached:
+            with open(cached + ".part", "w", encoding="utf-8") as text:
                 text.write(output)
-            os.replace(kept + ".part", kept)
+            os.replace(cached + ".part", cached)
         return output
 
 
@@ -120,12 +114,12 @@ def is_final(status):
 
 
 def first_frame(row):
-    """Returns where the first message of a frame begins."""
+    """Returns the number of the frame in which the first message of a row begins."""
     return int((row["segments"] or row["frame"])[0])
 
 
 def upgraded_frames(rows):
-    """Returns the frames of requests that HTTP/2 answers, and of the 101 in between."""
+    """Returns the frames of requests to upgrade to h2c and of their 101 responses."""
     frames = set()
     for row in rows:
         if "101" in row["statuses"] and any(text.lower() == "h2c" for text in row["upgrades"]):
@@ -134,12 +128,12 @@ def upgraded_frames(rows):
 
 
 def count_messages(rows):
-    """Returns how many requests and responses begin in each frame, and the frames inside of others."""
+    """Returns the numbers of requests and responses that begin in each frame, and the frames inside messages."""
     begun, inside = Counter(), set()
-    passed = upgraded_frames(rows)
+    upgraded = upgraded_frames(rows)
     for row in rows:
         inside.update(int(number) for number in row["segments"][1:])
-        if int(row["frame"][0]) in passed:
+        if int(row["frame"][0]) in upgraded:
             continue
         kinds = ["request"] * len(row["methods"]) + ["response" for text in row["statuses"] if is_final(text)]
         for place, kind in enumerate(kinds):
@@ -148,7 +142,7 @@ def count_messages(rows):
 
 
 def count_all(whole, parts):
-    """Returns the numbers of requests and of responses that tshark shows in either way."""
+    """Returns the numbers of requests and of responses, with reassembly and without it together."""
     begun, inside = count_messages(whole)
     others, _ = count_messages(parts)
     begun |= Counter({key: count for key, count in others.items() if key[1] not in inside})
@@ -158,39 +152,39 @@ def count_all(whole, parts):
 
 # ---- exchanges -----------------------------------------------------------------
 
-def told_by_tshark(whole, parts):
-    """Returns what tshark says of an exchange, by its first frame; only where that has one request."""
-    told = {}
-    passed = upgraded_frames(whole)
+def tshark_exchanges(whole, parts):
+    """Returns tshark's values for each exchange, by its first frame. Frames with several requests are left out."""
+    exchanges = {}
+    upgraded = upgraded_frames(whole)
     for row in whole:
-        if len(row["methods"]) == 1 and int(row["frame"][0]) not in passed:
-            told[first_frame(row)] = {"method": row["methods"][0], "host": (row["hosts"] or [None])[0],
-                                      "target": (row["targets"] or [None])[0]}
-    answers = {}
+        if len(row["methods"]) == 1 and int(row["frame"][0]) not in upgraded:
+            exchanges[first_frame(row)] = {"method": row["methods"][0], "host": (row["hosts"] or [None])[0],
+                                           "target": (row["targets"] or [None])[0]}
+    responses = {}
     for row in parts:
         if row["request_frames"] and len(row["statuses"]) == 1 and is_final(row["statuses"][0]):
-            answers.setdefault(int(row["request_frames"][0]), []).append(row)
-    for frame, rows in answers.items():
-        if frame in told and len(rows) == 1:
-            told[frame]["status"] = Decimal(rows[0]["statuses"][0])
+            responses.setdefault(int(row["request_frames"][0]), []).append(row)
+    for frame, rows in responses.items():
+        if frame in exchanges and len(rows) == 1:
+            exchanges[frame]["status"] = Decimal(rows[0]["statuses"][0])
             if rows[0]["times"]:
-                told[frame]["ttfb_s"] = Decimal(rows[0]["times"][0])
-    return told
+                exchanges[frame]["ttfb_s"] = Decimal(rows[0]["times"][0])
+    return exchanges
 
 
-def compare_exchanges(result, exchanges, told):
-    """Adds to `result` what agrees and what differs."""
+def compare_exchanges(result, exchanges, all_theirs):
+    """Adds the values that agree and those that differ to `result`."""
     ours = {}
     for exchange in exchanges:
         if exchange.get("method") is not None:
             ours.setdefault(int(exchange["first_frame"]), []).append(exchange)
-    for frame, theirs in sorted(told.items()):
+    for frame, theirs in sorted(all_theirs.items()):
         found = ours.get(frame, [])
         if len(found) > 1:
             continue
         if not found:
-            result.differences.append(f"frame {frame}: tshark alone has a {theirs['method']}")
-        for name in TOLD if found else ():
+            result.differences.append(f"frame {frame}: only tshark has a {theirs['method']}")
+        for name in COMPARED if found else ():
             if name not in theirs:
                 continue
             result.compared[name] += 1
@@ -201,7 +195,7 @@ def compare_exchanges(result, exchanges, told):
 
 
 def examine(binary, folder, tshark, row):
-    """Asks both of one capture."""
+    """Compares the two programs for one capture."""
     result = Result(row["path"], int(row["http_requests"]) + int(row["http_responses"]) > 0)
     _, stdout, _ = captures.run(binary, folder, row)
     exchanges = [r for r in captures.read_output(stdout, []) if r.get("type") == "exchange"
@@ -210,10 +204,10 @@ def examine(binary, folder, tshark, row):
                    sum(r["status"] is not None for r in exchanges))
     ports = sorted({int(r["server_port"]) for r in exchanges})
     path = os.path.join(folder, row["path"])
-    whole = tshark.messages(path, ports, AS_IT_COMES)
-    parts = tshark.messages(path, ports, NOT_PUT_TOGETHER)
+    whole = tshark.messages(path, ports, DEFAULT_SETTINGS)
+    parts = tshark.messages(path, ports, NO_REASSEMBLY)
     result.theirs = count_all(whole, parts)
-    compare_exchanges(result, exchanges, told_by_tshark(whole, parts))
+    compare_exchanges(result, exchanges, tshark_exchanges(whole, parts))
     return result
 
 
@@ -229,12 +223,12 @@ def describe(result, reason):
 
 
 def print_report(results, known):
-    """Prints what differs and the summary. Returns whether all of it is explained."""
+    """Prints the differences and the summary. Returns whether all differences are explained."""
     differing = [r for r in results if not r.agrees]
     for result in sorted(differing, key=lambda r: r.path in known):
         print(describe(result, known.get(result.path)))
     for path in sorted(known.keys() - {r.path for r in differing}):
-        print(f"explained, but agrees or is not there: {path}")
+        print(f"explained, but it agrees or does not exist: {path}")
     for title, chosen in (("HTTP captures", [r for r in results if r.has_http]),
                           ("captures without HTTP", [r for r in results if not r.has_http])):
         agreeing = sum(r.counts_agree for r in chosen)
@@ -243,19 +237,19 @@ def print_report(results, known):
               f"{len(chosen) - agreeing - explained} not")
     compared = sum((r.compared for r in results), Counter())
     agreeing = sum((r.agreeing for r in results), Counter())
-    print("exchanges: " + ", ".join(f"{name} {agreeing[name]}/{compared[name]}" for name in TOLD))
+    print("exchanges: " + ", ".join(f"{name} {agreeing[name]}/{compared[name]}" for name in COMPARED))
     return all(r.path in known for r in differing)
 
 
 def parse_arguments():
-    parser = argparse.ArgumentParser(description="compare wirelap with tshark, asked by wirelap's definitions")
+    parser = argparse.ArgumentParser(description="compare wirelap with tshark, by wirelap's definitions")
     parser.add_argument("binary")
     parser.add_argument("folder")
     parser.add_argument("--known", help="list of explained differences: path, tab, reason")
-    parser.add_argument("--cache", help="folder of what tshark said before")
+    parser.add_argument("--cache", help="folder with tshark's outputs of earlier runs")
     arguments = parser.parse_args()
     if not os.access(arguments.binary, os.X_OK):
-        parser.error(f"{arguments.binary}: not a program")
+        parser.error(f"{arguments.binary}: not an executable program")
     try:
         known = captures.read_known(arguments.known) if arguments.known else {}
     except (OSError, ValueError) as error:
@@ -266,7 +260,7 @@ def parse_arguments():
 def main():
     arguments, known = parse_arguments()
     if not os.path.exists(os.path.join(arguments.folder, "INDEX.tsv")) or not shutil.which("tshark"):
-        print(f"tshark: skipped, no INDEX.tsv in {arguments.folder}, or no tshark")
+        print(f"tshark: skipped, no INDEX.tsv in {arguments.folder}, or tshark is not installed")
         return 0
     tshark = Tshark(arguments.cache)
     binary = os.path.abspath(arguments.binary)
