@@ -29,8 +29,8 @@ FUZZING  := -O2 -gline-tables-only -fsanitize=address,undefined -fno-sanitize-re
 # SLP vectorization makes the program slower: g++ gathers neighbouring fields into vectors at a higher cost than it saves.
 RELEASE  := -DNDEBUG $(if $(findstring clang,$(CXX)),,-flto=auto -fno-tree-slp-vectorize)
 # These run once or for few packets, and are compiled for size.
-COLD     := src/main.cc src/base/error.cc $(addprefix src/capture/,container.cc decompress.cc) src/wire/decode_error.cc \
-            $(addprefix src/output/,classic.cc progress.cc summary.cc table.cc)
+COLD     := src/main.cc src/options.cc src/base/error.cc $(addprefix src/capture/,container.cc decompress.cc) src/wire/decode_error.cc \
+            $(addprefix src/output/,classic.cc columns.cc progress.cc summary.cc table.cc)
 
 # The fuzz targets; fuzz_test.cc replays inputs with them, without libFuzzer.
 FUZZED   := $(filter-out %/fuzzer.cc %/seeds.cc,$(wildcard tests/fuzz/*.cc))

@@ -51,7 +51,7 @@ class Floods:
             command = self.command(kind)[:-1] + ["--no-sandbox", path]
             run = subprocess.run(callgrind + command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=True)
         messages = run.stderr.decode()
-        if kind != "fragments" and "given up for want of memory" not in messages:
+        if kind != "fragments" and "evicted to free memory" not in messages:
             sys.exit("floods: %s %d: the memory limit was not reached" % (kind, count))
         return int(re.search(r"Collected : (\d+)", messages).group(1)) / int(made.stderr.split()[0])
 

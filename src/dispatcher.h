@@ -62,8 +62,8 @@ class Dispatcher {
   }
 
   void on_not_captured(Connection& connection, Side sender, std::uint64_t count, const Arrival& arrival) {
-    summary_.holes += 1;
-    summary_.hole_bytes += count;
+    summary_.gaps += 1;
+    summary_.missing_bytes += count;
     process_gap(connection, sender, count, false, arrival);
   }
 

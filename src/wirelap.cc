@@ -167,7 +167,7 @@ const std::string& Capture::problem() const { return inner_->problem; }
 
 CaptureCounts Capture::counts() const {
   const Summary summary = inner_->engine.summary();
-  return {summary.decoded.records, summary.connections, summary.exchanges, summary.hole_bytes,
+  return {summary.decoded.records, summary.connections, summary.exchanges, summary.missing_bytes,
           summary.evicted_connections};
 }
 

@@ -376,7 +376,7 @@ TEST_CASE("floods: the program gets along with the limit's memory and a little m
     const test::RunResult result = run_in_48_mib("32M", capture);
     CHECK(result.exit_code == 0);
     // Said with -q, too.
-    CHECK(has(result.errors, "wirelap: given up for want of memory: "));
+    CHECK(has(result.errors, "wirelap: evicted to free memory: "));
     CHECK(has(result.output, "\"target\":\"/last\""));
     // That there is too little without a limit shows that there is one.
     if (std::string(kind) == "syns") CHECK(run_in_48_mib("1G", capture).exit_code != 0);

@@ -7,10 +7,12 @@
 #include <fstream>
 #include <iterator>
 #include <poll.h>
+#include <sstream>
 #include <string>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "support/folder.h"
 #include "support/run.h"
 
 namespace wirelap {
@@ -24,7 +26,7 @@ using test::RunResult;
 
 const std::string kCapture = "fixtures/ipv6.pcap";
 
-/// wirelap with a pipe as its input that stays open, as behind a live tcpdump.
+/// The program with a pipe as its input that stays open, as after a live tcpdump.
 class Live {
  public:
   Live() {
@@ -74,7 +76,7 @@ class Live {
   int to_, from_;
 };
 
-TEST_CASE("a capture is named by position, by -r, as '-', or comes on a pipe") {
+TEST_CASE("a capture is an argument, the argument of -r, '-', or standard input") {
   const std::string all = run({program(), kCapture}).output;
   CHECK(std::count(all.begin(), all.end(), '\n') == 4);
   CHECK(run({program(), "-r", kCapture}).output == all);
@@ -87,7 +89,7 @@ TEST_CASE("a capture is named by position, by -r, as '-', or comes on a pipe") {
   CHECK(has(both.output, "vlan.pcap"));
 }
 
-TEST_CASE("bad usage exits with 2 and says why") {
+TEST_CASE("bad usage: exit code 2, and a message") {
   for (const std::vector<std::string>& arguments :
        std::vector<std::vector<std::string>>{{"--nonsense"}, {"-f", "xml", kCapture}, {"-p", "0", kCapture},
         {"-p", "65536", kCapture}, {"-p", "80x", kCapture}, {"-o"}}) {
@@ -101,7 +103,7 @@ TEST_CASE("bad usage exits with 2 and says why") {
   }
 }
 
-TEST_CASE("help fits a screen") {
+TEST_CASE("--help fits on a screen of 24 lines and 80 columns") {
   const RunResult result = run({program(), "--help"});
   CHECK(result.exit_code == 0);
   CHECK(std::count(result.output.begin(), result.output.end(), '\n') <= 24);
@@ -114,7 +116,7 @@ TEST_CASE("help fits a screen") {
   CHECK(widest <= 80);
 }
 
-TEST_CASE("a capture that cannot be read does not stop the others") {
+TEST_CASE("a capture that cannot be read does not stop the others, and the exit code is 1") {
   const RunResult result = run({program(), "-q", "/nonexistent.pcap", "fixtures", "README.md", kCapture});
   CHECK(result.exit_code == 1);
   CHECK(std::count(result.output.begin(), result.output.end(), '\n') == 4);
@@ -122,7 +124,7 @@ TEST_CASE("a capture that cannot be read does not stop the others") {
   CHECK(has(result.errors, "README.md"));
 }
 
-TEST_CASE("a capture cut in its last record is read, and where is said") {
+TEST_CASE("a truncated last record is reported with its place, and the exit code is 0") {
   const RunResult cut = run({program(), "fixtures/cut.pcap"});
   CHECK(cut.exit_code == 0);
   CHECK(has(cut.errors, "record 35 at byte 31344"));
@@ -133,7 +135,7 @@ TEST_CASE("a capture cut in its last record is read, and where is said") {
   CHECK(has(damage.errors, "record 1 at byte 24"));
 }
 
-TEST_CASE("-p reports only that port's servers") {
+TEST_CASE("-p reports only exchanges with servers at these ports") {
   CHECK(run({program(), "-p", "81", kCapture}).output.empty());
   CHECK(run({program(), "-p", "81", "-p", "80", kCapture}).output == run({program(), kCapture}).output);
 }
@@ -143,13 +145,13 @@ TEST_CASE("--packets adds inter-packet times") {
   CHECK(has(result.output, "\"interpacket_times\":[[0.000000000,"));
   const RunResult csv = run({program(), "--packets", "-f", "csv", "fixtures/loss.pcap"});
   CHECK(has(csv.output, "outcome,interpacket_times\r\n"));
-  // The segment that filled the hole brought those behind it.
+  // The segment that filled the gap made those after it available, too.
   CHECK(has(csv.output, " 0.024081:55024 "));
   CHECK(has(csv.output, " 0.000187:2896 "));
   CHECK(has(csv.output, ":60256\r\n"));
 }
 
-TEST_CASE("--header and --s3 add columns, of the request or the response") {
+TEST_CASE("--header and --s3 add columns for headers of the request or the response") {
   const RunResult result = run({program(), "--header", "Range", "--header", "ETag", "--s3", "fixtures/s3-session.pcap"});
   CHECK(result.exit_code == 0);
   CHECK(has(result.output, "\"range\":\"bytes=1000-4999\",\"etag\":\"\\\""));
@@ -160,7 +162,7 @@ TEST_CASE("--header and --s3 add columns, of the request or the response") {
   CHECK(run({program(), "--header", "", kCapture}).exit_code == 2);
 }
 
-TEST_CASE("-o writes a file; a full disk is an error") {
+TEST_CASE("-o writes to a file; a full disk is an error") {
   char path[] = "/tmp/wirelap-test-XXXXXX";
   ::close(::mkstemp(path));
   CHECK(run({program(), "-o", path, kCapture}).exit_code == 0);
@@ -171,7 +173,87 @@ TEST_CASE("-o writes a file; a full disk is an error") {
   CHECK(has(full.errors, "No space left"));
 }
 
-TEST_CASE("live: a record is out before the next read blocks") {
+TEST_CASE("several outputs: each gets all records in the format of its suffix, and standard output nothing") {
+  const test::Folder folder;
+  const std::string ndjson = folder / "a.ndjson", csv = folder / "b.csv", json = folder / "c.json",
+                    plain = folder / "d";
+  const RunResult result = run({program(), "-o", ndjson, "-o", csv, "-o", json, "-o", plain, kCapture});
+  CHECK(result.exit_code == 0);
+  CHECK(result.output.empty());
+  CHECK(slurp(ndjson) == run({program(), "-f", "ndjson", kCapture}).output);
+  CHECK(slurp(csv) == run({program(), "-f", "csv", kCapture}).output);
+  CHECK(slurp(json) == run({program(), "-f", "json", kCapture}).output);
+  CHECK(slurp(plain) == slurp(ndjson));
+  const RunResult both = run({program(), "-f", "table", "-o", plain, "-o", csv, "-f", "json", kCapture});
+  CHECK(both.output == slurp(json));
+  CHECK(slurp(plain) == run({program(), "-f", "table", kCapture}).output);
+  CHECK(run({program(), "-o", csv, "-o", "-", kCapture}).output == slurp(ndjson));
+  CHECK(run({program(), "-f", "classic", "-o", plain, kCapture}).exit_code == 0);
+  CHECK(slurp(plain) == run({program(), "-f", "classic", kCapture}).output);
+}
+
+TEST_CASE("several outputs: one that fails has its own message, and the others are complete") {
+  const test::Folder folder;
+  const std::string csv = folder / "b.csv";
+  const RunResult full = run({program(), "-o", "/dev/full", "-o", csv, "-f", "ndjson", kCapture});
+  CHECK(full.exit_code == 1);
+  CHECK(full.errors == "wirelap: /dev/full: No space left on device\n");
+  CHECK(full.output == run({program(), kCapture}).output);
+  CHECK(slurp(csv) == run({program(), "-f", "csv", kCapture}).output);
+  const RunResult none = run({program(), "-o", csv, "-o", "/does/not/exist.csv", kCapture});
+  CHECK(none.exit_code == 1);
+  CHECK(none.errors == "wirelap: /does/not/exist.csv: No such file or directory\n");
+  // The reader of standard output leaves, and the file gets all records nevertheless.
+  const std::string many = "fixtures/many-clients.pcap";
+  run({"sh", "-c", program() + " -q -o " + csv + " -f ndjson " + many + " | head -n 1"});
+  CHECK(slurp(csv) == run({program(), "-f", "csv", many}).output);
+}
+
+TEST_CASE("several outputs: a capture, or one file twice by whatever name, is a usage error") {
+  const test::Folder folder;
+  const std::string capture = folder.add("x.pcap", slurp(kCapture)), file = folder / "a.csv", link = folder / "b.csv";
+  const RunResult read = run({program(), "-o", file, "-o", capture, capture});
+  CHECK(read.exit_code == 2);
+  CHECK(has(read.errors, "'" + capture + "' is a capture to be read"));
+  CHECK(slurp(capture) == slurp(kCapture));
+  REQUIRE(::symlink(file.c_str(), link.c_str()) == 0);
+  const RunResult twice = run({program(), "-o", file, "-o", link, kCapture});
+  CHECK(twice.exit_code == 2);
+  CHECK(has(twice.errors, "two outputs go to '" + link + "'"));
+  CHECK(run({"sh", "-c", program() + " -o " + file + " -f csv " + kCapture + " > " + file}).exit_code == 2);
+  CHECK(run({program(), "-o", "/dev/null", "-f", "csv", "-o", "/dev/zero", kCapture}).exit_code == 0);
+}
+
+TEST_CASE("--columns lists every column of the records in their order, with tabs between the fields") {
+  const RunResult result = run({program(), "--columns"});
+  CHECK(result.exit_code == 0);
+  std::string exchange, connection;
+  std::istringstream lines(result.output);
+  std::string line;
+  REQUIRE(std::getline(lines, line));
+  CHECK(line == "column\trecords\ttype\tnull\tunit\tdescription");
+  while (std::getline(lines, line)) {
+    CHECK(std::count(line.begin(), line.end(), '\t') == 5);
+    const std::string name = line.substr(0, line.find('\t'));
+    const std::string records = line.substr(name.size() + 1, line.find('\t', name.size() + 1) - name.size() - 1);
+    if (has(records, "exchange")) exchange += name + ",";
+    if (has(records, "connection")) connection += name + ",";
+    CHECK(line.size() - line.rfind('\t') > 5);
+  }
+  const std::string csv = run({program(), "--packets", "-f", "csv", kCapture}).output;
+  CHECK(exchange == csv.substr(0, csv.find('\r')) + ",");
+  const std::string json = run({program(), "--connections", "fixtures/close.pcap"}).output;
+  const std::string object = json.substr(json.find("{\"type\":\"connection\""));
+  std::string names;
+  for (std::size_t at = 1; object[at] == '"'; at = object.find_first_of(",}", at) + 1) {
+    const std::size_t end = object.find("\":", at);
+    names += object.substr(at + 1, end - at - 1) + ",";
+    at = end;
+  }
+  CHECK(connection == names);
+}
+
+TEST_CASE("live: a record is written before the program waits for input") {
   Live live;
   live.write(slurp(kCapture));
   const std::string got = live.read_lines(4);
@@ -180,7 +262,7 @@ TEST_CASE("live: a record is out before the next read blocks") {
   CHECK(live.wait() == 0);
 }
 
-TEST_CASE("SIGINT and SIGTERM end a run as the end of input does, with what is open reported") {
+TEST_CASE("SIGINT and SIGTERM end the input: open exchanges are reported") {
   for (const int signal : {SIGINT, SIGTERM}) {
     Live live;
     const std::string capture = slurp("fixtures/cut.pcap");
@@ -193,13 +275,13 @@ TEST_CASE("SIGINT and SIGTERM end a run as the end of input does, with what is o
   }
 }
 
-TEST_CASE("a reader that leaves ends the run without a word") {
+TEST_CASE("a pipe whose reader has closed it ends the run without a message") {
   const RunResult result = run({"sh", "-c", program() + " fixtures/many-clients.pcap | head -n 1"});
   CHECK(std::count(result.output.begin(), result.output.end(), '\n') == 1);
   CHECK(result.errors.empty());
 }
 
-TEST_CASE("no control character of a peer or a file name reaches the output") {
+TEST_CASE("control characters in a file name are escaped in messages") {
   const RunResult result = run({program(), "/no\x1b[31m\nfile"});
   CHECK(has(result.errors, "\\x1b"));
   CHECK(result.errors.find('\x1b') == std::string::npos);

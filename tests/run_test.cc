@@ -1,5 +1,4 @@
-// A run as a whole, from outside: pieces that are joined, odd clocks, the word
-// at the end and the line while a file is read.
+// The program from outside, a run as a whole: joined pieces, clocks that step, the summary and the progress line.
 #include <doctest/doctest.h>
 
 #include <fcntl.h>
@@ -29,20 +28,10 @@ using test::program;
 using test::slurp;
 using test::has;
 using test::run;
+using test::Folder;
 using test::RunResult;
 
 void spill(const std::string& path, const std::string& bytes) { std::ofstream(path, std::ios::binary) << bytes; }
-
-/// A folder that is removed with its files.
-class Folder {
- public:
-  Folder() { REQUIRE(::mkdtemp(name_.data()) != nullptr); }
-  ~Folder() { std::filesystem::remove_all(name_); }
-  std::string operator/(const std::string& name) const { return name_ + "/" + name; }
-
- private:
-  std::string name_ = "/tmp/wirelap-XXXXXX";
-};
 
 /// Offsets of a classic pcap's records, and of its end.
 std::vector<std::size_t> records_of(const std::string& pcap) {
@@ -58,7 +47,7 @@ std::vector<std::size_t> records_of(const std::string& pcap) {
   return begins;
 }
 
-/// A record's columns without those that say in which file it is, and where.
+/// Records without the columns that depend on the file in which a packet is.
 std::string anywhere(const std::string& ndjson) {
   std::string text;
   for (std::size_t at = 0; at < ndjson.size();) {
@@ -74,7 +63,7 @@ std::string anywhere(const std::string& ndjson) {
   return text;
 }
 
-TEST_CASE("--join: a capture in pieces gives what it gives whole") {
+TEST_CASE("--join: the pieces of a capture give the same records as the whole") {
   const Folder folder;
   for (const std::string fixture : {"curl-nginx-10ms", "pipelined", "tls13", "loss"}) {
     INFO(fixture);
@@ -98,7 +87,7 @@ TEST_CASE("--join: a capture in pieces gives what it gives whole") {
   }
 }
 
-TEST_CASE("--join: frames are counted within their files") {
+TEST_CASE("--join: first_frame counts within its file") {
   const Folder folder;
   const std::string whole = slurp("fixtures/pipelined.pcap");
   const std::vector<std::size_t> records = records_of(whole);
@@ -111,7 +100,7 @@ TEST_CASE("--join: frames are counted within their files") {
   CHECK(has(joined.output, "b.pcap\",\"connection\":1,\"exchange\":1,\"first_frame\":1,"));
 }
 
-TEST_CASE("without --join several files are several captures, and one that fails stops none") {
+TEST_CASE("several files without --join are separate captures; one that fails does not stop the others") {
   const RunResult result = run({program(), "fixtures/vlan.pcap", "/does/not/exist", "fixtures/ipv6.pcap"});
   CHECK(result.exit_code == 1);
   CHECK(has(result.errors, "wirelap: /does/not/exist: "));
@@ -120,76 +109,76 @@ TEST_CASE("without --join several files are several captures, and one that fails
   CHECK(!has(result.errors, "order"));
 }
 
-TEST_CASE("--join: pieces that are out of order are noticed") {
+TEST_CASE("--join: pieces in the wrong order are reported") {
   const Folder folder;
   const std::string whole = slurp("fixtures/pipelined.pcap");
   const std::vector<std::size_t> records = records_of(whole);
   spill(folder / "a.pcap", whole.substr(0, records[9]));
   spill(folder / "b.pcap", whole.substr(0, 24) + whole.substr(records[9]));
   const RunResult result = run({program(), "-q", "--join", folder / "b.pcap", folder / "a.pcap"});
-  CHECK(has(result.errors, "a.pcap: begins before the piece before it ends"));
+  CHECK(has(result.errors, "a.pcap: begins before the previous piece ends"));
 }
 
-TEST_CASE("classic refuses what it has not, instead of leaving it out without a word") {
+TEST_CASE("classic: options that it does not support are usage errors") {
   for (const std::vector<std::string>& option : std::vector<std::vector<std::string>>{
            {"--join"}, {"--packets"}, {"--header", "host"}, {"--s3"}, {"--connections"}, {"--tcp"}, {"--memory", "64M"}}) {
     std::vector<std::string> arguments = {program(), "fixtures/vlan.pcap", "-f", "classic"};
     arguments.insert(arguments.end(), option.begin(), option.end());
     const RunResult result = run(arguments);
     CHECK(result.exit_code == 2);
-    CHECK(has(result.errors, "wirelap: " + option[0] + ": classic has its forerunner's output alone"));
+    CHECK(has(result.errors, "wirelap: " + option[0] + " is not available with format 'classic'"));
   }
 }
 
-TEST_CASE("where no exchange is to be told, the way to the connections is") {
+TEST_CASE("summary: a run without exchanges points to --connections") {
   const Folder folder;
   const std::string whole = slurp("fixtures/pipelined.pcap");
   spill(folder / "handshake.pcap", whole.substr(0, records_of(whole)[3]));
-  const std::string hint = "no exchange to report: --connections tells of each connection";
+  const std::string hint = "no exchange found: --connections reports the connections";
   CHECK(has(run({program(), folder / "handshake.pcap"}).errors, hint));
   CHECK(!has(run({program(), "--connections", folder / "handshake.pcap"}).errors, hint));
   CHECK(!has(run({program(), "fixtures/pipelined.pcap"}).errors, hint));
   const RunResult elsewhere = run({program(), "-p", "81", "fixtures/pipelined.pcap"});
-  CHECK(has(elsewhere.errors, "no exchange at the ports of -p"));
+  CHECK(has(elsewhere.errors, "no exchange with a server at the ports of -p"));
   CHECK(!has(elsewhere.errors, hint));
 }
 
-TEST_CASE("connections that nobody answered are told at the end") {
+TEST_CASE("summary: connections that were refused or not answered are counted") {
   const Folder folder;
   const std::string whole = slurp("fixtures/pipelined.pcap");
   spill(folder / "syn.pcap", whole.substr(0, records_of(whole)[1]));
-  const std::string line = "1 connection refused or never answered: --connections tells of each";
+  const std::string line = "1 connection refused or not answered: --connections reports each";
   CHECK(has(run({program(), folder / "syn.pcap"}).errors, line));
   CHECK(has(run({program(), "fixtures/close.pcap"}).errors, line));  // refused
-  CHECK(!has(run({program(), "fixtures/pipelined.pcap"}).errors, "never answered"));
+  CHECK(!has(run({program(), "fixtures/pipelined.pcap"}).errors, "not answered"));
 }
 
-TEST_CASE("a capture that output is appended to is not read") {
+TEST_CASE("a capture that is the standard output, too, is a usage error") {
   const Folder folder;
   const std::string capture = folder / "x.pcap", before = slurp("fixtures/ipv6.pcap");
   spill(capture, before);
   const RunResult result = run({"/bin/sh", "-c", program() + " " + capture + " >> " + capture});
   CHECK(result.exit_code == 2);
-  CHECK(has(result.errors, "is a capture to read: it cannot be the output too"));
+  CHECK(has(result.errors, "is a capture to be read: it cannot be an output too"));
   CHECK(slurp(capture) == before);
 }
 
-TEST_CASE("a capture without a packet, a full device") {
+TEST_CASE("a capture without packets has a summary; --version fails on a full device") {
   const Folder folder;
   spill(folder / "none.pcap", slurp("fixtures/vlan.pcap").substr(0, 24));
   CHECK(run({program(), folder / "none.pcap"}).errors == "wirelap: 0 packets, 0 of TCP in 0 connections, 0 exchanges\n");
   CHECK(run({"/bin/sh", "-c", program() + " --version > /dev/full"}).exit_code == 1);
 }
 
-TEST_CASE("the word at the end counts what was passed over; -q keeps it back") {
+TEST_CASE("summary: skipped packets are counted by reason; -q suppresses the summary") {
   const RunResult result = run({program(), "fixtures/vlan.pcap"});
   CHECK(result.errors == "wirelap: 41 packets, 33 of TCP in 2 connections, 3 exchanges\n"
-                         "wirelap: passed over 6: ICMPv6\n"
-                         "wirelap: passed over 2: ARP (EtherType 0x0806, not IP)\n");
+                         "wirelap: 6 packets skipped: ICMPv6\n"
+                         "wirelap: 2 packets skipped: ARP (EtherType 0x0806, not IP)\n");
   CHECK(run({program(), "-q", "fixtures/vlan.pcap"}).errors.empty());
   CHECK(run({program(), "--quiet", "fixtures/vlan.pcap"}).errors.empty());
-  CHECK(has(run({program(), "fixtures/snaplen.pcap"}).errors, " cut by the capture's snaplen\n"));
-  CHECK(has(run({program(), "fixtures/offload.pcap"}).errors, " larger than the wire carries"));
+  CHECK(has(run({program(), "fixtures/snaplen.pcap"}).errors, " truncated by the snaplen of the capture\n"));
+  CHECK(has(run({program(), "fixtures/offload.pcap"}).errors, " larger than a frame on the wire"));
   CHECK(has(run({program(), "fixtures/vlan.pcap", "fixtures/vlan.pcap"}).errors, "wirelap: 82 packets, 66 of TCP in 4 "));
 }
 
@@ -207,49 +196,49 @@ std::string with_times(const std::string& pcap, Change change) {
   return changed;
 }
 
-TEST_CASE("odd clocks: said once, and no duration is negative") {
+TEST_CASE("clocks: a step back is reported once, and no duration is negative") {
   const Folder folder;
   const std::string whole = slurp("fixtures/pipelined.pcap");
   struct {
     const char* what;
     std::uint32_t (*change)(std::size_t, std::uint32_t);
-    const char* said;
+    const char* message;
   } const cases[] = {
       {"an hour back in the middle", [](std::size_t i, std::uint32_t s) { return i < 8 ? s : s - 3600; },
        "wirelap: the clock went back 1 time, by up to "},
-      {"to and fro", [](std::size_t i, std::uint32_t s) { return i % 2 == 0 ? s : s - 3600; },
+      {"back and forth", [](std::size_t i, std::uint32_t s) { return i % 2 == 0 ? s : s - 3600; },
        "wirelap: the clock went back "},
       {"never set", [](std::size_t i, std::uint32_t) { return static_cast<std::uint32_t>(i / 8); },
-       "from a clock that was not set\n"},
-      {"all zero", [](std::size_t, std::uint32_t) { return 0u; }, "from a clock that was not set\n"},
-      {"years on", [](std::size_t i, std::uint32_t s) { return i < 8 ? s : s + 2'000'000'000; }, "exchange"},
+       " from before 1990: the clock was not set\n"},
+      {"all zero", [](std::size_t, std::uint32_t) { return 0u; }, " from before 1990: the clock was not set\n"},
+      {"years ahead", [](std::size_t i, std::uint32_t s) { return i < 8 ? s : s + 2'000'000'000; }, "exchange"},
   };
   for (const auto& test : cases) {
     INFO(test.what);
     spill(folder / "odd.pcap", with_times(whole, test.change));
     const RunResult result = run({program(), "--connections", folder / "odd.pcap"});
     CHECK(result.exit_code == 0);
-    CHECK(has(result.errors, test.said));
+    CHECK(has(result.errors, test.message));
     CHECK(result.errors.find("the clock") == result.errors.rfind("the clock"));
     CHECK(has(result.output, "_s\":"));
     CHECK(!has(result.output, "_s\":-"));
   }
 }
 
-TEST_CASE("the words for counts, singular and plural") {
+TEST_CASE("summary: singular and plural") {
   Summary summary;
   CHECK(describe(summary) == std::vector<std::string>{"0 packets, 0 of TCP in 0 connections, 0 exchanges"});
-  summary.decoded.records = summary.connections = summary.exchanges = summary.holes = summary.hole_bytes = 1;
+  summary.decoded.records = summary.connections = summary.exchanges = summary.gaps = summary.missing_bytes = 1;
   summary.duplicates = summary.decoded.truncated = summary.decoded.large = summary.steps_back = summary.undated = 1;
   summary.largest_step_back = 1'500'000'000;
   const std::vector<std::string> lines = describe(summary);
   REQUIRE(lines.size() == 7);
   CHECK(lines[0] == "1 packet, 1 of TCP in 1 connection, 1 exchange");
-  CHECK(lines[1] == "missing: 1 byte in 1 hole, which their receivers have and the capture has not");
+  CHECK(lines[1] == "1 byte in 1 sequence gap not captured, but received: acknowledgments show it");
   CHECK(lines[5].starts_with("the clock went back 1 time, by up to 1.50s"));
 }
 
-TEST_CASE("progress: bar, share, rate and time left, as wide as asked") {
+TEST_CASE("progress: bar, share, rate and time left in the given width") {
   constexpr Nanos kSecond = kNanosPerSecond;
   CHECK(describe_progress(1'000'000'000, 4'000'000'000, kSecond, 52) ==
         "[#####               ]  25% 1.0G/s, 3.00s left");
@@ -262,7 +251,7 @@ TEST_CASE("progress: bar, share, rate and time left, as wide as asked") {
   CHECK(has(describe_progress(7, 5, kSecond, 80), "100%"));  // a file that has grown
 }
 
-/// What `arguments` write to a terminal on their standard error.
+/// What the command `arguments` writes to a terminal that is its standard error.
 std::string on_terminal(std::vector<std::string> arguments) {
   int terminal = -1;
   const pid_t child = ::forkpty(&terminal, nullptr, nullptr, nullptr);
@@ -285,7 +274,7 @@ std::string on_terminal(std::vector<std::string> arguments) {
   return text;
 }
 
-TEST_CASE("progress is seen on a terminal while a file is read, and gone at its end") {
+TEST_CASE("progress: a terminal shows it while a file is read, and not after that") {
   if (!test::has_shim()) return;
   const test::Folder folder;
   std::string capture = slurp("fixtures/vlan.pcap");
@@ -297,7 +286,7 @@ TEST_CASE("progress is seen on a terminal while a file is read, and gone at its 
   CHECK(has(text, "% "));
   CHECK(has(text, "/s, "));
   CHECK(has(text, " left\x1b[K\r"));
-  // What stays is the word at the end, on a line that was cleared.
+  // The summary stays, on a line that was cleared.
   const std::size_t last = text.rfind("\r\x1b[K");
   REQUIRE(last != std::string::npos);
   CHECK(text.substr(last + 4).starts_with("wirelap: "));
@@ -305,7 +294,7 @@ TEST_CASE("progress is seen on a terminal while a file is read, and gone at its 
   CHECK(!has(on_terminal(test::shimmed("clock", {"-q", "-f", "csv", path})), "["));
 }
 
-TEST_CASE("no progress for what takes less than a second") {
+TEST_CASE("progress: a file that takes less than a second has none") {
   CHECK(!has(on_terminal({program(), "fixtures/vlan.pcap"}), "["));
 }
 

@@ -31,6 +31,8 @@ class Folder {
     return path;
   }
   const std::string& path() const { return path_; }
+  /// The path of the file `name` in it.
+  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
 
  private:
   std::string path_;
