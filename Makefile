@@ -79,6 +79,7 @@ help:
 #: Update stored results
 #:   make golden-update             rewrite fixtures/golden from this program
 #:   make bench-update              store the current instruction counts
+#:   make doc-update                rewrite the columns in the man page from this program
 #:   make fuzz-corpus               keep the best inputs that fuzzing found in fixtures/corpus
 #:   make lab                       capture the fixtures again (root, nginx, node, tcpdump)
 
@@ -138,6 +139,7 @@ demo: $(BUILD)/wirelap
 check: WITHOUT := slow,truncation
 check: check-release lint
 	tests/commands.sh $(BUILD)/wirelap
+	src/doc/columns.sh $(BUILD)/wirelap check
 
 check-release: $(BUILD)/release/run-tests $(BUILD)/wirelap $(BUILD)/shim.so
 	@tests/run.sh $(BUILD) release $(BUILD)/wirelap $(addprefix -tse=,$(WITHOUT))
@@ -147,6 +149,7 @@ check-asan: $(BUILD)/sanitized/run-tests $(BUILD)/sanitized/wirelap $(BUILD)/shi
 
 test: check-release check-asan lint check-static bench-allocations bench-guard check-floods $(BUILD)/libwirelap.a
 	tests/commands.sh $(BUILD)/wirelap
+	src/doc/columns.sh $(BUILD)/wirelap check
 	tests/completions.sh $(BUILD)/wirelap
 	tests/install.sh $(BUILD)
 	tests/oracle/check_classic.sh
@@ -304,7 +307,10 @@ install: $(BUILD)/wirelap $(BUILD)/libwirelap.a
 	install -D -m 644 $(BUILD)/wirelap.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig/wirelap.pc
 
 # Stored results.
-.PHONY: golden-update lab
+.PHONY: doc-update golden-update lab
+doc-update: $(BUILD)/wirelap
+	src/doc/columns.sh $<
+
 golden-update: $(BUILD)/wirelap
 	tests/golden.sh $(BUILD)/wirelap
 
