@@ -42,7 +42,7 @@ Opening first(Direction direction, std::string_view bytes) {
   return {bytes_in(bytes), {.next = 0, .from_syn = true}, direction, direction};
 }
 
-/// Bytes of the same direction after 100 others.
+/// Bytes that come after 100 bytes of the same direction.
 Opening later(Direction direction, std::string_view bytes) {
   return {bytes_in(bytes), {.next = 100, .from_syn = true}, direction, direction};
 }
@@ -156,7 +156,7 @@ TEST_CASE("registry: probe_all() returns the analyzer that finds its protocol, e
   };
   CHECK(found(first(kToServer, kClientHello)) == "tls");
   CHECK(found(first(kToServer, kPreface)) == "h2");
-  CHECK(found(first(kToServer, "PRI * H")) == "h2");  // a start line of HTTP/1 as well
+  CHECK(found(first(kToServer, "PRI * H")) == "h2");  // may begin a request of HTTP/1 as well
   CHECK(found(first(kToServer, kGet)) == "http1");
   CHECK(found(first(kToServer, "ab\1")) == "generic");
   CHECK(found(first(kToServer, kGet), true) == "generic");
@@ -166,14 +166,15 @@ TEST_CASE("registry: probe_all() returns the analyzer that finds its protocol, e
 
 // ---- the detector
 
-/// How a connection is captured and asked for.
+/// The options, and where the capture begins.
 struct Setting {
   bool tcp = false;                    ///< --tcp
   std::vector<std::uint16_t> ports{};  ///< --port
   bool from_middle = false;            ///< the capture does not show the handshake
 };
 
-/// One connection with its detector, fed as the dispatcher feeds them. Its client has port 40000, its server port 80.
+/// One connection with its detector, fed as the dispatcher feeds it. client() sends from port 40000, server() from
+/// port 80.
 class Detection {
  public:
   explicit Detection(Setting setting = {}) : setting_(std::move(setting)) {

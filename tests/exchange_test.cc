@@ -220,9 +220,7 @@ TEST_CASE("exchange: a response ends when the retransmission of its lost segment
   CHECK(phases(records[0]) == "connect 2 send 0 wait 207 receive 0 total 209 idle 1");
 }
 
-TEST_CASE(
-    "exchange: a response whose end gets lost after the capture point ends with the retransmission, with or without "
-    "FIN") {
+TEST_CASE("exchange: a response whose end gets lost after the capture point ends with its retransmission") {
   const std::string head = "HTTP/1.1 200 x\r\n";
   for (const bool closes : {false, true}) {
     CAPTURE(closes);
@@ -436,7 +434,7 @@ TEST_CASE("exchange: an HTTP response to a TLS ClientHello is a response without
     turns.tcp = true;
     CHECK(pairs(run(capture, turns)) == "1.1 ? - complete\n");
   }
-  // Not where the server's first bytes are not HTTP.
+  // If the server's first bytes are not HTTP, there is no exchange.
   Capture other;
   Traffic(other).open(0, 1, 2).client(3, hello).server(7, "220 mail.example.org\r\n").server(8, answer);
   CHECK(run(other).empty());
@@ -501,7 +499,7 @@ TEST_CASE("exchange: a request whose head goes on after the server's FIN has no 
 
 // ---- client and server, ports and numbers
 
-TEST_CASE("exchange: a capture from the middle of a connection shows each message that begins in it") {
+TEST_CASE("exchange: in a capture from the middle of a connection, each message that begins in it is found") {
   Capture capture;
   Traffic traffic(capture);
   SUBCASE("the capture begins between exchanges") {
@@ -580,7 +578,7 @@ TEST_CASE("exchange: the numbers of connections continue in the next capture, co
 
 // ---- bytes that were not captured
 
-TEST_CASE("exchange: from one direction alone, each message is an exchange of its own") {
+TEST_CASE("exchange: if one direction alone was captured, each message is an exchange of its own") {
   Capture capture;
   Traffic(capture)
       .open(0, 1, 2)
@@ -610,7 +608,7 @@ TEST_CASE("exchange: from one direction alone, each message is an exchange of it
   SUBCASE("the server's packets") { CHECK(pairs(keep(80)) == "1.1 ? 201 gap\n1.2 ? 202 gap\n"); }
 }
 
-TEST_CASE("exchange: from the client's packets alone, an exchange ends when the next request begins") {
+TEST_CASE("exchange: if the client's direction alone was captured, an exchange ends when the next request begins") {
   Capture capture;
   Traffic(capture)
       .client(0, get("/a"))
@@ -706,7 +704,7 @@ TEST_CASE("exchange: a response that was captured before its request is matched 
   CHECK(pairs(records) == "1.1 GET /1 201 complete\n1.2 GET /2 202 complete\n1.3 GET /3 203 complete\n");
 }
 
-/// A capture of one connection, with its exchanges.
+/// A capture of one connection, and what its exchanges are.
 struct Session {
   Capture capture;
   std::vector<std::vector<int>> owners;  ///< by packet: the exchanges whose bytes it carries

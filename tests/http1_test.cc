@@ -239,7 +239,7 @@ TEST_CASE("http1: requests are parsed the same however they are cut (RFC 9112)")
   for (const Case& test : cases) check_every_cut(test);
 }
 
-TEST_CASE("http1: where a request with an invalid length ends is not known (RFC 9112, 6.3)") {
+TEST_CASE("http1: an invalid length hides where its request ends (RFC 9112, 6.3)") {
   const std::string lengths[] = {
       "Content-Length: -1",
       "Content-Length: +1",
@@ -415,7 +415,7 @@ TEST_CASE("http1: after garbage, a later piece can begin a message") {
   CHECK(log.text() == "garbage\n@31 GET /b 19/0 end\n");
 }
 
-TEST_CASE("http1: a head of 64 KiB is parsed; where a message with a longer head ends is not known") {
+TEST_CASE("http1: a head of 64 KiB is parsed; a longer one hides where its message ends") {
   const std::string start = "GET /a HTTP/1.1\r\nX: ";
   const auto head_of = [&](std::size_t size) { return start + std::string(size - start.size() - 4, 'x') + "\r\n\r\n"; };
   const auto pieces_of = [](const std::string& bytes, std::size_t step) {
@@ -468,7 +468,7 @@ std::string parse_pieces(Direction direction, const std::vector<Piece>& pieces, 
   return log.text();
 }
 
-TEST_CASE("http1: a gap inside a body hides no other byte") {
+TEST_CASE("http1: a gap inside a body hides nothing else") {
   const std::string head = "HTTP/1.1 200 x\r\nContent-Length: 9\r\n\r\n";  // 37 bytes
   const std::string next = "HTTP/1.1 204 x\r\n\r\n";
   CHECK(parse_pieces(kResponse, {{head + "ab"}, gap(4), {"ghi" + next}}) ==
@@ -483,7 +483,7 @@ TEST_CASE("http1: a gap inside a body hides no other byte") {
 
 TEST_CASE("http1: a gap over the end of a body hides the beginning of the next message") {
   const std::string head = "HTTP/1.1 200 x\r\nContent-Length: 9\r\n\r\n";
-  // Where the body ends is known. The gap ends 3 bytes after it.
+  // The end of the body is known; the gap ends 3 bytes after it.
   CHECK(parse_pieces(kResponse, {{head + "ab"}, gap(10), {"rest"}, {head + "abcdefghi"}}) ==
         "@0 200 46/9 uncaptured 7 end\nlost\n@53 200 46/9 end\n");
 }
@@ -500,7 +500,7 @@ TEST_CASE("http1: a gap in chunk framing hides where the message ends, a gap in 
         "@0 200 61/5 uncaptured 3 end\n@61 204 18/0 end\n");
   CHECK(parse_pieces(kResponse, {{head + "5\r\n"}, gap(5), {"\r\n0\r\n\r\n" + next}}) ==
         "@0 200 61/5 uncaptured 5 end\n@61 204 18/0 end\n");
-  // A gap that begins inside a chunk: how much of the chunk it covers is known.
+  // If a gap begins inside a chunk, the rest of this chunk still counts as content.
   CHECK(parse_pieces(kResponse, {{head + "5\r\na"}, gap(6), {"3\r\nabc\r\n0\r\n\r\n"}, {next}}) ==
         "@0 200 56/5 uncaptured 6 lost\n@69 204 18/0 end\n");
   for (const char* const before : {"", "5", "5;x", "1\r\na", "1\r\na\r", "0\r\n", "0\r\nT: u"}) {
@@ -518,7 +518,7 @@ TEST_CASE("http1: a gap between messages may hide others") {
   CHECK(parse_pieces(kRequest, {gap(7), {next}}) == "lost\n@7 GET /b 19/0 end\n");
 }
 
-TEST_CASE("http1: from the middle of a stream, a request begins with a piece or after an empty line") {
+TEST_CASE("http1: in the middle of a stream, a request is found at the beginning of a piece or after an empty line") {
   const std::string next = "GET /b HTTP/1.1\r\n\r\n";
   CHECK(parse_pieces(kRequest, {{"x\r\n" + next}, {next + next}}, false) ==
         "@22 GET /b 19/0 end\n@41 GET /b 19/0 end\n");
@@ -553,7 +553,7 @@ TEST_CASE("http1: after a gap the next message is found wherever it begins and h
     }
     std::vector<Piece> bytes{{test.before}, gap(10)};
     for (const char byte : rest) bytes.push_back({std::string(1, byte)});
-    // Byte by byte, such a piece is among them.
+    // Byte by byte, one piece begins there, so only responses are checked.
     if (test.direction == kResponse) CHECK(parse_pieces(test.direction, bytes) == test.expected);
   }
 }

@@ -204,7 +204,7 @@ TEST_CASE("matching: a response answers only requests that its first segment ack
 
 // ---- responses that were not captured
 
-TEST_CASE("matching: by acknowledgment: a client that waits has shown which request the next response answers") {
+TEST_CASE("matching: by acknowledgment: the client had received all before this response when it sent the request") {
   check({
       {request(1, received(0))},
       {lost_response(1)},
@@ -288,7 +288,7 @@ TEST_CASE("matching: a second loss gives up the kept responses, and as many of t
 
 // ---- requests that were not captured
 
-TEST_CASE("matching: the response to a lost request has no request") {
+TEST_CASE("matching: a response to a request that was not captured stays without a request") {
   check({
       {request(1, received(0))},
       {lost_request(2)},
@@ -371,7 +371,7 @@ TEST_CASE("matching: a client is assumed to wait until it has pipelined") {
     habit.record_match(later, kResponseBytes);
     CHECK(habit.waits(1));
   }
-  SUBCASE("after a request while responses were outstanding, and others had arrived, it is not") {
+  SUBCASE("not after it received responses and sent a request while others were outstanding") {
     habit.record_request(kResponseBytes, true);
     CHECK_FALSE(habit.waits(ClientHabit::kEnough));
   }

@@ -314,7 +314,7 @@ TEST_CASE("turns: where the handshake was not captured, the ports show which end
   CHECK(client_port(40000, 6000, {80}) == 0);
 }
 
-TEST_CASE("turns: a greeting waits from the handshake on, and numbers and idle times continue in TLS") {
+TEST_CASE("turns: the wait for a greeting begins after the handshake; numbers and idle times continue in TLS") {
   Traffic traffic;
   traffic.open()
       .pause(9)

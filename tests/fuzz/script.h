@@ -20,7 +20,7 @@ enum Step : std::uint8_t {
   kEnds = 4,      ///< it has FIN
   kResets = 8,    ///< it has RST
   kSnapped = 16,  ///< its second half was not captured
-  kBlind = 32,    ///< it acknowledges no more than the sender's step before
+  kBlind = 32,    ///< it acknowledges nothing new
 };
 
 inline Pieces split_script(Bytes input) { return take_apart(input, kScriptLayout); }

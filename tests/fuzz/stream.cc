@@ -170,8 +170,8 @@ class Sender {
     const std::uint32_t held = (bits & kCut) != 0 ? std::min<std::uint32_t>(length, op[6]) : length;
     record_place(ends[side], {first, length, held != length});
     const Bytes sent = content(first, held);
-    const std::vector<std::uint8_t> data(sent.begin(),
-                                         sent.end());  // a copy: AddressSanitizer detects a read past its end
+    // A copy, so that AddressSanitizer detects a read past its end.
+    const std::vector<std::uint8_t> data(sent.begin(), sent.end());
     // The place of a RST's first byte decides whether it is valid.
     if (!in_two_ || length < 2 || (bits & (kOpSyn | kOpRst)) != 0) return process(segment, data, length);
     const std::uint32_t cut = 1 + op[6] % (length - 1);
