@@ -312,6 +312,19 @@ TEST_CASE("matching: a response to a lost request or to the one sent with it is 
   });
 }
 
+TEST_CASE("matching: a request in between that acknowledges less shows that the lost request was answered") {
+  check({
+      {request(1, received(0))},
+      {response(1, received(1)), "to request 1"},
+      {lost_request(2)},
+      {request(3, received(1))},
+      {lost_response(2)},
+      {lost_response(3)},
+      {request(4, received(3))},
+      {response(4, received(4)), "to request 4, request 3 given up"},
+  });
+}
+
 TEST_CASE("matching: a response that waits for its request is kept when that request may be a lost one") {
   check({
       {response(1, received(1)), "waits"},
