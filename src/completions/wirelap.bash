@@ -1,7 +1,7 @@
 # bash completion for wirelap: options, the values of --format, and files.
 _wirelap() {
   local current=$2 option=$3
-  # `--format=` is three words for bash: the option, '=' and the value.
+  # bash splits `--format=csv` into three words: the option, '=' and the value.
   [[ $current == = ]] && current=
   [[ $option == = ]] && option=${COMP_WORDS[COMP_CWORD - 2]}
   [[ ${COMP_WORDS[COMP_CWORD]} == = ]] && option=${COMP_WORDS[COMP_CWORD - 1]}
@@ -13,8 +13,8 @@ _wirelap() {
       return ;;
   esac
   if [[ $current == -* ]]; then
-    COMPREPLY=($(compgen -W '-r -f --format -o --output -p --port --memory --join --header --s3 --packets --connections
-      --tcp -q --quiet --no-sandbox -h --help --version' -- "$current"))
+    COMPREPLY=($(compgen -W '-r -o --output -f --format -p --port --join --memory --header --s3 --packets --connections
+      --tcp -q --quiet --no-sandbox --columns -h --help -V --version' -- "$current"))
   else
     compopt -o filenames
     COMPREPLY=($(compgen -f -- "$current"))
