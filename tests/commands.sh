@@ -1,14 +1,19 @@
 #!/bin/sh
-# Runs every command that the README and the man pages show: each line that begins with '$ '. Where lines of output
+# Runs every command that the READMEs and the man pages show: each line that begins with '$ '. Where lines of output
 # follow, they are compared: those that begin with 'wirelap: ' with standard error, the others with standard output.
 # The commands run in a folder of their own, with capture.pcap beside fixtures/. Those that install, build or need a
 # live interface ('# live') are only parsed; those with a tool that is not installed ('# jq') are skipped.
+# Also checks that every `make TARGET` in these documents is a target.
 # usage: tests/commands.sh PROGRAM
 set -eu
 program=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
 PATH=$(dirname "$program"):$PATH
 export PATH
 root=$PWD
+documents="$(find README.md src tests bench fixtures -name README.md) $(ls src/doc/*.[15])"
+for target in $(grep -ohE '(`|^ *|\$ )make [a-z][a-z-]*' $documents | sed 's/.*make //' | sort -u); do
+  grep -qE "^(\.PHONY:.* )?$target(:| |\$)" Makefile || { echo "commands: make $target is in a document, but no target" >&2; exit 1; }
+done
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 ln -s "$root/fixtures" "$folder/fixtures"
@@ -23,7 +28,7 @@ awk -v folder="$folder" '
   name == "" { next }
   /^$|^\./ || substr($0, 1, indent) ~ /[^ ]/ { name = ""; next }
   { line = substr($0, indent + 1); print line > (name (line ~ /^wirelap: / ? ".err" : ".out")) }
-' README.md src/doc/wirelap.1 src/doc/wirelap-records.5
+' $documents
 
 cd "$folder"
 ran=0 compared=0
@@ -43,5 +48,5 @@ for file in *.command; do
     diff -u "$name.$stream" "std$stream" >&2 || { echo "commands: other output than shown: $command" >&2; exit 1; }
   done
 done
-echo "commands: $ran of the README and the man pages run, $compared outputs are as shown"
+echo "commands: $ran of the READMEs and the man pages run, $compared outputs are as shown"
 [ $ran -gt 0 ] && [ $compared -gt 0 ]
