@@ -1,8 +1,7 @@
-// base: integers out of unaligned bytes.
+// base: loads integers from unaligned bytes.
 //
-// In: a pointer to bytes that the caller has checked to be there. Out: an
-// integer in host order. No length is checked here: every reader checks once,
-// for the whole header, and then loads.
+// In: a pointer to bytes. Out: an integer in host order. No length is checked here:
+// a caller checks once, for a whole header, and then loads its fields.
 #pragma once
 
 #include <bit>
@@ -13,13 +12,13 @@
 
 namespace wirelap {
 
-/// Read-only bytes owned by somebody else, valid as long as that owner says.
+/// Read-only bytes that somebody else owns; the owner's documentation states how long they are valid.
 using Bytes = std::span<const std::uint8_t>;
 
-/// The same bytes as text; valid as long as they are.
+/// `bytes` as text; valid as long as `bytes` are.
 inline std::string_view as_text(Bytes bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 
-/// The unsigned integer of T's size at `at`, stored most significant byte first (network order).
+/// Loads the unsigned integer of type T at `at`, stored in network order (most significant byte first).
 template <class T>
 inline T load_be(const std::uint8_t* at) {
   T value;
@@ -34,9 +33,9 @@ inline std::uint16_t load_be16(const std::uint8_t* at) { return load_be<std::uin
 inline std::uint32_t load_be32(const std::uint8_t* at) { return load_be<std::uint32_t>(at); }
 inline std::uint64_t load_be64(const std::uint8_t* at) { return load_be<std::uint64_t>(at); }
 
-/// The 32-bit integer at `at`, least significant byte first.
+/// Loads the 32-bit integer at `at`, stored least significant byte first.
 inline std::uint32_t load_le32(const std::uint8_t* at) { return __builtin_bswap32(load_be32(at)); }
-/// The 16-bit integer at `at`, least significant byte first.
+/// Loads the 16-bit integer at `at`, stored least significant byte first.
 inline std::uint16_t load_le16(const std::uint8_t* at) { return __builtin_bswap16(load_be16(at)); }
 
 }  // namespace wirelap

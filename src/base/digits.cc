@@ -2,13 +2,13 @@
 
 namespace wirelap {
 
-// What is rare is apart, so that short numbers need not save its registers.
+// Rare cases are in functions of their own, so that short numbers do not save the registers that those need.
 
-/// Writes `value`, 10'000 or more.
+/// write_integer for values of 10'000 or more.
 [[gnu::noinline]] static char* write_by_four(char* at, std::uint64_t value) {
   const std::uint64_t above = value / 10'000;
   const auto last = static_cast<std::uint32_t>(value - above * 10'000);
-  at = write_integer(at, above);  // at most four levels: each takes four digits
+  at = write_integer(at, above);  // at most four levels of recursion: each writes four digits
   write_pair(at, last / 100);
   write_pair(at + 2, last % 100);
   return at + 4;

@@ -1,7 +1,7 @@
-// base: numbers as decimal digits.
+// base: writes numbers as decimal digits.
 //
-// In: integers and times. Out: text, written where the caller has room for it.
-// No stdio and no locale: both cost more than the digits.
+// In: integers and times. Out: text in the caller's buffer. Without stdio and
+// locales, which take longer than the conversion itself.
 #pragma once
 
 #include <array>
@@ -14,11 +14,11 @@
 
 namespace wirelap {
 
-/// Bytes of room that an integer of 64 bits needs, and a time with up to nine decimals.
+/// Bytes of buffer that write_integer and write_seconds need.
 inline constexpr std::size_t kIntegerRoom = 20;
 inline constexpr std::size_t kSecondsRoom = 24;
 
-/// Writes `value`, below 100, as two digits.
+/// Writes `value`, less than 100, as two digits.
 inline void write_pair(char* at, std::uint32_t value) {
   static constexpr auto kPairs = [] {
     std::array<char, 200> pairs{};
@@ -31,7 +31,7 @@ inline void write_pair(char* at, std::uint32_t value) {
   std::memcpy(at, &kPairs[std::size_t{2} * value], 2);
 }
 
-/// Writes `value`, below 256, without leading zeros into four bytes. Returns where it ends.
+/// Writes `value`, less than 256, without leading zeros. Needs four bytes of buffer. Returns the text's end.
 inline char* write_octet(char* at, std::uint32_t value) {
   struct Digits {
     char text[3];
@@ -48,28 +48,28 @@ inline char* write_octet(char* at, std::uint32_t value) {
     return octets;
   }();
   const Digits& digits = kOctets[value];
-  std::memcpy(at, &digits, sizeof digits);  // the count, too, which what follows overwrites
+  std::memcpy(at, &digits, sizeof digits);  // all four bytes in one store; the caller overwrites the count
   return at + digits.count;
 }
 
-/// Writes `value`, 256 or more, into kIntegerRoom bytes. Returns where it ends.
+/// write_integer for values of 256 or more.
 char* write_long_integer(char* at, std::uint64_t value);
 
-/// Writes an integer into kIntegerRoom bytes. Returns where it ends.
+/// Writes `value` without leading zeros. Needs kIntegerRoom bytes of buffer. Returns the text's end.
 inline char* write_integer(char* at, std::uint64_t value) {
   return value < 256 ? write_octet(at, static_cast<std::uint32_t>(value)) : write_long_integer(at, value);
 }
 
-/// Whether a duration is below a second, and not negative.
+/// Whether a duration is at least 0 and less than a second.
 inline bool is_below_second(Nanos value) {
   return static_cast<std::uint64_t>(value) < static_cast<std::uint64_t>(kNanosPerSecond);
 }
 
-/// Writes the point and `decimals` (1 to 9) decimals of `nanos`, below a second, into eleven bytes; what is below is
-/// cut. Returns where they end.
+/// Writes the decimal point and `decimals` (1 to 9) decimals of `nanos`, less than a second, rounded down. Needs
+/// eleven bytes of buffer. Returns the text's end.
 inline char* write_fraction(char* at, std::uint64_t nanos, std::size_t decimals) {
-  // In units of 2^-64 s: times 100, the next two digits come out at the top.
-  // Rounded up by less than 10^-10 s in all, so that no digit differs.
+  // The fraction in units of 2^-64 s: its product with 100 has the next two digits in the upper 64 bits.
+  // kNano is rounded up, in all by less than 10^-10 s, so that no digit changes.
   constexpr std::uint64_t kNano = ~std::uint64_t{0} / kNanosPerSecond + 1;
   std::uint64_t rest = nanos * kNano;
   const auto write_next = [&](char* pair) {
@@ -88,7 +88,7 @@ inline char* write_fraction(char* at, std::uint64_t nanos, std::size_t decimals)
   return at + 1 + decimals;
 }
 
-/// Writes a duration below a second as write_seconds.
+/// write_seconds for durations for which is_below_second() holds.
 inline char* write_below_second(char* at, Nanos value, std::size_t decimals) {
   if (value == 0) {
     std::memcpy(at, "0.000000000", 12);
@@ -98,11 +98,11 @@ inline char* write_below_second(char* at, Nanos value, std::size_t decimals) {
   return write_fraction(at + 1, static_cast<std::uint64_t>(value), decimals);
 }
 
-/// Writes any other time or duration as write_seconds.
+/// write_seconds for all other times and durations.
 char* write_long_seconds(char* at, Nanos value, std::size_t decimals);
 
-/// Writes a time or duration in seconds, with exactly `decimals` (1 to 9)
-/// decimals, into kSecondsRoom bytes; what is below is cut. Returns where it ends.
+/// Writes a time or duration in seconds, with exactly `decimals` (1 to 9) decimals, rounded towards zero. Needs
+/// kSecondsRoom bytes of buffer. Returns the text's end.
 char* write_seconds(char* at, Nanos value, std::size_t decimals);
 
 }  // namespace wirelap

@@ -11,15 +11,16 @@ namespace {
 constexpr std::size_t kPageBytes = 4096;
 constexpr std::size_t kLineBytes = 64;
 
+/// `bytes`, rounded up to a multiple of `unit`.
 constexpr std::size_t round_up(std::size_t bytes, std::size_t unit) { return (bytes + unit - 1) / unit * unit; }
 
-/// Sizes of blocks: a step is at most an eighth of a size from 128 bytes on, and from
-/// 256 on all are whole lines of the cache.
-struct Sizes {
+/// The size classes of blocks. From 128 bytes on, a class is larger than the one before by at most an
+/// eighth; from 256 bytes on, all are multiples of a cache line.
+struct SizeClasses {
   std::array<std::uint16_t, 44> bytes{};
-  std::array<std::uint8_t, Memory::kLargestCut / 16 + 1> of{};  // by sixteens of bytes
+  std::array<std::uint8_t, Memory::kMaxCutBytes / 16 + 1> of{};  // by size in units of 16 bytes
 
-  constexpr Sizes() {
+  constexpr SizeClasses() {
     std::size_t at = 0, size = 0;
     for (const auto& [until, step] :
          {std::pair<std::size_t, std::size_t>{256, 16}, {1024, 64}, {2048, 128}, {4096, 256}}) {
@@ -31,229 +32,234 @@ struct Sizes {
     }
   }
 };
-constexpr Sizes kSize;
-static_assert(kSize.bytes.back() == Memory::kLargestCut && kSize.of.back() == kSize.bytes.size() - 1);
+constexpr SizeClasses kClasses;
+static_assert(kClasses.bytes.back() == Memory::kMaxCutBytes && kClasses.of.back() == kClasses.bytes.size() - 1);
 
-/// Which of the sizes a block of `bytes` has, and how many bytes that is.
-constexpr int size_of(std::size_t bytes) { return kSize.of[(bytes + 15) / 16]; }
-constexpr std::size_t bytes_of(int size) { return kSize.bytes[static_cast<std::size_t>(size)]; }
+/// The size class of a block of `bytes`, and the bytes of a size class.
+constexpr int size_class_of(std::size_t bytes) { return kClasses.of[(bytes + 15) / 16]; }
+constexpr std::size_t bytes_of(int size_class) { return kClasses.bytes[static_cast<std::size_t>(size_class)]; }
 
-/// What is counted for a block that is not cut from a chunk.
+/// The bytes that are counted for a block that is not cut from a chunk.
 constexpr std::size_t round_uncut(std::size_t bytes) {
-  return bytes > Memory::kLargestCut ? round_up(bytes, kPageBytes) : bytes_of(size_of(bytes));
+  return bytes > Memory::kMaxCutBytes ? round_up(bytes, kPageBytes) : bytes_of(size_class_of(bytes));
 }
 
+/// Maps `bytes` bytes; null where the system has no more.
 void* map(std::size_t bytes) {
   void* const at = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   return at == MAP_FAILED ? nullptr : at;
 }
 
-/// Fails as new does where the system has no more.
+/// Fails as operator new fails without memory.
 [[gnu::noinline]] void* fail() { return ::operator new (~std::size_t{0} >> 1); }
 
 }  // namespace
 
-/// Stands at its own beginning.
+/// The header at the start of a chunk. Chunks of one size class with free blocks form a doubly linked
+/// list, spare chunks a singly linked one.
 struct alignas(kLineBytes) Memory::Chunk {
   struct Block {
     Block* next;
   };
 
-  Chunk* next;    // of the same size with room, or spare
-  Chunk* before;  // the same; spare ones have none
-  Block* free;    // blocks that came back
-  char* fresh;    // the first of those that were never out
-  std::uint16_t out;
-  std::uint16_t never_out;  // blocks at the end
-  std::uint8_t size;
+  Chunk* next;
+  Chunk* previous;                // not set in a spare chunk
+  Block* returned;                // blocks that were allocated and deallocated
+  char* unused;                   // the first of the blocks that were never allocated, at the chunk's end
+  std::uint16_t allocated_count;  // blocks that are allocated
+  std::uint16_t unused_count;     // blocks from `unused` on
 
+  /// The chunk of a block, or of any other address in it.
   static Chunk* of(void* block) {
     return reinterpret_cast<Chunk*>(reinterpret_cast<std::uintptr_t>(block) & ~(std::uintptr_t{kChunkBytes} - 1));
   }
-  /// Its first block; they are whole lines of the cache, or at multiples of 16.
+  /// The first block. Blocks start at cache lines, or at multiples of 16 where they are smaller than 256 bytes.
   char* first() { return reinterpret_cast<char*>(this) + sizeof(Chunk); }
-  bool has_room() const { return free != nullptr || never_out != 0; }
+  bool has_room() const { return returned != nullptr || unused_count != 0; }
 };
 
-Memory::Memory(std::size_t limit_bytes, bool pooled) : limit_(limit_bytes), pooled_(pooled) {
-  static_assert(kSizes == kSize.bytes.size());
+Memory::Memory(std::size_t limit_bytes, bool pooled) : limit_bytes_(limit_bytes), pooled_(pooled) {
+  static_assert(kSizeClasses == kClasses.bytes.size());
 }
 
 Memory::~Memory() { unmap_spare(0); }
 
-bool Memory::is_over_limit() const { return used_ > limit_ - limit_ / 16 || held_ > limit_; }
+bool Memory::is_over_limit() const {
+  return used_bytes_ > limit_bytes_ - limit_bytes_ / 16 || held_bytes_ > limit_bytes_;
+}
 
-bool Memory::is_well_below_limit() const { return used_ <= limit_ - limit_ / 16 * 3 && held_ <= limit_ - limit_ / 32; }
+bool Memory::is_well_below_limit() const {
+  return used_bytes_ <= limit_bytes_ - limit_bytes_ / 16 * 3 && held_bytes_ <= limit_bytes_ - limit_bytes_ / 32;
+}
 
-/// A block of the first chunk that has one left.
-inline void* Memory::cut(int size) {
-  Chunk* const chunk = with_room_[size];
-  ++chunk->out;
-  void* block = chunk->free;
+/// Allocates a block of the first chunk with a free one; there must be such a chunk.
+inline void* Memory::cut(int size_class) {
+  Chunk* const chunk = with_room_[size_class];
+  ++chunk->allocated_count;
+  void* block = chunk->returned;
   if (block != nullptr) {
-    chunk->free = chunk->free->next;
+    chunk->returned = chunk->returned->next;
   } else {
-    block = chunk->fresh;
-    chunk->fresh += bytes_of(size);
-    --chunk->never_out;
+    block = chunk->unused;
+    chunk->unused += bytes_of(size_class);
+    --chunk->unused_count;
   }
   if (!chunk->has_room()) {
-    with_room_[size] = chunk->next;
-    if (chunk->next != nullptr) chunk->next->before = nullptr;
+    with_room_[size_class] = chunk->next;
+    if (chunk->next != nullptr) chunk->next->previous = nullptr;
   }
   return block;
 }
 
 void* Memory::do_allocate(std::size_t bytes, std::size_t alignment) {
-  ++blocks_;
-  // Blocks of up to 256 bytes stand at multiples of 16.
+  ++allocations_;
+  // Blocks smaller than 256 bytes are aligned to 16 bytes only.
   if (alignment > 16) bytes = std::max<std::size_t>(bytes, 256);
-  if (bytes > kLargestCut || !pooled_) [[unlikely]]
+  if (bytes > kMaxCutBytes || !pooled_) [[unlikely]]
     return allocate_uncut(bytes, alignment);
-  const int size = size_of(bytes);
-  used_ += bytes_of(size);
-  if (with_room_[size] == nullptr || is_over_limit()) [[unlikely]]
-    return allocate_anew(size);
-  return cut(size);
+  const int size_class = size_class_of(bytes);
+  used_bytes_ += bytes_of(size_class);
+  if (with_room_[size_class] == nullptr || is_over_limit()) [[unlikely]]
+    return allocate_slowly(size_class);
+  return cut(size_class);
 }
 
-/// A block of a new chunk, or one of those that are too many.
-[[gnu::noinline]] void* Memory::allocate_anew(int size) {
-  if (with_room_[size] == nullptr) take_chunk(size);
-  void* const block = cut(size);
-  if (is_over_limit()) wake_();
+/// Allocates a block where no chunk has a free one, or where the limit is exceeded.
+[[gnu::noinline]] void* Memory::allocate_slowly(int size_class) {
+  if (with_room_[size_class] == nullptr) add_chunk(size_class);
+  void* const block = cut(size_class);
+  if (is_over_limit()) notify_();
   return block;
 }
 
 void Memory::do_deallocate(void* block, std::size_t bytes, std::size_t alignment) {
   if (alignment > 16) bytes = std::max<std::size_t>(bytes, 256);
-  if (bytes > kLargestCut || !pooled_) [[unlikely]]
+  if (bytes > kMaxCutBytes || !pooled_) [[unlikely]]
     return deallocate_uncut(block, bytes, alignment);
-  const int size = size_of(bytes);
-  used_ -= bytes_of(size);
-  put_back(block, size);
+  const int size_class = size_class_of(bytes);
+  used_bytes_ -= bytes_of(size_class);
+  put_back(block, size_class);
 }
 
 [[gnu::noinline]] void* Memory::allocate_uncut(std::size_t bytes, std::size_t alignment) {
   const std::size_t rounded = round_uncut(bytes);
-  used_ += rounded;
+  used_bytes_ += rounded;
   void* block;
   if (pooled_) {
-    block = take_pages(rounded);
+    block = map_pages(rounded);
   } else {
     count_held(rounded);
     block = ::operator new(bytes, std::align_val_t(alignment));
   }
   if (is_over_limit()) [[unlikely]]
-    wake_();
+    notify_();
   return block;
 }
 
 [[gnu::noinline]] void Memory::deallocate_uncut(void* block, std::size_t bytes, std::size_t alignment) {
   const std::size_t rounded = round_uncut(bytes);
-  used_ -= rounded;
-  if (pooled_) return give_back_pages(block, rounded);
-  held_ -= rounded;
+  used_bytes_ -= rounded;
+  if (pooled_) return unmap_pages(block, rounded);
+  held_bytes_ -= rounded;
   ::operator delete(block, std::align_val_t(alignment));
 }
 
 void Memory::count_held(std::size_t bytes) {
-  held_ += bytes;
-  most_held_ = std::max(most_held_, held_);
+  held_bytes_ += bytes;
+  peak_held_bytes_ = std::max(peak_held_bytes_, held_bytes_);
 }
 
-void Memory::put_back(void* block, int size) {
+/// Returns a block to its chunk.
+void Memory::put_back(void* block, int size_class) {
   Chunk* const chunk = Chunk::of(block);
   const bool had_room = chunk->has_room();
-  chunk->free = ::new (block) Chunk::Block{chunk->free};
-  --chunk->out;
+  chunk->returned = ::new (block) Chunk::Block{chunk->returned};
+  --chunk->allocated_count;
   if (!had_room) {
-    chunk->before = nullptr;
-    chunk->next = with_room_[size];
-    if (chunk->next != nullptr) chunk->next->before = chunk;
-    with_room_[size] = chunk;
+    chunk->previous = nullptr;
+    chunk->next = with_room_[size_class];
+    if (chunk->next != nullptr) chunk->next->previous = chunk;
+    with_room_[size_class] = chunk;
   }
-  if (chunk->out == 0) [[unlikely]]
-    empty(chunk, size);
+  if (chunk->allocated_count == 0) [[unlikely]]
+    remove_empty(chunk, size_class);
 }
 
-/// All its blocks are back.
-[[gnu::noinline]] void Memory::empty(Chunk* chunk, int size) {
-  (chunk->before == nullptr ? with_room_[size] : chunk->before->next) = chunk->next;
-  if (chunk->next != nullptr) chunk->next->before = chunk->before;
-  give_back_chunk(chunk);
+/// Removes a chunk without allocated blocks from its size class.
+[[gnu::noinline]] void Memory::remove_empty(Chunk* chunk, int size_class) {
+  (chunk->previous == nullptr ? with_room_[size_class] : chunk->previous->next) = chunk->next;
+  if (chunk->next != nullptr) chunk->next->previous = chunk->previous;
+  release_chunk(chunk);
 }
 
-void Memory::take_chunk(int size) {
+/// Makes a spare chunk the only one of a size class, which has none with a free block.
+void Memory::add_chunk(int size_class) {
   if (spare_chunks_ == nullptr && !map_chunks()) fail();
   Chunk* const chunk = spare_chunks_;
   spare_chunks_ = chunk->next;
-  spare_ -= kChunkBytes;
+  spare_bytes_ -= kChunkBytes;
   count_held(kChunkBytes);
-  const std::size_t blocks = (kChunkBytes - sizeof(Chunk)) / bytes_of(size);
-  *chunk = {nullptr,
-            nullptr,
-            nullptr,
-            chunk->first(),
-            0,
-            static_cast<std::uint16_t>(blocks),
-            static_cast<std::uint8_t>(size)};
-  with_room_[size] = chunk;
+  const std::size_t blocks = (kChunkBytes - sizeof(Chunk)) / bytes_of(size_class);
+  *chunk = {nullptr, nullptr, nullptr, chunk->first(), 0, static_cast<std::uint16_t>(blocks)};
+  with_room_[size_class] = chunk;
 }
 
-void Memory::give_back_chunk(Chunk* chunk) {
-  held_ -= kChunkBytes;
-  // What is out of use for long goes back: as much as is held may wait.
-  constexpr std::size_t kMostSpare = std::size_t{4} << 20;
-  if (spare_ > std::max(held_, kMostSpare) && ::munmap(chunk, kChunkBytes) == 0) return;
+/// Makes a chunk spare, or unmaps it.
+void Memory::release_chunk(Chunk* chunk) {
+  held_bytes_ -= kChunkBytes;
+  // As many bytes as are held may stay spare, at least kSpareBytes; more goes back to the system.
+  constexpr std::size_t kSpareBytes = std::size_t{4} << 20;
+  if (spare_bytes_ > std::max(held_bytes_, kSpareBytes) && ::munmap(chunk, kChunkBytes) == 0) return;
   chunk->next = spare_chunks_;
   spare_chunks_ = chunk;
-  spare_ += kChunkBytes;
+  spare_bytes_ += kChunkBytes;
 }
 
-/// Maps a few chunks at once.
+/// Maps several chunks at once and makes them spare. Returns false where the system has no memory.
 bool Memory::map_chunks() {
   constexpr std::size_t kMapped = 16 * kChunkBytes;
   char* const mapped = static_cast<char*>(map(kMapped + kChunkBytes));
   if (mapped == nullptr) return false;
   char* const first = reinterpret_cast<char*>(Chunk::of(mapped + kChunkBytes - 1));
-  // What stands over is given back; that can only fail for want of a mapping more, and costs no memory then.
+  // Unmap what precedes and follows the chunks. This fails only where the process has too many mappings; pages that
+  // are never written cost no memory.
   if (first != mapped) ::munmap(mapped, static_cast<std::size_t>(first - mapped));
   ::munmap(first + kMapped, kChunkBytes - static_cast<std::size_t>(first - mapped));
-  // The first to be used is the first in memory.
+  // The list starts with the lowest address.
   for (char* at = first + kMapped; at != first;) {
     at -= kChunkBytes;
     Chunk* const chunk = reinterpret_cast<Chunk*>(at);
     chunk->next = spare_chunks_;
     spare_chunks_ = chunk;
   }
-  spare_ += kMapped;
+  spare_bytes_ += kMapped;
   return true;
 }
 
-/// Gives spare chunks back until no more than `until` bytes of them are left.
-void Memory::unmap_spare(std::size_t until) {
-  while (spare_ > until && spare_chunks_ != nullptr) {
+/// Unmaps spare chunks until at most `down_to_bytes` bytes of them are left.
+void Memory::unmap_spare(std::size_t down_to_bytes) {
+  while (spare_bytes_ > down_to_bytes && spare_chunks_ != nullptr) {
     Chunk* const chunk = spare_chunks_;
     Chunk* const next = chunk->next;
     if (::munmap(chunk, kChunkBytes) != 0) return;
     spare_chunks_ = next;
-    spare_ -= kChunkBytes;
+    spare_bytes_ -= kChunkBytes;
   }
 }
 
-void* Memory::take_pages(std::size_t bytes) {
+void* Memory::map_pages(std::size_t bytes) {
   count_held(bytes);
-  // Spare chunks cannot become pages: they make room.
-  if (held_ + spare_ > limit_) unmap_spare(held_ < limit_ ? limit_ - held_ : 0);
+  // A large block cannot use spare chunks: unmap them where both together exceed the limit.
+  if (held_bytes_ + spare_bytes_ > limit_bytes_)
+    unmap_spare(held_bytes_ < limit_bytes_ ? limit_bytes_ - held_bytes_ : 0);
   if (void* const block = map(bytes)) return block;
   unmap_spare(0);
   void* const block = map(bytes);
   return block != nullptr ? block : fail();
 }
 
-void Memory::give_back_pages(void* block, std::size_t bytes) {
-  held_ -= bytes;
+void Memory::unmap_pages(void* block, std::size_t bytes) {
+  held_bytes_ -= bytes;
   ::munmap(block, bytes);
 }
 

@@ -1,10 +1,10 @@
-// base: memory for what a run keeps of connections: counted, bounded, used again.
+// base: memory for the state of connections: counted, limited, reused.
 //
-// In: requests for blocks, mostly of containers (std::pmr). Out: blocks, and how
-// much is held. Small ones are cut from chunks, each of one size; a chunk whose
-// blocks have all come back serves any size, so that what one kind of
-// connection took another can have. What is to be given up when too much is
-// held is not known here: on_over_limit() wakes who does.
+// In: requests for blocks, mostly from std::pmr containers. Out: blocks, and how many
+// bytes are held. Small blocks are cut from chunks; all blocks of a chunk have one
+// size. A chunk whose blocks have all been returned can serve another size, so that
+// one kind of connection can use what another kind has released. This file does not
+// decide what to evict over the limit: on_over_limit() calls who does.
 #pragma once
 
 #include <cstddef>
@@ -18,13 +18,13 @@
 
 namespace wirelap {
 
-/// Memory with a ledger. Belongs to one thread.
+/// A memory resource that counts what it hands out. To be used by one thread.
 class Memory final : public std::pmr::memory_resource {
  public:
   static constexpr std::size_t kUnlimited = ~std::size_t{0};
 
-  /// Whether blocks are cut from chunks. Without that each is the system's own, which
-  /// sanitizers watch over; the ledger is the same.
+  /// The default of `pooled`. False with AddressSanitizer, which checks each block only where it is
+  /// allocated on its own.
 #if defined(__SANITIZE_ADDRESS__)
   static constexpr bool kPooled = false;
 #elif defined(__has_feature)
@@ -37,41 +37,42 @@ class Memory final : public std::pmr::memory_resource {
   static constexpr bool kPooled = true;
 #endif
 
-  /// Of chunks; blocks up to a quarter of it are cut from them, larger ones are pages of their own.
   static constexpr std::size_t kChunkBytes = 16 * 1024;
-  static constexpr std::size_t kLargestCut = kChunkBytes / 4;
+  /// Larger blocks are not cut from chunks: each has pages of its own.
+  static constexpr std::size_t kMaxCutBytes = kChunkBytes / 4;
 
-  /// `limit_bytes` is not kept by itself: until enough is given back more can be had.
+  /// The limit is not enforced: an allocation over it succeeds and calls on_over_limit()'s function.
+  /// `pooled`: whether blocks are cut from chunks; the counts are the same without it.
   explicit Memory(std::size_t limit_bytes = kUnlimited, bool pooled = kPooled);
-  /// All blocks have been given back.
+  /// All blocks must have been returned before.
   ~Memory() override;
   Memory(const Memory&) = delete;
   Memory& operator=(const Memory&) = delete;
 
-  std::size_t limit_bytes() const { return limit_; }
-  /// Bytes of blocks that are out, each rounded up to the next size there is.
-  std::size_t used_bytes() const { return used_; }
-  /// Bytes of chunks that have a block out, and of large blocks.
-  std::size_t held_bytes() const { return held_; }
-  /// The most that `held` has been.
-  std::size_t peak_held_bytes() const { return most_held_; }
-  /// Bytes that the system has given and not got back: `held`, and chunks for later.
-  std::size_t mapped_bytes() const { return held_ + spare_; }
-  /// Blocks ever given out.
-  std::uint64_t allocations() const { return blocks_; }
+  std::size_t limit_bytes() const { return limit_bytes_; }
+  /// Bytes of the allocated blocks, each rounded up to its size class.
+  std::size_t used_bytes() const { return used_bytes_; }
+  /// Bytes of the chunks with an allocated block, and of large blocks.
+  std::size_t held_bytes() const { return held_bytes_; }
+  /// The maximum of held_bytes() so far.
+  std::size_t peak_held_bytes() const { return peak_held_bytes_; }
+  /// Bytes mapped from the system: held_bytes(), and spare chunks.
+  std::size_t mapped_bytes() const { return held_bytes_ + spare_bytes_; }
+  /// Number of allocations so far.
+  std::uint64_t allocations() const { return allocations_; }
 
-  /// Whether something is to be given up: more is held than may be, or nearly so much
-  /// used. The difference is for blocks that cannot take each other's place.
+  /// Whether the caller must evict something: held_bytes() is over the limit, or used_bytes() is over
+  /// 15/16 of it. The margin of 1/16 is for free blocks, which other size classes cannot use.
   bool is_over_limit() const;
-  /// Whether enough has been given up since.
+  /// Whether enough has been evicted: used_bytes() is at most 13/16 of the limit, and held_bytes() 31/32.
   bool is_well_below_limit() const;
 
-  /// `wake` is called whenever a block is given out while is_over_limit().
-  void on_over_limit(std::function<void()> wake) { wake_ = std::move(wake); }
+  /// Sets the function that is called at each allocation after which is_over_limit() holds.
+  void on_over_limit(std::function<void()> notify) { notify_ = std::move(notify); }
 
  private:
   struct Chunk;
-  static constexpr int kSizes = 44;
+  static constexpr int kSizeClasses = 44;
 
   void* do_allocate(std::size_t bytes, std::size_t alignment) override;
   void do_deallocate(void* block, std::size_t bytes, std::size_t alignment) override;
@@ -79,31 +80,31 @@ class Memory final : public std::pmr::memory_resource {
 
   void* allocate_uncut(std::size_t bytes, std::size_t alignment);
   void deallocate_uncut(void* block, std::size_t bytes, std::size_t alignment);
-  void* allocate_anew(int size);
-  void* cut(int size);
-  void put_back(void* block, int size);
-  void take_chunk(int size);
-  void empty(Chunk* chunk, int size);
-  void give_back_chunk(Chunk* chunk);
+  void* allocate_slowly(int size_class);
+  void* cut(int size_class);
+  void put_back(void* block, int size_class);
+  void add_chunk(int size_class);
+  void remove_empty(Chunk* chunk, int size_class);
+  void release_chunk(Chunk* chunk);
   bool map_chunks();
-  void* take_pages(std::size_t bytes);
-  void give_back_pages(void* block, std::size_t bytes);
-  void unmap_spare(std::size_t until);
+  void* map_pages(std::size_t bytes);
+  void unmap_pages(void* block, std::size_t bytes);
+  void unmap_spare(std::size_t down_to_bytes);
   void count_held(std::size_t bytes);
 
-  std::size_t limit_;
+  std::size_t limit_bytes_;
   bool pooled_;
-  std::size_t used_ = 0;
-  std::size_t held_ = 0;
-  std::size_t most_held_ = 0;
-  std::size_t spare_ = 0;
-  std::uint64_t blocks_ = 0;
-  Chunk* with_room_[kSizes] = {};  // by size: chunks that have blocks left
+  std::size_t used_bytes_ = 0;
+  std::size_t held_bytes_ = 0;
+  std::size_t peak_held_bytes_ = 0;
+  std::size_t spare_bytes_ = 0;
+  std::uint64_t allocations_ = 0;
+  Chunk* with_room_[kSizeClasses] = {};  // by size class: the chunks with free blocks
   Chunk* spare_chunks_ = nullptr;
-  std::function<void()> wake_ = [] {};
+  std::function<void()> notify_ = [] {};
 };
 
-/// Gives an object back to the memory that it was made in, which its memory() names.
+/// Deletes an object from the memory resource that its memory() returns.
 struct ReturnToMemory {
   template <class T>
   void operator()(T* object) const {
@@ -113,23 +114,24 @@ struct ReturnToMemory {
   }
 };
 
-/// Owns an object that was made by `make_in`.
+/// Owns an object that `make_in` created.
 template <class T>
 using Owned = std::unique_ptr<T, ReturnToMemory>;
 
-/// Makes a T in `memory`, which its constructor gets as the last argument.
+/// Creates a T in `memory`. T's constructor gets `arguments` and then `memory`; T must have a function
+/// memory() that returns it.
 template <class T, class... Arguments>
 Owned<T> make_in(std::pmr::memory_resource* memory, Arguments&&... arguments) {
   return Owned<T>(::new (memory->allocate(sizeof(T), alignof(T))) T(std::forward<Arguments>(arguments)..., memory));
 }
 
-/// Empties a container and gives its memory back. (Assigning an empty one would keep it.)
+/// Clears a container and returns its memory. (Assigning an empty container would keep the memory.)
 template <class Container>
 void release(Container& container) {
   Container(container.get_allocator()).swap(container);
 }
 
-/// A string in such memory; becomes a plain one by itself.
+/// A string in a memory resource. Converts to std::string implicitly.
 class Text : public std::pmr::string {
  public:
   using std::pmr::string::basic_string;

@@ -18,19 +18,19 @@ void Output::grow(std::size_t count) {
   buffer_ = std::move(larger);
 }
 
-/// How many of `written` are behind its last line; what began before is whole.
-static std::size_t torn_bytes(std::string_view written) {
+/// How many bytes of `written` belong to an incomplete last line.
+static std::size_t incomplete_line_bytes(std::string_view written) {
   const std::size_t last = written.rfind('\n');
   return last == std::string_view::npos ? written.size() : written.size() - last - 1;
 }
 
-void Output::take_back(std::size_t count) {
-  const off_t torn = static_cast<off_t>(count);
+void Output::remove_written(std::size_t count) {
+  const off_t removed = static_cast<off_t>(count);
   const off_t end = ::lseek(fd_, 0, SEEK_CUR);
-  if (end < torn) return;  // nothing that has a position
-  // Where somebody else has written behind it, it stays.
-  const bool shortened = ::lseek(fd_, 0, SEEK_END) == end && ::ftruncate(fd_, end - torn) == 0;
-  ::lseek(fd_, shortened ? end - torn : end, SEEK_SET);
+  if (end < removed) return;  // a pipe or terminal
+  // When another process has written behind it, the incomplete line stays.
+  const bool shortened = ::lseek(fd_, 0, SEEK_END) == end && ::ftruncate(fd_, end - removed) == 0;
+  ::lseek(fd_, shortened ? end - removed : end, SEEK_SET);
 }
 
 void Output::flush() {
@@ -49,8 +49,9 @@ void Output::flush() {
       error_ = errno;
     }
   }
-  if (const std::size_t torn = torn_bytes(all.substr(0, all.size() - rest.size())); error_ != 0 && torn != 0) {
-    take_back(torn);
+  if (const std::size_t incomplete = incomplete_line_bytes(all.substr(0, all.size() - rest.size()));
+      error_ != 0 && incomplete != 0) {
+    remove_written(incomplete);
   }
   end_ = buffer_.get();
 }

@@ -1,7 +1,6 @@
 // base: the output buffer.
 //
-// In: text and numbers, appended. Out: bytes written to a file descriptor in
-// large pieces.
+// In: text and numbers. Out: bytes, written to a file descriptor in large pieces.
 #pragma once
 
 #include <algorithm>
@@ -16,27 +15,28 @@
 
 namespace wirelap {
 
-/// Collects text and writes it to a descriptor that it does not own.
+/// Buffers text and writes it to a file descriptor that the caller owns.
 ///
-/// Errors: the first failed write is kept in `error()`, and all later text is
-/// dropped. Where a file is full in the middle of a line, what is there of that
-/// line is taken back: a file ends with a whole one.
+/// Errors: error() returns the first failed write, and later text is discarded. When a
+/// write to a file fails within a line, the line's written part is removed from the
+/// file, so that the file ends with a complete line.
 class Output {
  public:
-  /// `fd` stays open and belongs to the caller; -1 keeps all text in `text()`.
+  /// The caller owns `fd` and closes it. With -1, all text stays in text().
   explicit Output(int fd) : fd_(fd) { grow(kFlushBytes + kFlushBytes / 4); }
   Output(const Output&) = delete;
   Output& operator=(const Output&) = delete;
 
-  /// Room for `count` bytes behind the text; what is written there becomes text with `end_at`.
-  /// Valid until the next call of any other member.
+  /// Returns a buffer of `count` bytes behind the text. The caller writes there and calls end_at().
+  /// Valid until the next call of another member function.
   char* room(std::size_t count) {
     if (static_cast<std::size_t>(limit_ - end_) < count) grow(count);
     return end_;
   }
-  /// The text ends at `end`, which is inside the room asked for.
+  /// Sets the text's end, which is within the buffer that room() returned.
   void end_at(char* end) { end_ = end; }
-  /// Where the room ends that there is without asking; valid as long as `room`.
+  /// The end of the buffer: up to there the caller may write without asking for more. Valid as
+  /// long as the result of room().
   const char* limit() const { return limit_; }
 
   void put(char c) {
@@ -48,41 +48,41 @@ class Output {
     end_ = std::copy(text.begin(), text.end(), at);
   }
 
-  /// A decimal integer.
+  /// Appends a decimal integer.
   void put_integer(std::uint64_t value) { end_at(write_integer(room(kIntegerRoom), value)); }
 
-  /// A time or duration in seconds with exactly `decimals` (1 to 9) decimals; what is below is cut.
+  /// Appends a time or duration in seconds, as write_seconds().
   void put_seconds(Nanos value, std::size_t decimals) { end_at(write_seconds(room(kSecondsRoom), value, decimals)); }
 
-  /// To be called at the end of every line: writes when much has gathered.
+  /// Ends a line, and writes the text once it is at least kFlushBytes long.
   void end_line() {
     put('\n');
     if (text().size() >= kFlushBytes && fd_ >= 0) flush();
   }
 
-  /// `before` is called before bytes are written.
+  /// Sets a function that is called before each write.
   void before_write(std::function<void()> before) { before_write_ = std::move(before); }
 
-  /// Writes all that has gathered, waiting for a slow reader; EINTR is retried.
-  /// To be called between records.
+  /// Writes all text, and waits where the reader is slow. Retries after EINTR. To be called between
+  /// records.
   void flush();
 
-  /// errno of the first failed write, 0 if none failed (EPIPE: the reader left).
+  /// The errno of the first failed write, else 0. EPIPE: the reader has closed the pipe.
   int error() const { return error_; }
 
-  /// What has gathered and is not yet written; valid until the next call.
+  /// The text that is not yet written; valid until the next call of another member function.
   std::string_view text() const { return {buffer_.get(), end_}; }
 
-  /// Drops what has gathered and is not yet written.
+  /// Discards the text that is not yet written.
   void clear() { end_ = buffer_.get(); }
 
  private:
   static constexpr std::size_t kFlushBytes = 64 * 1024;
 
-  /// Makes room for `count` bytes.
+  /// Enlarges the buffer, so that it has room for `count` bytes behind the text.
   [[gnu::cold]] void grow(std::size_t count);
-  /// Shortens a file by the `count` bytes last written.
-  void take_back(std::size_t count);
+  /// Removes the `count` bytes written last from a file.
+  void remove_written(std::size_t count);
 
   std::unique_ptr<char[]> buffer_;
   char* end_ = nullptr;    // of the text

@@ -1,4 +1,4 @@
-// base: poll(2) that a signal does not end.
+// base: poll(2) that a signal does not interrupt.
 #pragma once
 
 #include <poll.h>
@@ -7,7 +7,7 @@
 
 namespace wirelap {
 
-/// poll(2), begun anew where a signal interrupts it: then the whole of `timeout_ms` begins anew, too.
+/// Calls poll(2), and again when a signal interrupts it. Each call waits up to `timeout_ms`. Returns as poll(2).
 inline int poll_retrying(pollfd* fds, nfds_t count, int timeout_ms) {
   int ready = -1;
   while ((ready = ::poll(fds, count, timeout_ms)) < 0 && errno == EINTR) {

@@ -50,17 +50,17 @@ constexpr std::uint32_t kArchitecture = AUDIT_ARCH_S390X;
 constexpr std::uint32_t kArchitecture = 0;
 #endif
 
-/// A call that is allowed where the low 32 bits of an argument, masked, are `value`.
+/// A system call that is allowed where the low 32 bits of one argument, masked, are `value`.
 struct Allowed {
   std::uint32_t call;
-  std::uint8_t argument = 0;
-  std::uint32_t mask = 0;  // 0: whatever its arguments are
+  std::uint8_t argument = 0;  // its index
+  std::uint32_t mask = 0;     // 0: allowed with all arguments
   std::uint32_t value = 0;
 };
 
-/// All that reading captures and writing records needs, in any C library.
+/// The system calls that reading captures and writing records needs, with any C library.
 constexpr Allowed kAllowed[] = {
-    // What is open.
+    // Open files.
     {SYS_read},
     {SYS_pread64},
     {SYS_write},
@@ -84,7 +84,7 @@ constexpr Allowed kAllowed[] = {
     // A terminal's width, and whether it is one.
     {SYS_ioctl, 1, ~0u, TIOCGWINSZ},
     {SYS_ioctl, 1, ~0u, TCGETS},
-    // Orders to the starter, its answers, and its end.
+    // Requests to the Starter's process, its replies, and its exit.
     {SYS_sendmsg},
     {SYS_recvmsg},
 #ifdef SYS_socketcall
@@ -95,20 +95,20 @@ constexpr Allowed kAllowed[] = {
 #ifdef SYS_waitpid
     {SYS_waitpid},
 #endif
-    // Memory, none of which can become code.
+    // Memory, but none that is executable.
     {SYS_brk},
     {SYS_munmap},
     {SYS_mremap},
     {SYS_madvise},
     {SYS_mprotect, 2, PROT_EXEC, 0},
 #if defined(__s390x__)
-    {SYS_mmap},  // its arguments are in memory, where a filter does not see them
+    {SYS_mmap},  // its arguments are in memory, which a filter cannot read
 #elif defined(SYS_mmap2)
     {SYS_mmap2, 2, PROT_EXEC, 0},
 #else
     {SYS_mmap, 2, PROT_EXEC, 0},
 #endif
-    // The time, where it is not had without a call, and chance.
+    // The time, where the vDSO does not provide it, and random bytes.
     {SYS_clock_gettime},
 #ifdef SYS_clock_gettime64
     {SYS_clock_gettime64},
@@ -118,7 +118,7 @@ constexpr Allowed kAllowed[] = {
     {SYS_time},
 #endif
     {SYS_getrandom},
-    // Signals, and going on after one.
+    // Signals, and returning from their handlers.
     {SYS_rt_sigreturn},
 #ifdef SYS_sigreturn
     {SYS_sigreturn},
@@ -138,15 +138,17 @@ constexpr std::uint32_t offset_of_argument(unsigned argument) {
   return static_cast<std::uint32_t>(offsetof(seccomp_data, args) + argument * sizeof(std::uint64_t) + (big ? 4 : 0));
 }
 
+/// Builds a seccomp filter, a program in BPF.
 class Filter {
  public:
   Filter() {
     load(offsetof(seccomp_data, arch));
-    compare(kArchitecture, 1, 0);  // over the end
+    compare(kArchitecture, 1, 0);  // skips the next instruction
     add(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
     load(offsetof(seccomp_data, nr));
   }
 
+  /// Adds the instructions for one allowed call.
   void allow(const Allowed& allowed) {
     if (allowed.mask == 0) {
       compare(allowed.call, 0, 1);
@@ -161,16 +163,18 @@ class Filter {
     load(offsetof(seccomp_data, nr));
   }
 
+  /// Completes the filter, so that all other calls kill the process, and installs it.
   bool install() {
     add(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
     const sock_fprog program{static_cast<unsigned short>(code_.size()), code_.data()};
-    // Kernels before 5.16 slow a filtered process down against speculation, as if its code were foreign.
-    if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, kSpeculate, &program) == 0) return true;
+    // Kernels before 5.16 enable costly mitigations against speculation for a process with a filter, unless it
+    // declines them, because it runs no foreign code.
+    if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, kSpecAllow, &program) == 0) return true;
     return errno == EINVAL && ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0;
   }
 
  private:
-  static constexpr unsigned kSpeculate = 1u << 2;  // SECCOMP_FILTER_FLAG_SPEC_ALLOW
+  static constexpr unsigned kSpecAllow = 1u << 2;  // SECCOMP_FILTER_FLAG_SPEC_ALLOW
 
   void add(unsigned code, std::uint32_t value, std::uint8_t if_true = 0, std::uint8_t if_false = 0) {
     code_.push_back({static_cast<std::uint16_t>(code), if_true, if_false, value});
@@ -183,32 +187,34 @@ class Filter {
   std::vector<sock_filter> code_;
 };
 
-bool close_calls() {
+bool install_call_filter() {
   Filter filter;
   for (const Allowed& allowed : kAllowed) filter.allow(allowed);
-  // abort() signals its own process.
+  // abort() sends a signal to its own process.
   filter.allow({SYS_tgkill, 0, ~0u, static_cast<std::uint32_t>(::getpid())});
   return filter.install();
 }
 
-// landlock(7). Not from linux/landlock.h, which older systems do not have.
+// landlock(7). Defined here because older systems have no linux/landlock.h.
 constexpr long kLandlockCreateRuleset = 444;
 constexpr long kLandlockRestrictSelf = 446;
-constexpr unsigned kLandlockTellVersion = 1;
+constexpr unsigned kLandlockReturnVersion = 1;
 
+/// landlock_ruleset_attr: the accesses that a ruleset forbids.
 struct LandlockRuleset {
   std::uint64_t files;
-  std::uint64_t network;  // from version 4 on
-  std::uint64_t scoped;   // 6
+  std::uint64_t network;  // since version 4
+  std::uint64_t scoped;   // since version 6
 };
 
-/// All that a version of Landlock can forbid, without an exception.
+/// A ruleset that forbids all accesses that `version` of Landlock can forbid. Sets `bytes` to the size of
+/// that version's structure.
 LandlockRuleset all_of_landlock(long version, std::size_t& bytes) {
   LandlockRuleset all{0x1fff, 0, 0};
   bytes = sizeof all.files;
   if (version >= 2) all.files |= 1u << 13;  // link and rename across folders
   if (version >= 3) all.files |= 1u << 14;  // truncate by name
-  if (version >= 5) all.files |= 1u << 15;  // ioctl on devices opened from now on
+  if (version >= 5) all.files |= 1u << 15;  // ioctl on devices that are opened later
   if (version >= 4) {
     all.network = 3;  // bind and connect TCP
     bytes = offsetof(LandlockRuleset, scoped);
@@ -220,22 +226,22 @@ LandlockRuleset all_of_landlock(long version, std::size_t& bytes) {
   return all;
 }
 
-bool close_files() {
-  const long version = ::syscall(kLandlockCreateRuleset, nullptr, 0, kLandlockTellVersion);
+bool install_landlock() {
+  const long version = ::syscall(kLandlockCreateRuleset, nullptr, 0, kLandlockReturnVersion);
   if (version < 1) return false;
   std::size_t bytes = 0;
   const LandlockRuleset rules = all_of_landlock(version, bytes);
   const long ruleset = ::syscall(kLandlockCreateRuleset, &rules, bytes, 0);
   if (ruleset < 0) return false;
-  const bool closed = ::syscall(kLandlockRestrictSelf, ruleset, 0) == 0;
+  const bool restricted = ::syscall(kLandlockRestrictSelf, ruleset, 0) == 0;
   ::close(static_cast<int>(ruleset));
-  return closed;
+  return restricted;
 }
 
-constexpr unsigned kNobody = 65534;  // user and group: Linux's own for who is nobody
+constexpr unsigned kNobody = 65534;  // user and group: Linux's overflow IDs
 
-/// Becomes somebody who is not root; false where it is root and has to stay so.
-bool leave_root() {
+/// Becomes a user other than root. Returns false where the process is still root.
+bool change_user() {
   if (::geteuid() != 0) return true;
   const uid_t user = ::getuid() != 0 ? ::getuid() : kNobody;
   const gid_t group = ::getuid() != 0 ? ::getgid() : kNobody;
@@ -256,12 +262,12 @@ const bool kSeccompSupported = kArchitecture != 0;
 
 bool drop_root() {
   if (!kSandboxSupported) return false;
-  const bool gains_none = ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
-  const bool left = leave_root();
-  return drop_capabilities() && left && gains_none;
+  const bool gains_no_rights = ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+  const bool is_user = change_user();
+  return drop_capabilities() && is_user && gains_no_rights;
 }
 
-bool restrict_files() { return kSandboxSupported && close_files(); }
-bool restrict_calls() { return kSandboxSupported && kSeccompSupported && close_calls(); }
+bool restrict_files() { return kSandboxSupported && install_landlock(); }
+bool restrict_calls() { return kSandboxSupported && kSeccompSupported && install_call_filter(); }
 
 }  // namespace wirelap

@@ -1,34 +1,33 @@
-// base: the process's rights, given up.
+// base: the sandbox: removes rights that the process no longer needs.
 //
-// In: a process that has opened all that it needs. Out: one that can read, write
-// and close what is open, and ask for memory and the time; Linux alone knows
-// how. Only a program may decide that about itself: the library calls nothing
-// of this.
+// In: a process that has opened its files. Out: a process that can only read, write
+// and close its open files, allocate memory and read the time. Linux only. Only a
+// program may decide this for its process: the library does not call these functions.
 #pragma once
 
 namespace wirelap {
 
-/// False in a build with AddressSanitizer, whose runtime opens files and traces
-/// processes at the end: the functions below then do nothing.
+/// False in a build with AddressSanitizer, whose runtime opens files and traces processes at exit.
+/// The functions below then do nothing and return false.
 extern const bool kSandboxSupported;
 
-/// Whether this machine's system calls are known to the filter: x86-64, i386, aarch64, s390x.
+/// Whether restrict_calls() supports this architecture: x86-64, i386, aarch64 or s390x.
 extern const bool kSeccompSupported;
 
-// Each is true where the system has it and lets it be given up, and holds for
-// ever, for the calling thread and all that it makes or starts.
+// Each function returns whether the system supports the restriction and has applied it. The restriction
+// is permanent, for the calling thread and all threads and processes that it creates.
 
-/// When what only root may open is open: becomes nobody (65534) where it is root,
-/// or the user who called a set-user-ID program, without groups and capabilities.
-/// Neither it nor what it starts can gain rights by exec any more (no_new_privs).
+/// To be called once the files that only root may open are open. A root process becomes the user nobody
+/// (65534), or the user who called a set-user-ID program, without groups. All capabilities are removed.
+/// This process and its children cannot gain rights by exec (no_new_privs).
 bool drop_root();
 
-/// When all is open: it opens no file (Landlock, from Linux 5.13 on), and no TCP
-/// connection (6.7). To be called after drop_root.
+/// To be called once all files are open, after drop_root(). The process can then open no file (Landlock,
+/// since Linux 5.13) and no TCP connection (since Linux 6.7).
 bool restrict_files();
 
-/// When all is started: a system call that reading what is open and writing does
-/// not need kills it (seccomp). To be called after drop_root.
+/// To be called once all child processes are started, after drop_root(). A system call that is not
+/// needed to read and write open files then kills the process (seccomp).
 bool restrict_calls();
 
 }  // namespace wirelap

@@ -1,6 +1,6 @@
-// base: points in time and durations, as whole nanoseconds.
+// base: points in time and durations in nanoseconds.
 //
-// Integers, so that phases add up to their total to the last digit.
+// They are integers, so that phases add up exactly to their total.
 #pragma once
 
 #include <cstdint>
@@ -8,10 +8,10 @@
 
 namespace wirelap {
 
-/// Nanoseconds: since the Unix epoch for a point in time, else a duration.
+/// A point in time, in nanoseconds since the Unix epoch, or a duration in nanoseconds.
 using Nanos = std::int64_t;
 
-/// A time that is not known; printed as null.
+/// An unknown time or duration; printed as null.
 inline constexpr Nanos kUnknownTime = std::numeric_limits<Nanos>::min();
 
 inline constexpr Nanos kNanosPerSecond = 1'000'000'000;

@@ -1,11 +1,11 @@
-// base: products that do not fit 64 bits.
+// base: products of 64-bit integers with all their 128 bits.
 #pragma once
 
 #include <cstdint>
 
 namespace wirelap {
 
-/// A product's 128 bits.
+/// The upper and the lower 64 bits of a product.
 struct WideProduct {
   std::uint64_t high, low;
 };
@@ -14,7 +14,7 @@ struct WideProduct {
 constexpr std::uint64_t multiply_high(std::uint64_t a, std::uint64_t b) {
 #ifdef __SIZEOF_INT128__
   return static_cast<std::uint64_t>(static_cast<unsigned __int128>(a) * b >> 64);
-#else  // machines of 32 bits
+#else  // 32-bit machines
   constexpr std::uint64_t kLow = 0xffff'ffff;
   const std::uint64_t low = (a & kLow) * (b & kLow);
   const std::uint64_t middle = (a >> 32) * (b & kLow) + (low >> 32);
@@ -23,10 +23,10 @@ constexpr std::uint64_t multiply_high(std::uint64_t a, std::uint64_t b) {
 #endif
 }
 
-/// All of a * b.
+/// The 128 bits of a * b.
 constexpr WideProduct multiply_wide(std::uint64_t a, std::uint64_t b) {
 #ifdef __SIZEOF_INT128__
-  const unsigned __int128 product = static_cast<unsigned __int128>(a) * b;  // one instruction makes both halves
+  const unsigned __int128 product = static_cast<unsigned __int128>(a) * b;  // one instruction computes both halves
   return {static_cast<std::uint64_t>(product >> 64), static_cast<std::uint64_t>(product)};
 #else
   return {multiply_high(a, b), a * b};
