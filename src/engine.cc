@@ -125,8 +125,8 @@ std::optional<Error> run_classic(Input& input, const std::string& name, std::vec
   PacketRecord record;
   Segment segment;
   while (reader.next(record)) {
-    // wirelap's forerunner opened no tunnels.
-    if (decode(record, segment) == DecodeError::none && segment.tunnel == 0) classic.take(segment);
+    // wirelap's predecessor opened no tunnels.
+    if (decode(record, segment) == DecodeError::none && segment.tunnel == 0) classic.process(segment);
   }
   classic.finish(output);
   return reader.error();

@@ -28,8 +28,8 @@ struct Fed {
   friend bool operator==(const Fed&, const Fed&) = default;
 };
 
-/// Feeds `capture` in pieces that end at `ends`, each from memory of its own, so
-/// that a byte kept past the call is a use after free.
+/// Feeds `capture` in pieces that end at `ends`. Each piece has its own memory, so that using it after the call is a use
+/// after free.
 Fed feed(const std::string& capture, const std::vector<std::size_t>& ends, const std::string& name = "x") {
   Fed fed;
   CaptureOptions options;
@@ -57,7 +57,7 @@ Fed feed_by(const std::string& capture, std::size_t piece_bytes, const std::stri
   return feed(capture, ends, name);
 }
 
-TEST_CASE("library: fixtures in pieces give their golden records") {
+TEST_CASE("library: a capture in pieces gives the records of the program") {
   for (const std::string name : {"s3-session", "loss", "h2", "tls13", "close", "vlan"}) {
     CAPTURE(name);
     const std::string capture = slurp("fixtures/" + name + ".pcap");
@@ -71,7 +71,7 @@ TEST_CASE("library: fixtures in pieces give their golden records") {
   }
 }
 
-TEST_CASE("library: a capture whole, byte by byte and at every split is the same") {
+TEST_CASE("library: a capture gives the same records in one piece, byte by byte, and split at any byte") {
   const std::string pcapng = slurp("fixtures/dress/nanoseconds.pcapng");
   const std::string pcap = slurp("fixtures/dress/dumpcap-lo.pcap");
   std::string damaged = pcap;
@@ -102,7 +102,7 @@ TEST_CASE("library: a capture whole, byte by byte and at every split is the same
   CHECK(feed(pcapng, {pcapng.size()}).records.find("\"type\":\"exchange\"") != std::string::npos);
 }
 
-TEST_CASE("library: says what is wrong as the program does") {
+TEST_CASE("library: problem() is the error of the program") {
   struct Case {
     std::string capture;
     std::string problem;
@@ -121,7 +121,7 @@ TEST_CASE("library: says what is wrong as the program does") {
   }
 }
 
-TEST_CASE("library: a record is there as soon as its exchange has ended") {
+TEST_CASE("library: a record is reported as soon as its exchange has ended") {
   const std::string capture = slurp("fixtures/s3-session.pcap");
   std::size_t records = 0;
   Capture reader({}, [&](const Record&) { ++records; });
@@ -136,7 +136,7 @@ TEST_CASE("library: a record is there as soon as its exchange has ended") {
   CHECK(reader.counts().exchanges == records);
 }
 
-TEST_CASE("library: what is kept stays within its limit, and what was given up is counted") {
+TEST_CASE("library: connections beyond the memory limit are evicted and counted") {
   CaptureOptions options;
   options.memory_bytes = std::size_t{1} << 20;
   std::uint64_t evicted = 0;
@@ -151,7 +151,7 @@ TEST_CASE("library: what is kept stays within its limit, and what was given up i
 TEST_CASE("library: a Capture that is destroyed before finish() frees what its connections hold") {
   const std::string capture = slurp("fixtures/s3-session.pcap");
   Capture reader({}, [](const Record&) {});
-  CHECK(reader.feed(capture.data(), capture.size() / 2));  // the leak checker of the sanitized build sees the rest
+  CHECK(reader.feed(capture.data(), capture.size() / 2));  // the sanitized build detects a leak
 }
 
 /// `value` as JSON, times with `decimals`.
@@ -174,7 +174,7 @@ std::string as_json(const Value& value, int decimals) {
   return "null";
 }
 
-/// A JSON object made of the values of `record`, headers last but for the times of packets.
+/// The JSON of `record`, made from its values. `headers`: the columns of headers, before `interpacket_times`.
 std::string object_of(const Record& record, const std::vector<std::string>& headers, int decimals) {
   const std::vector<ColumnInfo> all = columns();
   const bool is_exchange = value_of(record, "type") == Value("exchange");
@@ -196,7 +196,7 @@ std::string object_of(const Record& record, const std::vector<std::string>& head
   return text + "}";
 }
 
-TEST_CASE("library: the typed values of a record are those of its JSON, of a copy too") {
+TEST_CASE("library: the typed values of a record and of its copy are those of its JSON") {
   for (const std::string name : {"s3-session", "loss", "h2", "tls13", "close", "vlan", "qinq", "ipv6", "nanoseconds"}) {
     CAPTURE(name);
     const std::string capture = slurp("fixtures/" + name + ".pcap");
@@ -221,7 +221,7 @@ TEST_CASE("library: the typed values of a record are those of its JSON, of a cop
   }
 }
 
-TEST_CASE("library: two captures in two threads") {
+TEST_CASE("library: two threads can read two captures") {
   const std::string names[] = {"fixtures/loss.pcap", "fixtures/h2.pcap"};
   std::string got[2];
   std::vector<std::thread> threads;

@@ -1,5 +1,5 @@
-// On every fixture, at both ends of every scenario: no time is negative, and
-// phases and causes add up to the total to the last digit.
+// Every fixture and every scenario, captured at either end: no time is negative, and phases and causes sum to the
+// total.
 #include <doctest/doctest.h>
 
 #include <filesystem>
@@ -23,7 +23,7 @@ class Adder : public RecordWriter {
   int count = 0;
 };
 
-TEST_CASE("times add up on every fixture and scenario") {
+TEST_CASE("record: phases and causes sum to the total in every fixture and scenario") {
   int captures = 0;
   for (const auto& entry : fs::recursive_directory_iterator("fixtures")) {
     if (entry.path().extension() != ".pcap") continue;

@@ -26,12 +26,12 @@ void put_signed(Output& output, std::int64_t value) {
 
 }  // namespace
 
-// The digits are those of the whole number: up to 15 of them tell any two doubles
-// apart, and so do 16 with six decimals, since the times of captures are below 2^33 s.
+// The digits of the integer are enough: 15 digits distinguish any two doubles, and so do 16 with six decimals, because
+// times in captures are below 2^33 s.
 std::string python_seconds(std::int64_t micros) {
   const auto magnitude = micros < 0 ? 0 - static_cast<std::uint64_t>(micros) : static_cast<std::uint64_t>(micros);
   std::string text = micros < 0 ? "-" : "";
-  if (magnitude != 0 && magnitude < 100) {  // Python changes to an exponent below 1e-4
+  if (magnitude != 0 && magnitude < 100) {  // below 1e-4 Python writes an exponent
     const bool tens = magnitude >= 10;
     text += static_cast<char>('0' + (tens ? magnitude / 10 : magnitude));
     if (tens && magnitude % 10 != 0) (text += '.') += static_cast<char>('0' + magnitude % 10);
@@ -47,7 +47,7 @@ bool Classic::is_server_port(std::uint16_t port) const {
   return std::find(ports_.begin(), ports_.end(), port) != ports_.end();
 }
 
-/// The connection of `segment`: a SYN with a new sequence number begins a new one.
+/// The connection of `segment`. A SYN with a new sequence number begins a new connection.
 Classic::State& Classic::state_of(const Segment& segment, Side& sender) {
   State*& state = current_[make_flow_key(segment, sender)];
   const bool syn = (segment.tcp.flags & (kSyn | kAck)) == kSyn;
@@ -58,7 +58,7 @@ Classic::State& Classic::state_of(const Segment& segment, Side& sender) {
   return *state;
 }
 
-void Classic::take(const Segment& segment) {
+void Classic::process(const Segment& segment) {
   const bool from_server = is_server_port(segment.tcp.source_port);
   if (segment.ip.version != 4 || (!from_server && !is_server_port(segment.tcp.destination_port))) return;
   Side sender;
@@ -70,7 +70,7 @@ void Classic::take(const Segment& segment) {
     state.results.push_back({true, state.destination, micros(segment.time) - state.began, 0, 0, 0, {}});
     state.piece = Piece::other;
   } else if (from_server) {
-    take_server(state, segment);
+    process_server(state, segment);
   }
 }
 
@@ -86,8 +86,8 @@ void Classic::begin_piece(State& state, const Segment& segment, bool request) {
   }
 }
 
-void Classic::take_server(State& state, const Segment& segment) {
-  if (state.piece == Piece::response) return take_response(state, segment);
+void Classic::process_server(State& state, const Segment& segment) {
+  if (state.piece == Piece::response) return process_response(state, segment);
   if (state.piece != Piece::get || segment.data_length == 0) return;
   const std::int64_t latency = micros(segment.time) - state.began;
   state.results.push_back({false, 0, 0, latency, latency, segment.data_length, {}});
@@ -95,10 +95,10 @@ void Classic::take_server(State& state, const Segment& segment) {
   state.base = segment.tcp.sequence;
   state.last = micros(segment.time);
   state.last_id = segment.ip.id;
-  state.last_short = false;  // the first segment does not count
+  state.last_short = false;  // the size of the first segment does not count
 }
 
-void Classic::take_response(State& state, const Segment& segment) {
+void Classic::process_response(State& state, const Segment& segment) {
   if ((segment.tcp.flags & kFin) != 0) return;
   Result& result = state.results.back();
   const std::int64_t now = micros(segment.time);

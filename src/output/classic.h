@@ -1,8 +1,7 @@
-// report: the output of wirelap's forerunner, for scripts that read it.
+// output: the output of wirelap's predecessor, for scripts that read it.
 //
-// In: IPv4 TCP segments, straight from decoding: the forerunner looked at
-// packets, not at messages. Out: one JSON array a capture. As connections stand
-// in the order of their first packets, the results are held until the end.
+// In: IPv4 TCP segments as they are decoded: the predecessor examined packets, not messages. Out: one JSON array for a
+// capture. Its order is that of the connections' first packets, so that all results are kept until the end.
 #pragma once
 
 #include <cstdint>
@@ -18,26 +17,26 @@
 
 namespace wirelap {
 
-/// Works out one capture.
+/// Processes one capture.
 class Classic {
  public:
-  /// `ports`: the servers'.
+  /// `ports`: the ports of the servers.
   explicit Classic(std::vector<std::uint16_t> ports) : ports_(std::move(ports)) {}
 
-  /// Takes the next segment; what is not IPv4 with a server's port is passed over.
-  void take(const Segment& segment);
+  /// Processes the next segment. Ignores it unless it is IPv4 and one of its ports is a server's.
+  void process(const Segment& segment);
 
   /// Writes the array, as Python's json.dumps(sort_keys=True, indent=2) does.
   void finish(Output& output);
 
  private:
-  /// A server segment after the first of its piece.
+  /// A segment of the server, after the first one of its piece.
   struct Step {
     std::int64_t micros;  // since the one before
     std::uint32_t reached;
     std::uint8_t flags;  // bits, in the order of kFlagNames
   };
-  /// What a piece prints.
+  /// What is written for a piece.
   struct Result {
     bool is_syn;
     std::uint32_t address;  // of a SYN's destination
@@ -51,7 +50,7 @@ class Classic {
     bool open = false;
     Piece piece = Piece::other;
     std::int64_t began = 0;  // time of the piece's first packet
-    std::int64_t last = 0;   // of the server segment counted last
+    std::int64_t last = 0;   // time of the server segment that was counted last
     std::uint32_t base = 0;  // sequence number of the response's first byte
     std::uint16_t last_id = 0;
     bool last_short = false;
@@ -67,8 +66,8 @@ class Classic {
   bool is_server_port(std::uint16_t port) const;
   State& state_of(const Segment& segment, Side& sender);
   void begin_piece(State& state, const Segment& segment, bool request);
-  void take_server(State& state, const Segment& segment);
-  void take_response(State& state, const Segment& segment);
+  void process_server(State& state, const Segment& segment);
+  void process_response(State& state, const Segment& segment);
   static void put(Output& output, const Result& result);
 
   std::vector<std::uint16_t> ports_;
@@ -76,8 +75,8 @@ class Classic {
   std::deque<State> connections_;  // in the order of their first packets
 };
 
-/// Seconds, `micros` / 1e6, as Python's repr writes that double: the shortest digits
-/// that read back the same. `micros`: the difference of two times of captures.
+/// `micros` / 1e6 as Python's repr writes that double: with the fewest digits that are read as the same number.
+/// `micros` is the difference of two times in captures.
 std::string python_seconds(std::int64_t micros);
 
 }  // namespace wirelap

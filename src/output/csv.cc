@@ -24,7 +24,7 @@ class CsvLine {
   WIRELAP_INLINE void column(const Value& value) {
     put(value);
   }
-  /// The same column by calls.
+  /// Writes any column, without its code being repeated for each.
   void column(const Column& column, const Record& record) {
     visit_column(column, record, [&](const auto& value) { put(value); });
   }

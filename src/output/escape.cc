@@ -16,14 +16,14 @@ namespace {
 constexpr char kHex[] = "0123456789abcdef";
 constexpr std::string_view kReplacement = "\xef\xbf\xbd";
 
-/// Characters that stand for themselves where quotes and `kSpecial` do not: all other printable ASCII.
+/// Plain characters need no escape: printable ASCII except quotes and `kSpecial`.
 template <char kSpecial>
 bool is_plain(char c) {
   return c >= 0x20 && c < 0x7f && c != '"' && c != kSpecial;
 }
 
-/// Whether eight characters are plain. Each term has a byte's top bit where that
-/// byte is ruled out; a carry may add others, never take one away.
+/// Whether eight characters are plain. Each term has the top bit of a byte set where it excludes that byte. A carry can
+/// set further bits, but never clear one.
 template <char kSpecial>
 bool is_plain(std::uint64_t word) {
   constexpr std::uint64_t kOnes = 0x0101'0101'0101'0101;
@@ -48,7 +48,7 @@ Sixteen join(std::uint64_t first, std::uint64_t last) {
 template <char kSpecial>
 bool is_plain(const Sixteen& text) {
   const auto is = [&](char c) { return _mm_cmpeq_epi8(text, _mm_set1_epi8(c)); };
-  // The top bit where it is none of the 95 from space to tilde: counted from space and saturated.
+  // Its top bit is set where a byte is none of the 95 characters from space to tilde: counted from space and saturated.
   const __m128i not_printable = _mm_adds_epu8(_mm_sub_epi8(text, _mm_set1_epi8(0x20)), _mm_set1_epi8(0x80 - 95));
   return _mm_movemask_epi8(_mm_or_si128(not_printable, _mm_or_si128(is('"'), is(kSpecial)))) == 0;
 }
@@ -75,7 +75,7 @@ bool copy_16(char* to, const char* from) {
 
 constexpr std::uint64_t kSpaces = 0x2020'2020'2020'2020;
 
-/// Copies the unit at the front and the one at the end, which may overlap. Returns both, filled up with spaces.
+/// Copies the first unit and the last one, which can overlap. Returns both, padded with spaces.
 template <class Unit>
 Sixteen copy_ends(char* to, const char* from, std::size_t size) {
   constexpr std::uint64_t kFill = kSpaces & ~std::uint64_t{std::numeric_limits<Unit>::max()};
@@ -85,7 +85,7 @@ Sixteen copy_ends(char* to, const char* from, std::size_t size) {
   return join(first | kFill, last | kFill);
 }
 
-/// Copies fewer than sixteen characters. Returns them, some of them twice, or spaces.
+/// Copies fewer than sixteen characters. Returns them padded with spaces; some can be in it twice.
 inline Sixteen copy_short(char* to, const char* from, std::size_t size) {
   if (size >= 8) return copy_ends<std::uint64_t>(to, from, size);
   if (size >= 4) return copy_ends<std::uint32_t>(to, from, size);
@@ -93,7 +93,7 @@ inline Sixteen copy_short(char* to, const char* from, std::size_t size) {
   return size == 1 ? copy_ends<std::uint8_t>(to, from, size) : join(kSpaces, kSpaces);
 }
 
-/// Copies `text` if all of it is plain. Where it is not, a part may have been copied.
+/// Copies `text` if all of it is plain, and returns whether it is. If not, a part can have been copied.
 template <char kSpecial>
 bool copy_plain(char* to, std::string_view text) {
   const std::size_t size = text.size();
@@ -104,7 +104,7 @@ bool copy_plain(char* to, std::string_view text) {
   }
 }
 
-/// Writes the plain characters at the front of `text`, and takes them off. Returns where they end.
+/// Writes the plain characters at the front of `text`, and removes them from it. Returns where they end.
 template <char kSpecial>
 char* write_plain(char* at, std::string_view& text) {
   std::size_t done = 0;
@@ -119,8 +119,8 @@ char* write_unicode_escape(char* at, unsigned code) {
   return std::copy_n(escape, sizeof escape, at);
 }
 
-/// Writes the character at the front of `text`, control characters as \u00XX,
-/// and takes it off. Returns where it ends.
+/// Writes the character at the front of `text`, a control character as \u00XX, and removes it from `text`. Returns
+/// where it ends.
 char* write_character(char* at, std::string_view& text) {
   const auto lead = static_cast<unsigned char>(text.front());
   const std::size_t length = utf8_length(text);
@@ -155,7 +155,7 @@ std::size_t utf8_length(std::string_view text) {
 
 namespace {
 
-/// Apart, as what follows for CSV, so that plain texts need not save registers.
+// Not inlined, so that plain texts do not save registers for them.
 [[gnu::noinline]] char* write_escaped_json(char* at, std::string_view text) {
   *at++ = '"';
   at = write_plain<'\\'>(at, text);
@@ -222,13 +222,13 @@ char* write_group(char* at, unsigned group) {
   return at;
 }
 
-/// RFC 5952, section 4: "::" for the first of the longest runs of zero groups,
-/// if of two or more. Section 5: an IPv4 address at the end is dotted.
+/// RFC 5952, section 4: "::" replaces the first of the longest runs of zero groups,
+/// if that has two or more. Section 5: an IPv4 address at the end is dotted.
 char* write_ipv6(char* at, const Address& address) {
   const auto group = [&](int i) {
     return static_cast<unsigned>((i < 4 ? address.high : address.low) >> (48 - 16 * (i & 3)) & 0xffff);
   };
-  int zeros = 8, length = 1;  // where the run begins, and its groups
+  int zeros = 8, length = 1;  // the first group of the run, and how many it has
   for (int i = 0, run = 0; i < 8; ++i) {
     run = group(i) == 0 ? run + 1 : 0;
     if (run > length) length = run, zeros = i + 1 - run;

@@ -23,8 +23,8 @@ WIRELAP_INLINE char* write(char* at, std::string_view text) {
   return at + text.size();
 }
 
-// Not inlined, because the code for a record repeats them once a column. Rare cases end in a tail call, so that no
-// register is saved for them.
+// These are not inlined: the code that writes a record has a call for each column. Their rare cases are tail calls, so
+// that no register is saved for them.
 
 [[gnu::noinline]] char* put_integer(char* at, std::uint64_t value) { return write_integer(at, value); }
 
@@ -108,7 +108,7 @@ class JsonObject {
     }
   }
 
-  /// The same column by calls.
+  /// Writes any column, without its code being repeated for each.
   void column(const Column& column, const Record& record) {
     if (&column != kColumns) begin(column.name);
     visit_column(column, record, [&](const auto& value) { put(value, column.null); });
@@ -163,11 +163,11 @@ class JsonObject {
   void put(const std::optional<PacketTimes>&, Null) {}  // packet_times()
 
   Output& output_;
-  char* at_;  // where it goes on
+  char* at_;  // the position in the output
   std::size_t decimals_;
 };
 
-/// Exchanges are what most records are.
+/// Most records are those of exchanges, so their code is laid out column by column.
 void put_exchange(Output& output, const Record& record) {
   JsonObject object(output, record);
   visit_columns<RecordType::exchange>(record, object);

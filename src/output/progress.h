@@ -1,4 +1,4 @@
-// report: how far the reading of a file has come, as one line.
+// output: the progress line.
 #pragma once
 
 #include <cstddef>
@@ -9,9 +9,9 @@
 
 namespace wirelap {
 
-/// A bar, the share in percent, the rate and the time left, in at most `columns`
-/// (at least 40) columns: "[#####     ]  50% 1.2G/s, 3.00s left". `done` of
-/// `total` bytes, neither 0, have been read in `elapsed`.
+/// A bar, the part that was read in percent, the rate and the time left: "[#####     ]  50% 1.2G/s, 3.00s left". It has
+/// at most `columns` columns, and `columns` is at least 40. `done` of `total` bytes were read in the time `elapsed`;
+/// neither is 0.
 std::string describe_progress(std::uint64_t done, std::uint64_t total, Nanos elapsed, std::size_t columns);
 
 }  // namespace wirelap

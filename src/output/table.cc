@@ -15,7 +15,7 @@ constexpr const char* kBold = "\x1b[1m";
 constexpr const char* kRed = "\x1b[31m";
 constexpr const char* kYellow = "\x1b[33m";
 
-/// `duration` in `unit` with three significant digits, rounded: with 2, 1 or 0 decimals.
+/// `duration` in units of `unit`, rounded to three significant digits: 2, 1 or 0 decimals.
 std::string three_digits(Nanos duration, Nanos unit) {
   int decimals = 2;
   Nanos step = unit / 100;
@@ -45,8 +45,8 @@ std::string describe_endpoint(const IpAddress& address, std::uint64_t port) {
   return std::string(text.text());
 }
 
-/// Method, host and target in at most `width` columns, after the outcome where that is not complete. Without the host
-/// where all three do not fit.
+/// Method, host and target in at most `width` columns. The outcome is in front of them where it is not complete; the
+/// host is left out where not everything fits.
 std::string describe_request(const Record& record, std::size_t width) {
   std::string start;
   if (record.outcome != "complete") start = "[" + std::string(record.outcome) + "] ";
@@ -69,7 +69,7 @@ std::string describe_count(std::uint64_t count, const char* singular, const char
   return std::to_string(count) + " " + (count == 1 ? singular : plural);
 }
 
-/// The two ends, how and when the connection ended, and what the lines of its exchanges do not have.
+/// The two ends, how and when the connection ended, and what the lines of its exchanges do not contain.
 std::string describe_connection(const Record& record) {
   std::string text = describe_endpoint(record.client, record.client_port) + " > " +
                      describe_endpoint(record.server, record.server_port) + " " + std::string(record.ending);

@@ -38,7 +38,7 @@ Word name_of_tls_version(std::uint16_t version) {
 /// In the order of Cause.
 constexpr Word kCauseNames[kCauseCount] = {"network", "loss", "server", "client", "window", "ack_delay"};
 
-/// Most texts are as long as the same column's in the record before: then this costs a third of assign().
+/// Assigns a text. Most are as long as that of the record before; for these, copying costs a third of assign().
 void set(std::string& text, std::string_view value) {
   if (text.size() == value.size())
     value.copy(text.data(), value.size());
@@ -58,7 +58,7 @@ Nanos sum_of(Nanos a, Nanos b) { return a == kUnknownTime || b == kUnknownTime ?
 
 MessageExtent extent_of(const Message& message) { return {message.first, message.last, message.begin, message.end()}; }
 
-/// What both types of record have of a connection.
+/// Sets what both types of record have of a connection.
 void set_connection(Record& record, const CaptureInfo& capture, const Connection& connection, Side client_side) {
   const FlowKey& key = connection.key;
   const int client = index(client_side), server = 1 - client;
@@ -100,7 +100,7 @@ void set_times(Record& record, const Exchange& exchange, const Handshake& handsh
 #pragma GCC unroll kCauseCount
   for (int cause = 0; cause < kCauseCount; ++cause) record.*kCauseColumns[cause] = causes.by[cause];
   record.cause = exchange.attributed && phases.total > 0 ? kCauseNames[largest_cause(causes)] : "";
-  record.max_gap = std::min(exchange.max_gap, phases.total);  // where a clock stepped back it is longer
+  record.max_gap = std::min(exchange.max_gap, phases.total);  // max_gap is longer where a clock stepped back
 }
 
 [[gnu::noinline]] void set_headers(Record& record, const Exchange& exchange, const Wanted& wanted) {

@@ -60,23 +60,20 @@ void add_connect(const Handshake& handshake, Nanos connect, CauseTimes& causes) 
   causes.by[kNetwork] += connect - loss;
 }
 
-// An exchange's causes are the difference of two states of its connection's ledger. Two things make them differ from
-// its own total; the ledger's errors go where they came from, the rest is network:
+// An exchange's causes are what its connection's ledger gained while it was open. The ledger corrects itself: time that
+// it had attributed before the exchange began can turn out to have another cause, and then a gain is negative. Here
+// the total is 100:
 //
-//                                   network  loss  server  client     sum   total
-//   1. the difference                   -20    70      50     -10      90     100
-//   2. settle_negative: network
-//      charged before this exchange
-//      was found later to be loss         0    50      50     -10      90
-//   3. settle_negative: the largest
-//      cause was charged too much         0    40      50       0      90
-//   4. fit_to_total: the rest is
-//      network                           10    40      50       0     100     100
+//                                                    network   loss   server   client      sum
+//   gained by the ledger                                 -20     70       50      -10       90
+//   settle_negative: network turned out to be loss         0     50       50      -10       90
+//   settle_negative: the largest cause had too much        0     40       50        0       90
+//   fit_to_total: the rest is network                     10     40       50        0      100
 //
-// Where the sum is above the total (messages overlap, or a clock stepped back) fit_to_total takes the excess from
-// network first, and then from whichever cause is the largest.
+// Where messages overlap or a clock stepped back, the sum can be above the total. Then fit_to_total takes the excess
+// from network, and from the largest cause when network has no more.
 
-/// Makes no part negative; keeps the sum unless it is negative itself.
+/// Makes no part negative, and keeps the sum unless that is negative.
 void settle_negative(CauseTimes& causes) {
   if (causes.by[kNetwork] < 0) causes.by[kLoss] += std::exchange(causes.by[kNetwork], 0);
   for (Nanos& part : causes.by) {
@@ -85,7 +82,7 @@ void settle_negative(CauseTimes& causes) {
   for (Nanos& part : causes.by) part = std::max<Nanos>(part, 0);
 }
 
-/// Makes the sum of the parts, none of which is negative, `total`.
+/// Makes the parts, none of which is negative, sum to `total`.
 void fit_to_total(CauseTimes& causes, Nanos total) {
   Nanos rest = total - causes.total();
   // Each round but the last empties one part.
