@@ -15,6 +15,13 @@ for stage in base capture wire flow timing exchange app record output; do
 $wrong"
 done
 
+# An analyzer includes no other analyzer.
+for folder in src/app/*/; do
+  wrong=$(grep -nE '^#include "app/' "$folder"* | grep -vE "\"app/(analyzer\.h|$(basename "$folder")/)" || true)
+  [ -z "$wrong" ] || complain "$folder includes another analyzer:
+$wrong"
+done
+
 # Only main.cc prints or exits, and nothing throws.
 library=$(find src -name '*.h' -o -name '*.cc' | grep -v '^src/main.cc$')
 wrong=$(grep -nE '\b(printf|fprintf|puts|std::cout|std::cerr|std::exit|exit\(|throw)\b' $library | grep -vE '^[^:]*:[0-9]+: *//' | grep -v snprintf || true)
