@@ -1,7 +1,7 @@
 // app: what all analyzers have in common.
 //
-// In: the bytes of both directions of a connection, in order, and what happened
-// to them. Out: exchanges, in the connection's log.
+// In: the bytes of both directions of a connection, in order, with their arrivals,
+// gaps and ends. Out: exchanges, in the connection's log.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@
 
 namespace wirelap {
 
-/// The next bytes of one direction of a connection, which are to show what protocol begins there.
+/// The next bytes of one direction of a connection. Analyzers probe them for the beginning of their protocol.
 struct Opening {
   Bytes bytes;                              ///< not empty
   StreamPosition position;                  ///< of the first of them
@@ -38,7 +38,7 @@ struct Probe {
 
   Result result = Result::not_mine;
   Direction direction = Direction::to_server;  ///< of the bytes, as their content shows; has a meaning where found
-  bool from_middle = false;  ///< the capture shows the connection from its middle: its beginning is not there
+  bool from_middle = false;                    ///< the capture begins in the middle of the connection
 
   bool found() const { return result != Result::not_mine; }
 };

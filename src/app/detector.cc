@@ -5,14 +5,14 @@
 
 namespace wirelap {
 
-/// Whether what was taken for turns may yet begin a known protocol.
+/// Whether a known protocol may still begin in a connection that has the generic analyzer.
 bool Detector::may_change(const Connection& connection, Side sender) {
   const generic::Analyzer* const turns = as_generic(analyzer_of(connection));
   return turns != nullptr && turns->may_change(direction_of(connection, sender));
 }
 
-/// Turns of an unknown protocol may have been guessed to go the wrong way: only a SYN-ACK proves who is the client
-/// then.
+/// The direction of `bytes` is not known where the generic analyzer has only guessed which end is the client: the
+/// capture has no SYN-ACK, which would prove it.
 Opening Detector::opening_of(const Connection& connection, Side sender, Bytes bytes) const {
   const generic::Analyzer* const turns = as_generic(analyzer_of(connection));
   const bool is_guess = turns != nullptr && !turns->is_settled() && connection.handshake.syn_ack == kUnknownTime;
@@ -39,8 +39,8 @@ Opening Detector::opening_of(const Connection& connection, Side sender, Bytes by
   if (found.kind == AnalyzerKind::tls) connection.protocol = "tls";  // a handshake alone makes no exchange
 }
 
-/// No known protocol begins there. Without --tcp the connection is only watched for TLS later on (STARTTLS), where its
-/// server sent first.
+/// No known protocol begins with the opening. With --tcp the connection gets the generic analyzer. Without it only TLS
+/// may begin later (STARTTLS), if the server sent first.
 void Detector::detect_nothing(Connection& connection, Side sender, const Opening& opening, const Arrival& arrival) {
   if (tcp_) {
     if (!connection.client_known)
@@ -57,7 +57,7 @@ void Detector::detect_nothing(Connection& connection, Side sender, const Opening
   if (connection.greeted && (late || !is_wanted(connection, connection.client))) connection.ignored = true;
 }
 
-/// Makes the connection's analyzer. The turns that it had so far end, and its log goes on.
+/// Makes the connection's analyzer. Where the generic one was there before, its turns end and its log is continued.
 void Detector::attach(Connection& connection, const Found& found, Side sender, const Arrival& arrival) {
   Analyzer& made = make_analyzer(found.kind, StreamView(connection), pool_, found.probe);
   made.first_sender = sender;
@@ -90,14 +90,14 @@ void Detector::attach(Connection& connection, const Found& found, Side sender, c
   feed(*analyzer_of(connection), Direction::to_client, rest, arrival);
 }
 
-/// Whether the client goes on with HTTP/2 after HTTP/1: the response that allowed it was not captured.
+/// Whether the client switches from HTTP/1 to HTTP/2 here, after a 101 response that was not captured.
 bool Detector::is_upgraded_unseen(const Connection& connection, Side sender, Bytes bytes) {
   const http1::Analyzer* const before = as_http1(analyzer_of(connection));
   return before != nullptr && !before->is_tunnel() && sender == connection.client &&
          h2::begins_with_preface(bytes, Direction::to_server);
 }
 
-/// From these offsets of client and server on the connection is HTTP/2.
+/// Switches to HTTP/2 from these offsets of the client's and the server's stream on.
 void Detector::upgrade(Connection& connection, std::uint64_t requests, std::uint64_t responses) {
   connection.attachment = &upgrade_to_h2(*as_http1(analyzer_of(connection)), requests, responses);
 }
@@ -109,7 +109,7 @@ bool Detector::is_answered_in_clear(const Connection& connection, Side sender, B
          http1::is_start_line(as_text(bytes), Direction::to_client) != http1::Likeness::no;
 }
 
-/// The server's first bytes, `data`, are an HTTP/1 response to what was no request.
+/// The server's first bytes, `data`, are an HTTP/1 response to a ClientHello: the connection gets an HTTP/1 analyzer.
 void Detector::continue_in_clear(Connection& connection, const StreamData& data, const Arrival& arrival) {
   const Side first = analyzer_of(connection)->first_sender;
   const Arrival first_arrival = analyzer_of(connection)->first_arrival;
@@ -120,8 +120,8 @@ void Detector::continue_in_clear(Connection& connection, const StreamData& data,
   feed(*analyzer_of(connection), Direction::to_client, data, arrival);
 }
 
-/// What was taken for a known protocol is none. With --tcp the bytes so far, and `length` bytes of `sender` that came
-/// last, are the first turn.
+/// The connection does not have its analyzer's protocol. With --tcp it gets the generic analyzer, and the bytes so far,
+/// with `length` bytes of `sender` that came last, are the first turn.
 void Detector::continue_as_turns(Connection& connection, Side sender, std::uint64_t length, const Arrival& arrival) {
   const Side first = analyzer_of(connection)->first_sender;
   const Arrival first_arrival = analyzer_of(connection)->first_arrival;
@@ -139,8 +139,8 @@ void Detector::continue_as_turns(Connection& connection, Side sender, std::uint6
     turns.process_earlier(direction_of(connection, sender), connection.stream(sender).next, length, arrival);
 }
 
-/// Feeds the generic analyzer what came before it was made. Of each direction only the times of its first and its
-/// latest byte are known.
+/// Feeds the generic analyzer the bytes that came before it was made. Only the times of the first and the latest byte
+/// of each direction are known.
 void Detector::replay(Connection& connection, Side first, const Arrival& first_arrival, const Arrival& arrival) {
   generic::Analyzer& turns = *as_generic(analyzer_of(connection));
   for (const Side side : {first, other(first)}) {

@@ -1,8 +1,8 @@
 // app: which analyzer a connection has.
 //
-// In: connections with the next bytes of a direction. Out: their analyzers, which
-// are made here, replaced where the protocol turns out to be another one or
-// changes, and destroyed. The detector alone lets one analyzer follow another.
+// In: connections with the next bytes of a direction. Out: their analyzers. The
+// detector makes an analyzer, replaces it where the protocol turns out to be another
+// one or changes, and destroys it. Nothing else replaces an analyzer.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +16,8 @@ namespace wirelap {
 /// Gives connections their analyzers, as the connection's attachment.
 class Detector {
  public:
-  /// `ports` of servers, empty for all. `tcp`: connections of unknown protocols get the generic analyzer. All outlive
-  /// the detector.
+  /// `ports`: of the servers that are asked for; empty: all. `tcp`: connections of unknown protocols get the generic
+  /// analyzer. `ports` and `pool` outlive the detector.
   Detector(const std::vector<std::uint16_t>& ports, bool tcp, ExchangePool& pool)
       : ports_(ports), tcp_(tcp), pool_(pool) {}
 
@@ -30,8 +30,8 @@ class Detector {
     return analyzer != nullptr ? &analyzer->log() : nullptr;
   }
 
-  /// Feeds `data` where it is only a part of a body. Returns false and does nothing where it may be more. After it no
-  /// exchange has ended, and the analyzer is the same.
+  /// The fast path: feeds `data` if all of it is inside a body, so that no exchange ends and the analyzer stays.
+  /// Otherwise returns false and does nothing.
   static bool feed_body(const Connection& connection, Side sender, const StreamData& data, const Arrival& arrival);
 
   /// Chooses the analyzer for `bytes`, the next of `sender`, before they are fed.
@@ -41,8 +41,8 @@ class Detector {
       upgrade(connection, connection.stream(sender).next, StreamPosition::kNever);
   }
 
-  /// Replaces the analyzer where it has found, from `data` that it was fed, that the bytes are of another protocol or
-  /// switch to one. Returns whether it did. All finished exchanges were taken out of its log before.
+  /// Replaces the analyzer if it has found, in `data` that it was fed, that the connection has another protocol or
+  /// switches to one. Returns whether it did. The caller has removed all finished exchanges from its log.
   bool reconsider(Connection& connection, Side sender, const StreamData& data, const Arrival& arrival) {
     if (!has_changed(connection)) [[likely]]
       return false;
@@ -50,7 +50,7 @@ class Detector {
     return true;
   }
 
-  /// Replaces an undecided analyzer: nothing more comes that could decide, or (`not_captured`) the next bytes were not
+  /// Replaces an undecided analyzer. The bytes that would decide do not come or, with `not_captured`, were not
   /// captured.
   void give_up_undecided(Connection& connection, const Arrival& arrival, bool not_captured = false) {
     http1::Analyzer* const http1 = as_http1(analyzer_of(connection));
@@ -59,7 +59,7 @@ class Detector {
       give_up(*http1, connection, arrival);
   }
 
-  /// Destroys the connection's analyzer. All finished exchanges were taken out of its log before.
+  /// Destroys the connection's analyzer. The caller has removed all finished exchanges from its log.
   static void drop(Connection& connection);
 
   /// Whether the bytes of `sender` are not looked at.
@@ -68,11 +68,11 @@ class Detector {
     return connection.ignored || after_greeting;
   }
 
-  /// The client. Where it is not known, a guess: of two ports the server's is the one that was asked for, else the
-  /// lower one, and of two equal ports the client's is that of `sender`.
+  /// The client. Where it is not known, a guess: the server has the port that is asked for, otherwise the lower port;
+  /// where both ports are equal, `sender` is the client.
   Side client_of(const Connection& connection, Side sender = Side::low) const;
 
-  /// Whether a connection with this client is asked for.
+  /// Whether the server's port is asked for, if `client` is the client.
   bool is_wanted(const Connection& connection, Side client) const;
 
  private:

@@ -7,7 +7,7 @@
 namespace wirelap {
 namespace {
 
-/// Calls `visitor` with the analyzer as what it is.
+/// Calls `visitor` with the analyzer as an object of its own class.
 template <class Visitor>
 auto visit(Analyzer& analyzer, const Visitor& visitor) {
   switch (static_cast<AnalyzerKind>(analyzer.kind)) {

@@ -1,8 +1,8 @@
 // app: the list of all analyzers, and calls to whichever of them a connection has.
 //
-// In: an Opening, or an analyzer with what is to be fed to it. Out: which analyzer
-// finds its protocol, and the analyzer's answers. A new protocol has its entry here
-// and in registry.cc.
+// In: an Opening, or an analyzer with the arguments of a call. Out: the analyzer that
+// finds its protocol, or what the called analyzer returns. A new protocol has its
+// entry here and in registry.cc.
 #pragma once
 
 #include <cstddef>
@@ -36,7 +36,7 @@ Analyzer& make_analyzer(AnalyzerKind kind, const StreamView& view, ExchangePool&
 Analyzer& upgrade_to_h2(http1::Analyzer& before, std::uint64_t requests, std::uint64_t responses);
 void destroy(Analyzer& analyzer);
 
-/// The analyzer as what it is; null where it is of another kind.
+/// `analyzer` as an object of this class; null where it is of another kind.
 inline http1::Analyzer* as_http1(Analyzer* analyzer) {
   const bool is = analyzer != nullptr && analyzer->kind == static_cast<std::uint8_t>(AnalyzerKind::http1);
   return is ? static_cast<http1::Analyzer*>(analyzer) : nullptr;
@@ -46,7 +46,7 @@ inline generic::Analyzer* as_generic(Analyzer* analyzer) {
   return is ? static_cast<generic::Analyzer*>(analyzer) : nullptr;
 }
 
-// What every analyzer has (app/analyzer.h).
+// The functions that every analyzer has (app/analyzer.h).
 void feed(Analyzer& analyzer, Direction direction, const StreamData& data, const Arrival& arrival);
 void gap(Analyzer& analyzer, Direction direction, std::uint64_t count, bool captured, const Arrival& arrival);
 void finish(Analyzer& analyzer, Direction direction, const Arrival& arrival);

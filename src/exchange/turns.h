@@ -1,5 +1,5 @@
-// exchange: turns, the exchanges of a connection whose messages cannot be told
-// apart. The client's bytes and the server's bytes after them are one exchange.
+// exchange: turns, the exchanges of a connection in which the limits of messages are
+// not known. The client's bytes and the server's bytes after them are one exchange.
 //
 // In: which bytes carry application data, as the analyzer finds them, with their
 // arrivals. Out: one exchange for each turn.
@@ -53,8 +53,8 @@ class Turns {
     return present_ != nullptr && arrival.acknowledged <= present_->request.begin;
   }
 
-  /// Whether bytes of the client of which little is known begin a turn. They are `not_captured`, or carry no known
-  /// record. The packet that shows bytes which were not captured need not say what those acknowledged.
+  /// Whether bytes of the client whose content is not known begin a turn. They are `not_captured`, or not in a known
+  /// record. The packet that reveals bytes which were not captured may not show what they acknowledged.
   bool may_begin(const Arrival& arrival, std::uint64_t offset, bool not_captured) const;
 
   /// Whether bytes that the server sends with `arrival` answer bytes of the client that were not captured, or not yet,
@@ -63,19 +63,20 @@ class Turns {
   /// Begins a turn with such an answer, from `offset` on. Its request is not known; its outcome is gap.
   Exchange& begin_unasked(const Arrival& arrival, std::uint64_t offset);
 
-  /// Returns the turn of client bytes from `offset` on of which little is known. Begins one where may_begin() allows
-  /// it. Its outcome is gap where the bytes may hide another turn.
+  /// Returns the turn of the client's bytes from `offset` on, whose content is not known. Begins one where may_begin()
+  /// allows it. Its outcome is gap where the bytes may hide another turn.
   Exchange& place_request(const Arrival& arrival, std::uint64_t offset, bool not_captured);
-  /// Returns the turn of server bytes from `offset` on of which little is known; null where they can answer no turn.
+  /// Returns the turn of the server's bytes from `offset` on, whose content is not known; null where they cannot answer
+  /// any turn.
   Exchange* place_response(const Arrival& arrival, std::uint64_t offset, bool not_captured);
 
   /// Adds `bytes` to a message of `turn`, `body` of them content. A request that was not captured has no times.
   void count(Exchange& turn, Direction direction, const Arrival& arrival, std::uint64_t bytes,
              std::uint64_t body) const;
 
-  /// Sums up the turns whose answers grew at `time`. The end of a turn is known only when the next one begins, so each
-  /// is summed up at each of the server's bytes. To be called when those that came at `time` are counted. `held`: an
-  /// answer may have begun with bytes that the analyzer still holds.
+  /// Sums up the turns whose answers grew at `time`, once the bytes that came then are counted. The end of a turn is
+  /// known only when the next one begins, so each turn is summed up again whenever its answer grows. `held`: an answer
+  /// may have begun with bytes that the analyzer still holds.
   void sum_up(Nanos time, bool held = false);
 
   /// Removes the present turn, which turned out to be none. The one before it ends.

@@ -54,8 +54,8 @@ Exchange* Analyzer::turn_of_request(const Arrival& arrival, std::uint64_t offset
   return turns_.present();
 }
 
-/// Begins the request of a turn that the server's bytes began. The client sent it before it had received one of them,
-/// or the capture holds it after them.
+/// Begins the request of a turn that began with bytes of the server. The client sent the request before it had received
+/// these bytes, or the capture shows it after them.
 void Analyzer::begin_late_request(const Arrival& arrival) {
   Exchange& turn = *turns_.present();
   const std::uint64_t first_packet = turn.first_packet;
@@ -106,7 +106,7 @@ void Analyzer::end_turns(Outcome outcome, Nanos time) {
 }
 
 void Analyzer::yield(Nanos time) {
-  // A request to change the protocol that does not wait for an answer (MySQL's SSLRequest) is not a turn either.
+  // A request for TLS after which the client does not wait for an answer (MySQL's SSLRequest) is not a turn.
   const Exchange* const turn = turns_.present();
   if (turn != nullptr && (!settled_ || !turn->response.begun)) turns_.discard_present(time);
   finish(Outcome::closed, time);

@@ -1,18 +1,19 @@
 // generic: the turns of one connection whose protocol is not known.
 //
 // In: how many bytes of both directions came, with their arrivals, and gaps. Out:
-// exchanges. Each is a turn: the client's bytes, and what the server sent then. The
-// content of the bytes is not looked at.
+// exchanges. Each is a turn: the client's bytes, and the server's bytes after them.
+// The analyzer does not look at the content of the bytes.
 //
-// A server that sends first (MySQL, SMTP, SSH) has the first turn alone. Its request
-// is empty and counts as sent when the TCP handshake was over. What the client sends
-// before it has received a byte of this greeting belongs to that turn, too.
+// Where the server sends first (MySQL, SMTP, SSH), its greeting is the first turn.
+// The request of that turn is empty and counts as sent at the end of the TCP
+// handshake. Bytes that the client sends before it has received a byte of the
+// greeting belong to that turn, too.
 //
-// What a client sends last, before it closes at once without the time for an answer,
-// is a goodbye (PostgreSQL's Terminate, MySQL's Quit) and not a turn.
+// A client's last bytes are a goodbye (PostgreSQL's Terminate, MySQL's Quit) and not a
+// turn if the client closes at once, before an answer can have arrived.
 //
-// Where the capture begins in the middle of the connection it does not show where
-// the first turn begins: that turn's outcome is gap.
+// Where the capture begins in the middle of the connection, it does not show where
+// the first turn begins, and the outcome of that turn is gap.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +25,7 @@ namespace wirelap::generic {
 
 class Analyzer : public wirelap::Analyzer {
  public:
-  /// TLS may begin up to this offset of the client's stream, after words in clear text (STARTTLS).
+  /// TLS may begin up to this offset of the client's stream, after commands in clear text (STARTTLS).
   static constexpr std::uint64_t kMaxBeforeTls = 64 * 1024;
 
   /// Any bytes can be turns. The detector asks all other analyzers first.
@@ -32,7 +33,7 @@ class Analyzer : public wirelap::Analyzer {
     return {Probe::Result::unsure, opening.likely, !opening.position.at_start()};
   }
 
-  /// `probe.from_middle`: the bytes may still turn out to be a known protocol's.
+  /// `probe.from_middle`: a known protocol may still be found in later bytes.
   Analyzer(const StreamView& view, ExchangePool& pool, const Probe& probe);
 
   void feed(Direction direction, const StreamData& data, const Arrival& arrival);
@@ -50,13 +51,13 @@ class Analyzer : public wirelap::Analyzer {
   /// Processes `count` bytes from `offset` on that were not captured, before the analyzer was made or now.
   void process_not_captured(Direction direction, std::uint64_t offset, std::uint64_t count, const Arrival& arrival);
 
-  /// Ends the turns: from here on the bytes belong to a known protocol. A turn is discarded where that protocol may
-  /// have been spoken before.
+  /// Ends the turns: from here on the bytes belong to a known protocol. Discards the present turn if it has
+  /// no answer, or may have been a part of that protocol.
   void yield(Nanos time);
 
   /// Whether the next bytes of `direction` may begin TLS or, unless the turns are settled, any known protocol.
   bool may_change(Direction direction) const;
-  /// Whether the turns so far were surely of no known protocol.
+  /// Whether TLS is the only known protocol that may still begin.
   bool is_settled() const { return settled_; }
 
  private:
@@ -73,10 +74,10 @@ class Analyzer : public wirelap::Analyzer {
 
   Turns turns_;
   bool from_start_;        // the beginning of the connection was captured
-  bool settled_;           // no bytes of a known protocol were taken for turns
+  bool settled_;           // see is_settled()
   bool closing_ = false;   // a FIN was seen
   bool goodbye_ = false;   // the client did not wait for an answer to what it sent last
-  bool finished_ = false;  // no turn follows
+  bool finished_ = false;  // there are no further turns
 };
 
 }  // namespace wirelap::generic

@@ -17,7 +17,7 @@ Parser make_parser(Direction direction, const StreamView& view, const ExchangePo
   return {direction, position.next, position.at_start(), pool.memory()};
 }
 
-/// How far the first bytes of a stream look like the beginning of a message.
+/// Whether the first bytes of a stream are the beginning of a message.
 Likeness probe_start(Bytes bytes, Direction direction) {
   const std::string_view text = as_text(bytes);
   const Likeness likeness = is_start_line(text, direction);
@@ -202,8 +202,8 @@ void Analyzer::on_begin(Direction direction, std::uint64_t offset, bool held) {
   if (begun.bytes == 0) begun.begin = offset;  // else interim responses came before
 }
 
-/// The client sends its next request. Where it has acknowledged bytes of a response to its latest request that was not
-/// captured, that exchange was over by now.
+/// Sums up the exchange of the latest request when the client sends its next request, if the response was not captured:
+/// the client has acknowledged bytes of it.
 void Analyzer::record_unseen_response(const Arrival& arrival) {
   Exchange* const latest = log_.newest();
   if (latest == nullptr || latest->response.begun || arrival.acknowledged <= latest->request_acknowledges) [[likely]]
@@ -227,7 +227,7 @@ void Analyzer::on_start_line(Direction direction, const Head& head) {
     exchange->protocol = name_of_version(head.minor_version);
 }
 
-/// Keeps the values of the wanted header fields. Where both messages have a field the response's value stays.
+/// Records the wanted header fields. Where both messages have a field, the value in the response is kept.
 void Analyzer::keep_headers(Exchange& exchange, const Head& head) const {
   const std::vector<std::string>& names = log_.wanted().headers;
   exchange.headers.resize(names.size());
@@ -260,7 +260,7 @@ Framing Analyzer::process_response_head(const Head& head) {
   return response_framing(head, method);
 }
 
-/// From here on the bytes of both directions belong to the tunnel, an exchange of its own.
+/// Makes the tunnel's exchange, to which all later bytes of both directions belong.
 [[gnu::noinline]] void Analyzer::begin_tunnel(const Head& head) {
   requests_.begin_tunnel();
   make_room();
@@ -271,7 +271,7 @@ Framing Analyzer::process_response_head(const Head& head) {
   tunnel_->target = responding_->target;
 }
 
-/// Adds bytes to the tunnel. Its request is what the client sends, its response what the server sends.
+/// Adds bytes to the tunnel. The client's bytes are its request, the server's bytes its response.
 void Analyzer::on_tunnel(Direction direction, std::uint64_t count, bool not_captured) {
   if (h2_bytes_) *h2_bytes_ += count;
   if (tunnel_ == nullptr) return;
@@ -280,7 +280,7 @@ void Analyzer::on_tunnel(Direction direction, std::uint64_t count, bool not_capt
     tunnel_->request.begun = tunnel_->request.complete = true;
     tunnel_->request.first = tunnel_->request.last = arrival_.time;
   }
-  server_spoke_last_ = direction == Direction::to_client;
+  server_sent_last_ = direction == Direction::to_client;
   Message& way = tunnel_->message(direction);
   if (!way.begun) way.first = arrival_.time;
   way.begun = way.complete = true;
@@ -312,14 +312,15 @@ void Analyzer::on_end(Direction direction) {
   finish_if_complete(*exchange);
 }
 
-/// Waits for the final response after an interim one (1xx). The bytes of the interim response count, its times do not.
+/// Continues with the final response after an interim one (1xx). The bytes of the interim response count, its times do
+/// not.
 void Analyzer::restart_response() {
   Message& response = responding_->response;
   response.begun = false;
   response.first = kUnknownTime;
 }
 
-/// Ends the responses that wait for a request before `offset`: it was not captured.
+/// Ends the responses that wait for a request before `offset`, since that request was not captured.
 void Analyzer::end_without_request(std::uint64_t offset) {
   while (log_.oldest() != nullptr && lacks_request(*log_.oldest()) && log_.oldest()->response_acknowledges <= offset) {
     finish_exchange(*log_.oldest(), Outcome::gap, log_.oldest()->response.last);
@@ -330,11 +331,11 @@ void Analyzer::finish_if_complete(Exchange& exchange) {
   const Message& request = exchange.request;
   if (!exchange.response.complete || requesting_ == &exchange) return;
   if (exchange.match == Match::unmatched) return log_.sum_up(exchange, arrival_.time);
-  // The capture may hold the request after its response.
+  // The capture may show the request after its response.
   if (!request.begun && view().next(Direction::to_server) < exchange.response_acknowledges) {
     return log_.sum_up(exchange, arrival_.time);
   }
-  // Without its request, a response may be known to be over only when the next one begins.
+  // Without its request, the end of a response may be known only when the next one begins.
   const Nanos end = request.begun ? arrival_.time : exchange.response.last;
   finish_exchange(exchange, request.complete ? Outcome::complete : Outcome::gap, end);
 }
@@ -348,8 +349,8 @@ void Analyzer::on_sync_lost(Direction direction) {
   if (exchange != nullptr && direction == Direction::to_server) finish_if_complete(*exchange);
 }
 
-/// Reports to the matcher that messages of `direction` may be hidden from here on. `exchange`: whose message was being
-/// read; null: the first hidden message may be hidden from its first byte on.
+/// Reports to the matcher that messages of `direction` may be lost from here on. `exchange`: the one whose message was
+/// being read; null: a message may have lost its first byte.
 void Analyzer::record_loss(Direction direction, const Exchange* exchange) {
   if (direction == Direction::to_client) return matcher_.record_lost_responses(exchange == nullptr);
   const std::uint64_t offset = view().next(Direction::to_server);
@@ -383,7 +384,7 @@ void Analyzer::on_garbage(Direction direction) {
     if (exchange.method.empty()) return give_up();
   }
   record_loss(direction, &exchange);
-  // A response that cannot be parsed is a response all the same.
+  // Bytes that are not a valid response still answer the request.
   if (direction == Direction::to_client && exchange.request.begun) {
     return finish_exchange(exchange, Outcome::gap, arrival_.time);
   }

@@ -3,7 +3,7 @@
 // In: the bytes of both directions in order, with their arrivals, and gaps. Out:
 // exchanges, as they end.
 //
-// What follows an upgrade or CONNECT is one more exchange: the tunnel's bytes.
+// All bytes after an upgrade or CONNECT are one more exchange, the tunnel.
 #pragma once
 
 #include <cstdint>
@@ -22,13 +22,13 @@ class Analyzer : public wirelap::Analyzer {
   /// Finds requests and responses by their start lines (RFC 9112, sections 3 and 4).
   static Probe probe(const Opening& opening);
 
-  /// In a direction whose beginning was not seen the analyzer searches for the first message.
+  /// In a direction whose beginning was not captured, the analyzer searches for the first message.
   Analyzer(const StreamView& view, ExchangePool& pool, const Probe& probe);
 
   void feed(Direction direction, const StreamData& data, const Arrival& arrival);
 
-  /// The fast path of feed(), for bytes inside a body that do not end it, as most are. Returns false and does nothing
-  /// where they may be more.
+  /// The fast path of feed(), for the most frequent bytes: those inside a body that do not end it. Returns false and
+  /// does nothing for all others.
   bool feed_body(Direction direction, const StreamData& data, const Arrival& arrival) {
     Exchange* const exchange = current(direction);
     if (exchange == nullptr || data.bytes.size() != data.length || !parser(direction).pass_content(data.length))
@@ -60,7 +60,7 @@ class Analyzer : public wirelap::Analyzer {
   /// Whether the connection has become a tunnel, whose bytes are not parsed.
   bool is_tunnel() const { return tunnel_ != nullptr; }
 
-  /// Discards the only exchange: what was undecided is not HTTP.
+  /// Discards the only exchange, whose bytes were undecided and are not HTTP.
   void give_up() { log_.discard(*std::exchange(requesting_, nullptr)); }
 
  private:
@@ -82,11 +82,11 @@ class Analyzer : public wirelap::Analyzer {
   Parser& parser(Direction direction) { return direction == Direction::to_server ? requests_ : responses_; }
   const Parser& parser(Direction direction) const { return direction == Direction::to_server ? requests_ : responses_; }
   Exchange*& current(Direction direction) { return direction == Direction::to_server ? requesting_ : responding_; }
-  /// Whether the response is whole and the request was not seen.
+  /// Whether the response is complete and no byte of its request is known.
   static bool lacks_request(const Exchange& exchange) {
     return exchange.response.complete && !exchange.request.begun && exchange.match == Match::open;
   }
-  /// Whether all bytes so far may be the first request, or no HTTP at all.
+  /// Whether the bytes so far can be the first request, but may not be HTTP.
   bool is_undecided() const {
     return requesting_ != nullptr && log_.count() == 1 && !requesting_->response.begun && requests_.is_undecided();
   }
@@ -101,7 +101,7 @@ class Analyzer : public wirelap::Analyzer {
   void begin_tunnel(const Head& head);
   void restart_response();
   void record_unseen_response(const Arrival& arrival);
-  /// Records that the request stream is known, or known not to be captured, up to `offset`.
+  /// Records that all requests before `offset` are processed, or were not captured.
   void pass_requests(std::uint64_t offset) {
     if (!log_.empty() && lacks_request(*log_.oldest())) [[unlikely]]
       end_without_request(offset);
@@ -114,12 +114,13 @@ class Analyzer : public wirelap::Analyzer {
   void finish_exchange(Exchange& exchange, Outcome outcome, Nanos time);
   void discard(Exchange& exchange);
   void forget(const Exchange& exchange);
-  /// Reports who is to send next.
+  /// Reports which end is to send next.
   void expect_sender() const {
     if (log_.empty()) return;
-    // While an older request waits for its response, nobody waits for the rest of a newer one.
+    // The client, if the oldest exchange waits for the rest of its request; in a tunnel, the end that did not send
+    // last.
     const Exchange* const oldest = log_.oldest();
-    const bool client = oldest == requesting_ || (oldest == tunnel_ && server_spoke_last_);
+    const bool client = oldest == requesting_ || (oldest == tunnel_ && server_sent_last_);
     view().expect(client ? Direction::to_server : Direction::to_client);
   }
   bool switches_to_h2(const Head& head) const;
@@ -129,13 +130,13 @@ class Analyzer : public wirelap::Analyzer {
   Parser responses_;
   Exchange* requesting_ = nullptr;  // whose request is being read
   Exchange* responding_ = nullptr;  // whose response is being read
-  // By Direction: whose message has an end that is not known. What comes before the next message is added to it.
+  // By Direction: whose message has no known end. All bytes before the next message are added to it.
   Exchange* open_ended_[2] = {nullptr, nullptr};
-  Exchange* tunnel_ = nullptr;      // what the connection has become
-  bool server_spoke_last_ = false;  // in the tunnel
-  bool snapped_ = false;            // the bytes being passed over were cut off the segment by the snaplen
-  Arrival arrival_;                 // of the bytes being fed
-  Arrival held_[2];                 // by Direction: of the bytes that the parser holds
+  Exchange* tunnel_ = nullptr;     // null before an upgrade or CONNECT
+  bool server_sent_last_ = false;  // in the tunnel
+  bool snapped_ = false;           // a snaplen removed the bytes that the parser skips now
+  Arrival arrival_;                // of the bytes being fed
+  Arrival held_[2];                // by Direction: of the bytes that the parser holds
   std::optional<std::uint64_t> h2_bytes_;
 };
 

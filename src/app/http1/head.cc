@@ -38,7 +38,7 @@ bool is_token_char(char c) {
   return kIsOne[static_cast<unsigned char>(c)];
 }
 
-/// Up to eight characters in lower case, for a comparison without regard to case.
+/// Up to eight characters in lower case, for a comparison that ignores case.
 struct Word {
   std::array<char, 8> text{}, mask{}, either_case{};
 
@@ -224,7 +224,7 @@ std::string_view remove_field_line(std::string_view& text) {
   return from.substr(0, from.size() - text.size());
 }
 
-/// Whether `line` may begin a field that parse_field() needs, or be the empty line. Most lines are passed over by this.
+/// Whether `line` may begin a field that parse_field() needs, or be the empty line. This excludes most lines.
 inline bool may_matter(std::string_view line) {
   constexpr std::size_t kLetters = 9;
   // Letters in either case, and blanks. Other bytes with the same low five bits pass, too, and are rejected later.
@@ -242,7 +242,7 @@ inline bool may_matter(std::string_view line) {
   }
 }
 
-/// Parses a field line with blanks anywhere. The length of the name excludes most fields.
+/// Parses a field line that may have blanks anywhere. The length of the name excludes most fields.
 [[gnu::noinline]] void parse_any_field(std::string_view line, Head& head) {
   const std::size_t colon = line.find(':');
   if (colon == std::string_view::npos) return;
@@ -320,8 +320,8 @@ std::size_t find_candidate(std::string_view bytes, Direction direction, bool ins
   return find_head_end(bytes, from - 1);
 }
 
-/// Whether `bytes` begin with a registered method (IANA's list), or are cut inside one. Any token would not do: after a
-/// gap the rest of a method is a token, too.
+/// Whether `bytes` begin with a registered method (IANA's list), or end inside one. Accepting any token would be wrong:
+/// after a gap the rest of a method is a token, too.
 bool begins_with_method(std::string_view bytes) {
   constexpr std::string_view kMethods[] = {
       "GET",
@@ -428,7 +428,7 @@ std::optional<Head> parse_head(std::string_view bytes, Direction direction) {
         head.size = end;
         break;
       }
-      // A line folded onto a field that is not needed is passed over, too.
+      // A line folded onto a field that is not needed is skipped, too.
       const bool is_field = begin == fields || !is_folded(bytes, begin);
       while (is_folded(bytes, end)) end = ends.pass();
       if (is_field) parse_field({bytes.data() + begin, end - begin}, head);

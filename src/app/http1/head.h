@@ -1,7 +1,7 @@
 // http1: message heads (RFC 9112, sections 2 to 6; RFC 9110).
 //
-// In: the bytes of one head. Out: its start line, and the header fields that frame
-// the message or name it. All other fields are passed over.
+// In: the bytes of one head. Out: its start line, and the header fields that show the
+// message's length, host and upgrade. All other fields are skipped.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +34,7 @@ struct Head {
   /// Whether the final response is still to come (RFC 9110, section 15.2). 101 counts as final.
   bool is_interim() const { return status >= 100 && status < 200 && status != 101; }
 
-  bool bad_length = false;  ///< Content-Length is no possible length, or has two different values
+  bool bad_length = false;  ///< Content-Length is not a valid length, or has two different values
 };
 
 /// How a message's body ends (RFC 9112, section 6.3).
@@ -44,7 +44,7 @@ struct Framing {
     chunked,      ///< until the last chunk
     until_close,  ///< until the stream ends
     tunnel,       ///< no body; the bytes after the message, until the stream ends, are of another protocol
-    unknown,      ///< the head does not allow to find the end
+    unknown,      ///< not known
   };
   Kind kind = Kind::length;
   std::uint64_t length = 0;
@@ -54,7 +54,7 @@ struct Framing {
 /// Whether `text` is a token (RFC 9110, section 5.6.2), as methods and field names are.
 bool is_token(std::string_view text);
 
-/// Whether `text` equals `lower_case`, a text in lower case, without regard to case.
+/// Whether `text` equals `lower_case`, a text in lower case, if case is ignored.
 bool equal_ignoring_case(std::string_view text, std::string_view lower_case);
 
 /// Whether bytes are the beginning of a message. `maybe`: more bytes are needed to decide.
@@ -73,9 +73,9 @@ bool is_simple_request(std::string_view bytes);
 /// Parses the line of an HTTP/0.9 request.
 Head parse_simple_request(std::string_view line);
 
-/// Returns the offset in `bytes`, which are from the middle of a stream, where the start line of a message may begin;
+/// Searches `bytes`, which are from the middle of a stream, for the start line of a message. Returns its offset, or
 /// npos where there is none. A request begins with `bytes` or after an empty line. A response begins with `bytes` or,
-/// if `inside`, anywhere. `likeness`: maybe where the line is cut by the end of `bytes`.
+/// if `inside`, anywhere. Sets `likeness`: maybe where `bytes` end inside the line.
 std::size_t find_start_line(std::string_view bytes, Direction direction, bool inside, Likeness& likeness);
 
 /// Returns the offset after the empty line that ends a head (CR LF, or LF alone: RFC 9112, section 2.2); npos where
@@ -86,7 +86,7 @@ std::size_t find_head_end(std::string_view bytes, std::size_t from);
 /// of HTTP/1.
 std::optional<Head> parse_head(std::string_view bytes, Direction direction);
 
-/// Parses those lines of a head that are whole. Returns nothing where the start line is not.
+/// Parses the complete lines of a head. Returns nothing where the start line is not complete.
 std::optional<Head> parse_cut_head(std::string_view bytes, Direction direction);
 
 /// Whether the connection switches to another protocol after this response to a request of `method` (RFC 9110, sections
@@ -100,7 +100,7 @@ std::optional<std::string> find_field(std::string_view fields, std::string_view 
 /// Returns how a request's body ends.
 Framing request_framing(const Head& head);
 
-/// Returns how a final response's body ends. `method`: of its request; empty: not known.
+/// Returns how the body of a final response ends. `method`: of its request; empty: not known.
 Framing response_framing(const Head& head, std::string_view method);
 
 }  // namespace wirelap::http1

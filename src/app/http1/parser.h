@@ -1,11 +1,12 @@
 // http1: one direction of an HTTP/1 connection, as a resumable parser (RFC 9112).
 //
 // In: a stream's bytes in order, in pieces of any size, and gaps. Out: events
-// through an inlined handler. The parser knows no TCP and no time. Bytes of a body
-// of known length are counted and never looked at.
+// through an inlined handler. The parser does not know TCP or time. It only counts
+// the bytes of a body of known length.
 //
-// After a gap that hides where a message ends, or bytes that are no message, the
-// parser is lost: it searches the following bytes for the start line of a message.
+// The parser is lost where the beginning of the next message is not known: after a
+// gap that hides where a message ends, or after bytes that are not a message. It then
+// searches the following bytes for the start line of a message.
 #pragma once
 
 #include <algorithm>
@@ -35,7 +36,7 @@ namespace wirelap::http1 {
 ///     void on_bytes(Direction, std::uint64_t count, std::uint64_t body);
 ///         `count` more bytes of the message, `body` of them content.
 ///     void on_not_captured(Direction, std::uint64_t count);
-///         So many of the bytes of the latest on_bytes() were not captured.
+///         `count` of the bytes of the latest on_bytes() were not captured.
 ///     void on_end(Direction);
 ///         The message is complete.
 ///     void on_sync_lost(Direction);
@@ -45,18 +46,18 @@ namespace wirelap::http1 {
 ///     void on_tunnel(Direction, std::uint64_t count, bool not_captured);
 ///         Bytes came after the message that began a tunnel.
 ///     void on_garbage(Direction);
-///         What began is no HTTP/1 message.
+///         The bytes since on_begin() are not an HTTP/1 message.
 ///     bool is_headless(Direction);
-///         Whether what began may be a response without a head (HTTP/0.9).
+///         Whether the bytes since on_begin() may be a response without a head (HTTP/0.9).
 ///     bool may_begin_inside(Direction);
-///         Whether, while the parser is lost, a message may begin elsewhere than at the start of a piece.
+///         Whether a lost parser may find a message inside a piece, and not only at its start.
 class Parser {
  public:
   /// A longer head is not parsed.
   static constexpr std::size_t kMaxHeadBytes = 64 * 1024;
 
-  /// The first byte to be fed has this offset in its stream. `is_in_sync`: a message begins with it. `memory` holds
-  /// heads that come in pieces.
+  /// The first byte fed has offset `offset` in its stream. `is_in_sync`: a message begins there. Heads that come in
+  /// pieces are kept in `memory`.
   Parser(Direction direction, std::uint64_t offset, bool is_in_sync,
          std::pmr::memory_resource* memory = std::pmr::get_default_resource())
       : state_(is_in_sync ? State::idle : State::lost), direction_(direction), offset_(offset), head_(memory) {}
@@ -84,8 +85,8 @@ class Parser {
     }
   }
 
-  /// The fast path of feed(): passes over the next `count` bytes if they are content and more content follows. The
-  /// caller counts them. Returns false and does nothing otherwise.
+  /// The fast path of feed(): passes the next `count` bytes if they are content and more content follows. The caller
+  /// counts them. Otherwise returns false and does nothing.
   bool pass_content(std::uint64_t count) {
     if (!in_content() || count >= remaining_ || doubtful_) return false;
     offset_ += count;
@@ -93,8 +94,8 @@ class Parser {
     return true;
   }
 
-  /// Passes over the stream's next `count` bytes. They were not captured, or they were captured and only their number
-  /// matters.
+  /// Passes the next `count` bytes of the stream. They were not captured or, where `not_captured` is false, are
+  /// skippable.
   template <class Handler>
   void skip(std::uint64_t count, bool not_captured, Handler& handler) {
     offset_ += count;
@@ -124,7 +125,7 @@ class Parser {
     if (state_ == State::until_close) end_message(handler);
   }
 
-  /// Passes the bytes from here on to the handler as the tunnel's.
+  /// Reports all bytes from here on by on_tunnel().
   void begin_tunnel() {
     state_ = State::tunnel;
     remaining_ = kEndless;
@@ -136,7 +137,7 @@ class Parser {
   /// Ignores the bytes from here on.
   void stop() { state_ = State::stopped; }
 
-  /// Reports the start line of a head of which no more comes.
+  /// Reports the start line of a head whose rest does not come.
   template <class Handler>
   void reveal_start_line(Handler& handler) {
     if (state_ != State::head) return;
@@ -146,11 +147,11 @@ class Parser {
   /// Memory that it holds, in bytes.
   std::size_t held_bytes() const { return head_.capacity(); }
 
-  /// How many of the next bytes need not be fed, since only their number matters.
+  /// How many of the next bytes need not be fed, because only their number matters.
   std::uint64_t skippable() const { return in_body() && !doubtful_ ? remaining_ : 0; }
 
   bool lost() const { return state_ == State::lost; }
-  /// Whether a message may have begun, of which not even the method or version is there.
+  /// Whether the bytes of the present message end inside its method or version, so that it may be no message.
   bool is_undecided() const { return state_ == State::head && looks_like_start(head_, direction_) == Likeness::maybe; }
 
   /// Whether `bytes`, from the middle of a stream, begin with the whole start line of a message.
@@ -191,7 +192,7 @@ class Parser {
     if (not_captured) handler.on_not_captured(direction_, count);
   }
 
-  /// While lost: passes over the bytes before the next start line.
+  /// While lost: passes the bytes before the next start line.
   template <class Handler>
   [[gnu::noinline]] void find_start(Bytes& bytes, Handler& handler) {
     if (!head_.empty()) return try_held(bytes, handler);
@@ -209,7 +210,7 @@ class Parser {
     }
   }
 
-  /// While lost: tries whether the bytes held back, the end of the last piece, begin a start line that goes on here.
+  /// While lost: tests whether the bytes held back, the end of the last piece, begin a start line that goes on here.
   template <class Handler>
   void try_held(Bytes& bytes, Handler& handler) {
     const std::size_t before = head_.size();
@@ -227,7 +228,7 @@ class Parser {
     handler.on_bytes(direction_, before, 0);
   }
 
-  /// Reports the bytes held back as stray: they begin no message.
+  /// Reports the bytes held back by on_unparsed(): they do not begin a message.
   template <class Handler>
   void release_held(Handler& handler) {
     if (head_.empty()) return;
@@ -262,18 +263,18 @@ class Parser {
   template <class Handler>
   void end_head(const Head& head, const Bytes& bytes, Handler& handler) {
     begin_body(handler.on_head(direction_, head), handler);
-    // Where it is in doubt whether a body follows, the rest of the piece decides.
+    // If there may be no body (doubt_body()), the rest of the piece decides.
     if (!bytes.empty() && std::exchange(doubtful_, false) && is_start(bytes)) end_message(handler);
   }
 
-  /// A head that does not begin and end in this piece, is too long, or is none. The bytes of it that came before are in
-  /// `head_`:
+  /// Processes a head that does not begin and end in this piece, is too long, or is not a head. The bytes of it that
+  /// came before are in `head_`:
   ///
   ///     head_      bytes
   ///     [before]  [ .... empty line | body ]
   ///     |-------- seen -------------------|
   ///
-  /// `here`: the head as far as `bytes` hold it, if it begins there.
+  /// `here`: the head as far as `bytes` contain it, if it begins there.
   template <class Handler>
   [[gnu::noinline]] void process_unusual_head(Bytes& bytes, const std::optional<Head>& here, Handler& handler) {
     const std::size_t before = head_.size();
@@ -304,7 +305,7 @@ class Parser {
     head_.clear();
   }
 
-  /// Ends a head that is too long to be kept. Its fields are not known, nor where the message ends.
+  /// Ends a head that is too long to be kept. Its fields and the end of its message are not known.
   template <class Handler>
   void end_unseen(std::string_view seen, Handler& handler) {
     const auto head = parse_cut_head(seen, direction_);
