@@ -95,12 +95,12 @@ struct ExchangeFacts {
   Nanos tls = 0;                   ///< duration of the TLS handshake, for a first exchange; `causes` includes it
   Nanos tls_first = kUnknownTime;  ///< when the first byte of the TLS handshake arrived
   Nanos max_gap = 0;               ///< longest time between two packets inside it
-  Nanos gap_alone = 0;             ///< the same before the next exchange began, while both are open
-  TcpCounts tcp;                   ///< counts of packets inside it
-  CauseTimes causes;               ///< from its first byte to its end; they sum to that time
-  bool attributed = false;         ///< `causes` is known, since a round trip to either end was seen
-  TcpCounts tcp_before;            ///< the connection's counts when it began
-  CauseTimes causes_before;        ///< the connection's cause times when it began
+  Nanos gap_alone = 0;       ///< longest time between two packets before the next exchange began, while both are open
+  TcpCounts tcp;             ///< counts of packets inside it
+  CauseTimes causes;         ///< from its first byte to its end; they sum to that time
+  bool attributed = false;   ///< `causes` is known, since a round trip to either end was seen
+  TcpCounts tcp_before;      ///< the connection's counts when it began
+  CauseTimes causes_before;  ///< the connection's cause times when it began
   /// Offset in the response stream that the segment with the request's first byte acknowledged.
   std::uint64_t request_acknowledges = 0;
   /// Offset in the request stream that the segment with the response's first byte acknowledged.

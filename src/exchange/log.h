@@ -82,7 +82,7 @@ class ExchangeLog {
   /// Ends an exchange that has been summed up.
   void close(Exchange& exchange, Outcome outcome);
 
-  /// Removes an exchange that turned out to be none.
+  /// Removes an exchange that turned out not to be one.
   void discard(Exchange& exchange);
 
   Exchange* oldest() const { return open_.front(); }

@@ -136,7 +136,7 @@ Exchange* RequestMatcher::find_request(std::uint64_t offset, std::uint64_t ackno
   doubt_->record_unmatched(offset);
   if (count_unanswered(acknowledged) == 0 && doubt_->kept.empty()) return nullptr;
   must_keep_ = true;
-  // With requests missing, their number proves nothing.
+  // Where requests may not be captured, the number of those that are proves nothing.
   if (doubt_->gap.exists() || acknowledged > requests_known) return nullptr;
   return match_by_count(acknowledged);
 }
@@ -155,7 +155,7 @@ Exchange* RequestMatcher::match_by_acknowledgment(std::uint64_t offset, std::uin
   return request;
 }
 
-/// Gives up the oldest requests whose responses were surely lost, where no request is missing before them.
+/// Gives up the oldest requests whose responses were surely lost, unless a request before them may not be captured.
 void RequestMatcher::give_up_hidden() {
   const Exchange* const oldest = first_unanswered();
   if (oldest != nullptr && !is_before_gap(*oldest)) return;

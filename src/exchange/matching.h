@@ -60,7 +60,7 @@ class RequestMatcher {
   /// `log` outlives the matcher.
   explicit RequestMatcher(ExchangeLog& log) : log_(log) {}
 
-  /// Records that a part of the responses was lost; `whole`: the first byte of a response, too.
+  /// Records that a part of the responses was lost. `whole`: including the first byte of a response.
   void record_lost_responses(bool whole);
 
   /// Records that a request begins. Its sender had received the responses before offset `acknowledged`. Those before

@@ -406,7 +406,7 @@ void Analyzer::finish_exchange(Exchange& exchange, Outcome outcome, Nanos time) 
   log_.close(exchange, outcome);
 }
 
-/// Removes an exchange that turned out to be none.
+/// Removes an exchange that turned out not to be one.
 void Analyzer::discard(Exchange& exchange) {
   forget(exchange);
   log_.discard(exchange);

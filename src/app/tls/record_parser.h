@@ -121,7 +121,7 @@ class RecordParser {
   template <class Handler>
   void lose_sync(Handler& handler) {
     state_ = State::out_of_sync;
-    // The beginning of a header that turned out to be none.
+    // The bytes so far of what turned out not to be a header.
     const std::size_t count = std::exchange(header_bytes_, 0);
     if (count != 0) handler.on_unparsed(direction_, begin_, count, false);
   }
