@@ -9,7 +9,7 @@
 
 int main(int argc, char** argv) {
   if (argc != 3 || !wirelap::test::Flood::is_kind(argv[1])) {
-    std::fputs("usage: flood syns|holes|heads|streams|fragments|large|reading|shifts COUNT\n", stderr);
+    std::fputs("usage: flood syns|gaps|heads|streams|fragments|large|reading|shifts COUNT\n", stderr);
     return 2;
   }
   wirelap::test::Flood flood(argv[1], std::strtoull(argv[2], nullptr, 10));

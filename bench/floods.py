@@ -11,10 +11,10 @@ import sys
 import tempfile
 
 # Kind and count (see tests/support/flood.h). Each runs with half the count as well.
-FLOODS = [("syns", 10_000_000), ("holes", 100_000), ("heads", 20_000), ("streams", 1_000), ("fragments", 2_000_000),
+FLOODS = [("syns", 10_000_000), ("gaps", 100_000), ("heads", 20_000), ("streams", 1_000), ("fragments", 2_000_000),
           ("large", 1_000), ("reading", 3_000_000), ("shifts", 1_000_000)]
 # Small, because callgrind is fifty times slower; each needs several times the memory limit.
-COUNTED = [("syns", 10_000), ("holes", 1_500), ("streams", 6)]
+COUNTED = [("syns", 10_000), ("gaps", 1_500), ("streams", 6)]
 
 
 class Floods:

@@ -1,4 +1,4 @@
-// capture/: pcap files and pipes to records; and what is said of those that cannot be read.
+// capture/: the records of pcap files and pipes, and the errors of captures that cannot be read.
 
 #include <doctest/doctest.h>
 
@@ -25,7 +25,7 @@ using Kind = Error::Kind;
 
 constexpr Nanos kStart = 1'700'000'000 * kNanosPerSecond;
 
-/// Records of several sizes, an empty one among them, and one over a page.
+/// Records of several sizes; one is empty, and one is larger than a page.
 std::vector<Buffer> sample_frames() {
   std::vector<Buffer> frames;
   for (const std::size_t payload_bytes : {0, 1, 100, 5000, 33}) {
@@ -55,7 +55,7 @@ std::vector<Copy> sample_records(const PcapWriter::Options& options = {}) {
   return records;
 }
 
-TEST_CASE("capture: windows and pipe pieces of any size give the same records") {
+TEST_CASE("capture: the sizes of windows and pipe pieces do not change the records") {
   const PcapWriter capture = sample_capture();
   const std::vector<Copy> expected = sample_records();
   const auto check = [&](const ReadResult& result) {
@@ -76,7 +76,7 @@ TEST_CASE("capture: windows and pipe pieces of any size give the same records") 
   }
 }
 
-TEST_CASE("capture: a window moves on over a capture of many pages") {
+TEST_CASE("capture: a window moves over a capture of many pages") {
   PcapWriter writer;
   for (Nanos i = 0; i < 3000; ++i) writer.add(i * kNanosPerMicro, Buffer(static_cast<std::size_t>(i % 97), static_cast<std::uint8_t>(i)));
   for (const std::size_t window : {1, 4096, 10000}) {
@@ -93,8 +93,8 @@ TEST_CASE("capture: a window moves on over a capture of many pages") {
   }
 }
 
-// draft-ietf-opsawg-pcap, section 4: the magic number tells byte order and unit.
-TEST_CASE("capture: both byte orders, microseconds and nanoseconds") {
+// draft-ietf-opsawg-pcap, section 4: the magic number determines byte order and unit.
+TEST_CASE("capture: both byte orders are read, with microseconds and nanoseconds") {
   struct Case {
     std::string name;
     bool big_endian;
@@ -119,9 +119,9 @@ TEST_CASE("capture: both byte orders, microseconds and nanoseconds") {
   }
 }
 
-// draft-ietf-opsawg-pcap, section 4: above the 16-bit link type 4 bits count the
-// FCS's 16-bit words where the sixth bit says so.
-TEST_CASE("capture: link types, with and without FCS bits") {
+// draft-ietf-opsawg-pcap, section 4: above the 16-bit link type, 4 bits are the length of the FCS in
+// units of 16 bits, where the sixth bit is set.
+TEST_CASE("capture: a frame check sequence is removed from each packet, for every link type") {
   struct Case {
     std::uint32_t bits;
     std::uint32_t fcs_bytes;
@@ -147,7 +147,7 @@ TEST_CASE("capture: link types, with and without FCS bits") {
   }
 }
 
-TEST_CASE("capture: of an FCS only what was captured is taken off") {
+TEST_CASE("capture: only the captured part of a frame check sequence is removed") {
   PcapWriter::Options options;
   options.fcs_bits = 0x2400;
   options.snap_length = 62;
@@ -161,8 +161,8 @@ TEST_CASE("capture: of an FCS only what was captured is taken off") {
   }
 }
 
-// The patched libpcap of Alexey Kuznetzov: 8 bytes more in a record's header.
-TEST_CASE("capture: modified pcap, in either byte order, cut at every byte too") {
+// The patched libpcap of Alexey Kuznetzov: record headers are 8 bytes longer.
+TEST_CASE("capture: modified pcap is read in both byte orders, and when it is truncated at any byte") {
   for (const bool big_endian : {false, true}) {
     PcapWriter::Options options;
     options.big_endian = big_endian;
@@ -183,13 +183,13 @@ TEST_CASE("capture: modified pcap, in either byte order, cut at every byte too")
   }
   PcapWriter::Options options;
   options.modified = true;
-  CHECK(complaint(Bytes(sample_capture(options).bytes()).first(44)) ==
+  CHECK(read_error(Bytes(sample_capture(options).bytes()).first(44)) ==
         "x.pcap: record 1 at byte 24: truncated: a record header has 24 bytes, the capture ends after 20");
 }
 
-// As libpcap reads them: before 2.3 the length on the wire came first, in 2.3 either,
-// and DG/UX's 543.0 is like the first.
-TEST_CASE("capture: old versions have a record's lengths the other way round") {
+// As in libpcap: before version 2.3 the length on the wire came first, in 2.3 either one. DG/UX's version
+// 543.0 is like those before 2.3.
+TEST_CASE("capture: old pcap versions have the two lengths of a record in the other order") {
   struct Case {
     unsigned major, minor;
     bool captured_last;
@@ -226,8 +226,8 @@ TEST_CASE("capture: old versions have a record's lengths the other way round") {
   }
 }
 
-// As Wireshark reads AIX's: version 2.2 with interface types (RFC 1573), nanoseconds, today's order of lengths.
-TEST_CASE("capture: AIX's pcap") {
+// As in Wireshark: AIX writes version 2.2 with interface types (RFC 1573), nanoseconds, and lengths in today's order.
+TEST_CASE("capture: the pcap variant of AIX is read") {
   struct Case {
     std::uint32_t interface_type, link_type;
   };
@@ -245,8 +245,8 @@ TEST_CASE("capture: AIX's pcap") {
   }
 }
 
-// draft-ietf-opsawg-pcap, section 5: seconds are unsigned, beyond 2038 too.
-TEST_CASE("capture: timestamps at the edges of their fields") {
+// draft-ietf-opsawg-pcap, section 5: seconds are unsigned, so that times after 2038 are possible.
+TEST_CASE("capture: the smallest and largest timestamps are read correctly") {
   struct Case {
     std::string name;
     int decimals;
@@ -272,14 +272,14 @@ TEST_CASE("capture: timestamps at the edges of their fields") {
   }
 }
 
-TEST_CASE("capture: lengths are handed on as the file has them") {
+TEST_CASE("capture: the lengths of records are those in the file, even where they contradict each other") {
   PcapWriter::Options options;
   options.snap_length = 60;
   PcapWriter writer(options);
   const Buffer frame(100, 7);
   writer.add(0, frame);
   writer.add(0, frame, 9000);
-  writer.add(0, frame, 20);  // a file that lies: more captured than there was
+  writer.add(0, frame, 20);  // malformed: the captured length is greater than the length on the wire
   const ReadResult result = read_file(writer.bytes());
   REQUIRE(result.records.size() == 3);
   CHECK_FALSE(result.error);
@@ -290,7 +290,7 @@ TEST_CASE("capture: lengths are handed on as the file has them") {
   }
 }
 
-TEST_CASE("capture: cut at every byte, all records before are delivered and the place is told") {
+TEST_CASE("capture: a capture that is truncated at any byte delivers all complete records, and the error has the place") {
   PcapWriter writer;
   const std::size_t sizes[] = {60, 0, 1, 90};
   for (const std::size_t size : sizes) writer.add(kStart, Buffer(size, 0x55));
@@ -328,7 +328,7 @@ TEST_CASE("capture: cut at every byte, all records before are delivered and the 
   }
 }
 
-TEST_CASE("capture: the largest record is read, a larger one is damage") {
+TEST_CASE("capture: a record of the maximum length is read, a longer one is damaged") {
   PcapWriter writer;
   writer.add(0, Buffer(10));
   writer.add(0, Buffer(pcap::kMaxCapturedBytes, 3));
@@ -354,19 +354,19 @@ TEST_CASE("capture: the largest record is read, a larger one is damage") {
     CHECK(result.error->kind == Kind::damaged);
     CHECK(result.error->record == 2);
     CHECK(result.error->offset == 24 + 16 + 10);
-    CHECK(complaint(damaged) == "x.pcap: record 2 at byte 50: damaged: the record's captured length is " +
+    CHECK(read_error(damaged) == "x.pcap: record 2 at byte 50: damaged: the record's captured length is " +
                                     std::to_string(captured) + " bytes, the maximum is 262144");
   }
 }
 
-TEST_CASE("capture: a error in the first record is told to be there") {
+TEST_CASE("capture: an error in the first record has the place of that record") {
   PcapWriter writer;
   writer.add(0, Buffer(10));
-  CHECK(complaint(Bytes(writer.bytes()).first(30)) ==
+  CHECK(read_error(Bytes(writer.bytes()).first(30)) ==
         "x.pcap: record 1 at byte 24: truncated: a record header has 16 bytes, the capture ends after 6");
 }
 
-TEST_CASE("capture: what cannot be opened or read") {
+TEST_CASE("capture: errors of opening and reading are reported") {
   CHECK(Input({}).open("no/such/file") == ENOENT);
   CHECK(Input({}).open(".") == EISDIR);
   CHECK(Input({}).open("") == ENOENT);
@@ -396,13 +396,13 @@ TEST_CASE("capture: a named pipe is read") {
   CHECK(read_all(input).records == sample_records());
 }
 
-TEST_CASE("capture: the descriptor stays the caller's") {
+TEST_CASE("capture: a descriptor that the caller attached is not closed") {
   Pipe pipe;
   { Input input({}); input.attach(pipe.fds[0]); }
   CHECK(::fcntl(pipe.fds[0], F_GETFD) != -1);
 }
 
-TEST_CASE("capture: stop_fd ends a read that blocks, without a error") {
+TEST_CASE("capture: stop_fd ends a blocking read without an error") {
   const PcapWriter capture = sample_capture();
   const std::size_t last = capture.starts().back();
   for (const std::size_t held : {last, last + 5, last + 20}) {  // between records, inside a header, inside a record
@@ -426,7 +426,7 @@ TEST_CASE("capture: stop_fd ends a read that blocks, without a error") {
   }
 }
 
-TEST_CASE("capture: what comes right after the stop is still read") {
+TEST_CASE("capture: data that arrive directly after the stop are read") {
   Pipe pipe, stop;
   const Buffer capture = sample_capture().bytes();
   Input::Options options;
@@ -454,7 +454,7 @@ TEST_CASE("capture: stop_fd ends the reading of a file at the next window") {
   CHECK_FALSE(result.error);
 }
 
-TEST_CASE("capture: wanted() false ends a file and a pipe, without a error") {
+TEST_CASE("capture: should_continue ends the reading of a file or pipe without an error") {
   for (const bool piped : {false, true}) {
     CAPTURE(piped);
     Pipe pipe;
@@ -463,20 +463,20 @@ TEST_CASE("capture: wanted() false ends a file and a pipe, without a error") {
     const File file(capture);
     Input::Options options;
     options.window_bytes = 1;
-    int asked = 0;
-    options.should_continue = [&] { return ++asked < 4; };
+    int calls = 0;
+    options.should_continue = [&] { return ++calls < 4; };
     Input input(options);
     if (piped) input.attach(pipe.fds[0]);
     else REQUIRE(input.open(file.path()) == 0);
     const ReadResult result = read_all(input);
-    CHECK(asked == 4);
+    CHECK(calls == 4);
     CHECK(result.stopped);
     CHECK_FALSE(result.error);
     CHECK(result.records.size() < sample_records().size());
   }
 }
 
-TEST_CASE("capture: offset() is the place in the capture, however it is read") {
+TEST_CASE("capture: offset() is the offset in the capture, for files and pipes") {
   const Buffer content = [] {
     Buffer bytes;
     for (unsigned i = 0; i < 10000; ++i) put8(bytes, i * 7 & 0xff);
@@ -501,13 +501,13 @@ TEST_CASE("capture: offset() is the place in the capture, however it is read") {
       at += step;
     }
     CHECK(input.offset() == at);
-    CHECK(at + input.size() == content.size());  // what there is stays available
+    CHECK(at + input.size() == content.size());  // the rest stays available
   }
 }
 
-TEST_CASE("error: what a terminal would obey is escaped") {
+TEST_CASE("error: control characters in file names are escaped") {
   struct Case {
-    std::string text, shown;
+    std::string text, printable;
   };
   const Case cases[] = {{"plain name-1.pcap", "plain name-1.pcap"},
                         {"\x1b[2J", "\\x1b[2J"},
@@ -515,13 +515,12 @@ TEST_CASE("error: what a terminal would obey is escaped") {
                         {"\r\n\t", "\\x0d\\x0a\\x09"},
                         {"\x7f\x80\xc3\xa4\xff", "\\x7f\\x80\\xc3\\xa4\\xff"},
                         {"", ""}};
-  for (const Case& test : cases) CHECK(printable(test.text) == test.shown);
+  for (const Case& test : cases) CHECK(printable(test.text) == test.printable);
   CHECK(error_text({Kind::unreadable, "\x1b.pcap", "why", 0, 0}) == "\\x1b.pcap: why");
   CHECK(error_text({Kind::damaged, "a", "why", 7, 5120}) == "a: record 7 at byte 5120: why");
 }
 
-// WIRELAP is the program of the suite's own flavour, as `make test` sets it.
-TEST_CASE("program: what it could not read goes to standard error, and the exit code tells") {
+TEST_CASE("program: errors are written to standard error, and the exit code is 1 or 2") {
   const char* const program = std::getenv("WIRELAP");
   if (program == nullptr) return;
   const std::string whole = text_of(sample_capture().bytes());

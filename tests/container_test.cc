@@ -1,4 +1,5 @@
-// capture/: what is told by magic numbers: compressed captures, and those of other programs.
+// capture/: formats that are recognized by their magic numbers: pcap variants, compressed captures, and the formats of
+// other programs.
 
 #include <doctest/doctest.h>
 
@@ -45,7 +46,7 @@ RunResult run_with(const Folder& programs, std::vector<std::string> arguments, s
   return run(command, input);
 }
 
-/// `line` of ndjson without the columns `names`.
+/// A line of ndjson without the columns `names`.
 std::string without(std::string line, std::initializer_list<const char*> names) {
   for (const char* const name : names) {
     const std::size_t begin = line.find("\"" + std::string(name) + "\":");
@@ -61,14 +62,14 @@ std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
-/// The records without the capture's name.
+/// The records without the column `capture`.
 std::vector<std::string> without_name(const std::string& ndjson) {
   std::vector<std::string> records;
   for (const std::string& line : lines_of(ndjson)) records.push_back(without(line, {"capture"}));
   return records;
 }
 
-/// The same as a set, without the columns that tell a record's place in the capture.
+/// The records as a set, without the columns that depend on their place in the capture.
 std::multiset<std::string> without_place(const std::string& ndjson) {
   std::multiset<std::string> records;
   for (const std::string& line : lines_of(ndjson)) {
@@ -77,7 +78,7 @@ std::multiset<std::string> without_place(const std::string& ndjson) {
   return records;
 }
 
-/// `ndjson` with the zeros cut off that nanoseconds have where microseconds were captured.
+/// `ndjson` with times of nine decimals that end in 000 shortened to six decimals.
 std::string in_microseconds(std::string ndjson) {
   for (std::size_t at = 0; (at = ndjson.find('.', at)) != std::string::npos; ++at) {
     const auto end = ndjson.find_first_not_of("0123456789", at + 1);
@@ -88,28 +89,28 @@ std::string in_microseconds(std::string ndjson) {
 
 std::string text_of_capture(const std::string& name) { return slurp("fixtures/dress/" + name); }
 
-TEST_CASE("container: one capture in every dress has the same exchanges, as a file and through a pipe") {
+TEST_CASE("container: a capture has the same exchanges in every format, from a file and from a pipe") {
   struct Case {
-    std::string dressed, plain;
+    std::string converted, plain;
   };
   const Case cases[] = {{"ipv6.pcapng", "ipv6"},
                         {"ipv6-modpcap.pcap", "ipv6"},
                         {"ipv6-nsecpcap.pcap", "ipv6"},
                         {"nanoseconds.pcapng", "nanoseconds"}};
   for (const Case& test : cases) {
-    CAPTURE(test.dressed);
-    const std::string path = "fixtures/dress/" + test.dressed;
+    CAPTURE(test.converted);
+    const std::string path = "fixtures/dress/" + test.converted;
     const std::vector<std::string> expected = without_name(golden_records(test.plain));
     for (const RunResult& result : {run({program(), "-q", "-f", "ndjson", path}), run({program(), "-q", "-f", "ndjson"}, slurp(path))}) {
       CHECK(result.exit_code == 0);
       CHECK(result.errors == "");
-      const bool nanoseconds = test.dressed == "ipv6-nsecpcap.pcap";
+      const bool nanoseconds = test.converted == "ipv6-nsecpcap.pcap";
       CHECK(without_name(nanoseconds ? in_microseconds(result.output) : result.output) == expected);
     }
   }
 }
 
-TEST_CASE("container: compressed by each program; where that is not there, what to run") {
+TEST_CASE("container: captures compressed by each program are read; the error without the program has advice") {
   struct Case {
     std::string ending, program, package;
   };
@@ -125,11 +126,11 @@ TEST_CASE("container: compressed by each program; where that is not there, what 
       const std::string path = "fixtures/dress/" + inner + "." + test.ending;
       CAPTURE(path);
       for (const RunResult& result : {run_with(nothing, {path}), run_with(nothing, {}, slurp(path))}) {
-        // Both ways are tests: a machine without the program is told what to do.
-        const bool there = has_program(name);
-        CHECK(result.exit_code == (there ? 0 : 1));
-        CHECK(without_name(result.output) == (there ? expected : std::vector<std::string>{}));
-        if (there) CHECK(result.errors == "");
+        // On a machine without the program this tests the error, else the records.
+        const bool is_installed = has_program(name);
+        CHECK(result.exit_code == (is_installed ? 0 : 1));
+        CHECK(without_name(result.output) == (is_installed ? expected : std::vector<std::string>{}));
+        if (is_installed) CHECK(result.errors == "");
         else CHECK(result.errors.ends_with(": " + without));
       }
       const RunResult nowhere = run({"/usr/bin/env", "PATH=" + nothing.path(), program(), path});
@@ -140,7 +141,7 @@ TEST_CASE("container: compressed by each program; where that is not there, what 
   }
 }
 
-TEST_CASE("container: two captures of different link types merged are both read") {
+TEST_CASE("container: a merge of two captures with different link types has the records of both") {
   std::multiset<std::string> expected = without_place(golden_records("any-sll2"));
   expected.merge(without_place(golden_records("vlan")));
   CHECK(expected.size() == 8);
@@ -149,8 +150,8 @@ TEST_CASE("container: two captures of different link types merged are both read"
   CHECK(without_place(merged.output) == expected);
 }
 
-// On lo the kernel stamps a packet for each capturing socket anew, elsewhere once.
-TEST_CASE("container: dumpcap's capture of two interfaces has what tcpdump captured on each") {
+// On lo the kernel takes a timestamp for each capturing socket, on other interfaces one per packet.
+TEST_CASE("container: dumpcap's capture of two interfaces has the records of tcpdump's captures of each") {
   const auto records_of = [](const std::string& name, bool with_times) {
     std::multiset<std::string> records;
     for (std::string line : without_place(run({program(), "-f", "ndjson", "fixtures/dress/" + name}).output)) {
@@ -171,7 +172,7 @@ TEST_CASE("container: dumpcap's capture of two interfaces has what tcpdump captu
   CHECK(std::includes(both.begin(), both.end(), one.begin(), one.end()));
 }
 
-TEST_CASE("container: a pcapng fixture through a pipe in pieces of any size") {
+TEST_CASE("container: the sizes of pipe pieces do not change the records of a pcapng fixture") {
   const std::string capture = text_of_capture("nanoseconds.pcapng");
   const Bytes bytes{reinterpret_cast<const std::uint8_t*>(capture.data()), capture.size()};
   const ReadResult whole = read_file(bytes);
@@ -180,7 +181,7 @@ TEST_CASE("container: a pcapng fixture through a pipe in pieces of any size") {
   for (const std::size_t piece : {1, 2, 3, 7, 4096}) CHECK(read_pipe_by(bytes, piece).records == whole.records);
 }
 
-/// A program that stands in for gzip: it says what its shell script says.
+/// A shell script that replaces gzip.
 struct Stub {
   explicit Stub(const std::string& script) { programs.add("gzip", "#!/bin/sh\n" + script + "\n", 0755); }
   Folder programs;
@@ -188,40 +189,40 @@ struct Stub {
 
 const std::string kGzipMagic = std::string("\x1f\x8b\x08", 3) + std::string(40, '\0');
 
-TEST_CASE("container: how a decompressor ends is told, after all it gave is reported") {
-  const Folder captures;  // where nobody may read, too
+TEST_CASE("container: the error of a decompressor is reported, after all records of its output") {
+  const Folder captures;  // readable for the user nobody
   const std::string capture = captures.add("ipv6.pcap", slurp("fixtures/ipv6.pcap"));
   struct Case {
     std::string name, script;
     int exit_code;
     std::ptrdiff_t records;
-    std::string said;
+    std::string error;
   };
   const std::string place = "record 36 at byte 25531 decompressed: decompression failed: gzip -dc ";
   const Case cases[] = {
-      {"well", "exec cat " + capture, 0, 4, ""},
-      {"with a status", "cat " + capture + "; exit 3", 1, 4, place + "exited with status 3"},
-      {"with a status and words", "cat " + capture + "; echo 'gzip: is broken' >&2; echo more >&2; exit 3", 1, 4,
+      {"status 0", "exec cat " + capture, 0, 4, ""},
+      {"status 3", "cat " + capture + "; exit 3", 1, 4, place + "exited with status 3"},
+      {"status 3 with a message", "cat " + capture + "; echo 'gzip: is broken' >&2; echo more >&2; exit 3", 1, 4,
        place + "exited with status 3: gzip: is broken"},
-      {"with words that a terminal would obey", "cat " + capture + "; printf '\\033[2Jx\\n' >&2; exit 1", 1, 4,
+      {"a message with control characters", "cat " + capture + "; printf '\\033[2Jx\\n' >&2; exit 1", 1, 4,
        place + "exited with status 1: \\x1b[2Jx"},
-      {"by a signal", "cat " + capture + "; kill -9 $$", 1, 4, place + "was ended by signal 9"},
-      {"well, but it complains", "cat " + capture + "; echo careful >&2", 0, 4, ""},
-      {"with too many words", "cat " + capture + "; head -c 300000 /dev/zero | tr '\\0' y >&2; exit 1", 1, 4,
+      {"a signal", "cat " + capture + "; kill -9 $$", 1, 4, place + "was ended by signal 9"},
+      {"status 0 with a message", "cat " + capture + "; echo careful >&2", 0, 4, ""},
+      {"a long message", "cat " + capture + "; head -c 300000 /dev/zero | tr '\\0' y >&2; exit 1", 1, 4,
        place + "exited with status 1: " + std::string(200, 'y')},
-      {"in a record", "head -c 25000 " + capture + "; exit 1", 1, 4,
+      {"status 1 within a record", "head -c 25000 " + capture + "; exit 1", 1, 4,
        "record 31 at byte 24728 decompressed: decompression failed: gzip -dc exited with status 1"},
-      {"well, in a record", "head -c 25000 " + capture, 0, 4,
+      {"status 0 within a record", "head -c 25000 " + capture, 0, 4,
        "record 31 at byte 24728 decompressed: truncated: the record's packet has 379 bytes, the capture ends after 256"},
-      {"before anything", "exit 1", 1, 0, "decompression failed: gzip -dc exited with status 1"},
-      {"well, with nothing", "exit 0", 1, 0, "empty: a capture starts with a header of 24 bytes"},
-      {"with no capture", "echo hello, this is no capture at all", 1, 0,
+      {"status 1 without output", "exit 1", 1, 0, "decompression failed: gzip -dc exited with status 1"},
+      {"status 0 without output", "exit 0", 1, 0, "empty: a capture starts with a header of 24 bytes"},
+      {"other output than a capture", "echo hello, this is no capture at all", 1, 0,
        "not a pcap or pcapng capture: unknown magic number"},
-      {"never, with no capture", "echo hello, this is no capture at all but long enough for every magic number that there is in this world, and then some; exec sleep 1000", 1, 0,
+      {"other output than a capture, without an end", "echo hello, this is no capture at all but long enough for every magic number that there is in this world, and then some; exec sleep 1000", 1, 0,
        "not a pcap or pcapng capture: unknown magic number"},
-      {"with another compressed file", "printf '\\037\\213\\010abcdefghijklmnopqrstuvwxyz'; exec sleep 1000", 1, 0,
+      {"a compressed file as output", "printf '\\037\\213\\010abcdefghijklmnopqrstuvwxyz'; exec sleep 1000", 1, 0,
        "compressed twice: it contains a gzip file; decompress it once first"},
-      {"without reading, for ever", "printf 'BZh9abcdefghijklmnopqrstuvwxyz'; exec sleep 1000", 1, 0,
+      {"a compressed file as output, without reading its input", "printf 'BZh9abcdefghijklmnopqrstuvwxyz'; exec sleep 1000", 1, 0,
        "compressed twice: it contains a bzip2 file; decompress it once first"},
   };
   for (const Case& test : cases) {
@@ -230,19 +231,19 @@ TEST_CASE("container: how a decompressor ends is told, after all it gave is repo
     const std::string path = stub.programs.add("x.gz", kGzipMagic);
     for (const bool piped : {false, true}) {
       CAPTURE(piped);
-      const std::string long_input = kGzipMagic + std::string(1 << 20, 'z');  // more than pipes hold
+      const std::string long_input = kGzipMagic + std::string(1 << 20, 'z');  // more than the pipe buffers hold
       const RunResult result = piped ? run_with(stub.programs, {}, long_input) : run_with(stub.programs, {path});
       CHECK(result.exit_code == test.exit_code);
       CHECK(std::count(result.output.begin(), result.output.end(), '\n') == test.records);
-      CHECK(result.errors == (test.said.empty() ? "" : "wirelap: " + (piped ? "-" : path) + ": " + test.said + "\n"));
+      CHECK(result.errors == (test.error.empty() ? "" : "wirelap: " + (piped ? "-" : path) + ": " + test.error + "\n"));
     }
   }
 }
 
-TEST_CASE("container: the decompressor gets every byte of a file or pipe, -dc, and none of the user's settings") {
+TEST_CASE("container: a decompressor gets every byte of the input, the option -dc, and no settings of the user") {
   const Folder results;
-  const std::string got = results.path() + "/input", told = results.path() + "/told";
-  const Stub stub("cat > " + got + "; { echo \"$@\"; echo \"$GZIP$XZ_OPT$LC_ALL\"; } > " + told + "; cat " +
+  const std::string input = results.path() + "/input", arguments = results.path() + "/arguments";
+  const Stub stub("cat > " + input + "; { echo \"$@\"; echo \"$GZIP$XZ_OPT$LC_ALL\"; } > " + arguments + "; cat " +
                   results.add("capture", slurp("fixtures/nanoseconds.pcap")));
   std::string content = kGzipMagic;
   for (unsigned i = 0; content.size() < 700'000; ++i) content += std::to_string(i);
@@ -250,16 +251,16 @@ TEST_CASE("container: the decompressor gets every byte of a file or pipe, -dc, a
   ::setenv("GZIP", "-9", 1);
   for (const bool piped : {false, true}) {
     CAPTURE(piped);
-    fs::remove(got);
+    fs::remove(input);
     const RunResult result = piped ? run_with(stub.programs, {"-"}, content) : run_with(stub.programs, {path});
     CHECK(result.exit_code == 0);
-    CHECK((slurp(got) == content));
-    CHECK(slurp(told) == "-dc\nC\n");
+    CHECK((slurp(input) == content));
+    CHECK(slurp(arguments) == "-dc\nC\n");
   }
   ::unsetenv("GZIP");
 }
 
-/// Processes whose parent is this one, ended ones included.
+/// The number of this process's children, including zombies.
 std::size_t count_children() {
   std::size_t count = 0;
   for (const auto& entry : fs::directory_iterator("/proc")) {
@@ -276,7 +277,7 @@ int open_descriptors() {
   return static_cast<int>(std::distance(fs::directory_iterator("/proc/self/fd"), fs::directory_iterator()));
 }
 
-/// Puts a folder in front of PATH while it lives.
+/// Puts a folder in front of PATH; the destructor restores PATH.
 class PathGuard {
  public:
   explicit PathGuard(const Folder& folder) : before_(std::getenv("PATH")) {
@@ -289,13 +290,13 @@ class PathGuard {
   std::string before_;
 };
 
-TEST_CASE("container: an input that is let go of leaves no process and no descriptor behind") {
+TEST_CASE("container: after the destruction of an Input, no process and no descriptor is left") {
   const std::size_t children = count_children();
   const int descriptors = open_descriptors();
   struct Case {
     const char* script;
-    int records;  // read before it is let go of
-    bool ends;    // the decompressor, and what feeds it
+    int records;  // that are read before the destruction
+    bool ends;    // whether decompressor and feeder end by themselves
   };
   const Case cases[] = {{"cat fixtures/dress/nanoseconds.pcapng; exec sleep 1000", 0, false},
                         {"cat fixtures/dress/nanoseconds.pcapng; exec sleep 1000", 5, false},
@@ -330,11 +331,11 @@ TEST_CASE("container: an input that is let go of leaves no process and no descri
   }
 }
 
-TEST_CASE("container: a stop ends a decompressor that gives nothing") {
+TEST_CASE("container: stop_fd ends a decompressor that produces no output") {
   const std::size_t children = count_children();
   const Folder marks;
-  const std::string given = marks.path() + "/given";
-  const Stub stub("cat fixtures/dress/nanoseconds.pcapng; touch " + given + "; exec sleep 1000");
+  const std::string produced = marks.path() + "/produced";
+  const Stub stub("cat fixtures/dress/nanoseconds.pcapng; touch " + produced + "; exec sleep 1000");
   const PathGuard path(stub.programs);
   Pipe pipe, stop;
   pipe.write(bytes_of(kGzipMagic + std::string(100, 'z')));
@@ -342,7 +343,7 @@ TEST_CASE("container: a stop ends a decompressor that gives nothing") {
   Input::Options options;
   options.stop_fd = stop.fds[0];
   options.before_wait = [&] {
-    while (::access(given.c_str(), F_OK) != 0) ::usleep(1000);
+    while (::access(produced.c_str(), F_OK) != 0) ::usleep(1000);
     if (!std::exchange(stopped, true)) stop.write(Buffer{0});
   };
   {
@@ -356,11 +357,11 @@ TEST_CASE("container: a stop ends a decompressor that gives nothing") {
   CHECK(count_children() == children);
 }
 
-TEST_CASE("container: other programs' captures are named, with the way out") {
+TEST_CASE("container: the error of an unsupported format has its name and advice") {
   struct Case {
     std::string name;
     std::string start;
-    std::string said;
+    std::string error;
   };
   const std::string editcap = "; convert it to pcap: editcap -F pcap IN OUT";
   const auto text = [](const char* bytes, std::size_t count) { return std::string(bytes, count); };
@@ -369,7 +370,7 @@ TEST_CASE("container: other programs' captures are named, with the way out") {
   etl.replace(0x48, 4, text("\2\0\2\xc0", 4));
   erf.replace(0, 16, text("\0\0\0\x80\0\0\x54\x65\2\4\0\x5c\0\0\0\x4a", 16));
   const Case cases[] = {
-      // The first bytes as editcap 4.0 writes them, where it does.
+      // The first bytes are those of editcap 4.0, where it writes the format.
       {"snoop", text("snoop\0\0\0\0\0\0\2\0\0\0\4", 16), "a snoop capture" + editcap},
       {"netmon1", text("RTSS\1\1\1\0", 8), "a Network Monitor 1 capture" + editcap},
       {"netmon2", text("GMBU\0\2\1\0", 8), "a Network Monitor 2 capture" + editcap},
@@ -395,14 +396,14 @@ TEST_CASE("container: other programs' captures are named, with the way out") {
   for (const Case& test : cases) {
     INFO(test.name);
     const Buffer content = bytes_of(test.start + std::string(60, '\0'));
-    CHECK(complaint(content) == "x.pcap: " + test.said);
+    CHECK(read_error(content) == "x.pcap: " + test.error);
     const auto error = read_file(content).error;
     REQUIRE(error);
     CHECK(error->kind == Kind::not_capture);
     CHECK(error->record == 0);
     CHECK(error->offset == 0);
   }
-  CHECK(complaint(bytes_of("short")) == "x.pcap: not a pcap or pcapng capture: a header has 24 bytes, the file has 5");
+  CHECK(read_error(bytes_of("short")) == "x.pcap: not a pcap or pcapng capture: a header has 24 bytes, the file has 5");
 }
 
 }  // namespace

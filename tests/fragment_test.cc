@@ -1,4 +1,4 @@
-// wire/fragments.h: IP datagrams out of fragments, in every order, and hostile ones.
+// wire/fragments: IP datagrams are reassembled from fragments in any order, also from malicious ones.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -21,13 +21,13 @@ SegmentSpec spec_with(std::size_t payload_bytes) {
   return spec;
 }
 
-/// A piece of what an IP datagram carries.
+/// A range of the payload of an IP datagram, to be sent as one fragment.
 struct Piece {
   std::size_t begin, end;
-  bool more;
+  bool more_fragments;
 };
 
-/// What `payload` is cut into, `step` bytes each.
+/// Divides a payload into ranges of `step` bytes.
 std::vector<Piece> cut(std::size_t payload_bytes, std::size_t step) {
   std::vector<Piece> pieces;
   for (std::size_t at = 0; at < payload_bytes; at += step) {
@@ -37,18 +37,18 @@ std::vector<Piece> cut(std::size_t payload_bytes, std::size_t step) {
   return pieces;
 }
 
-/// RFC 791, section 3.1.
-Buffer fragment4(Bytes payload, std::size_t offset, bool more, std::uint16_t id = 7, std::uint8_t protocol = 6,
+/// An IPv4 fragment (RFC 791, section 3.1).
+Buffer fragment4(Bytes payload, std::size_t offset, bool more_fragments, std::uint16_t id = 7, std::uint8_t protocol = 6,
                  const std::string& source = "10.0.0.1") {
   IpSpec ip;
   ip.source = source;
   ip.protocol = protocol;
   ip.id = id;
-  ip.fragment = static_cast<std::uint16_t>((more ? 0x2000u : 0u) | offset / 8);
+  ip.fragment = static_cast<std::uint16_t>((more_fragments ? 0x2000u : 0u) | offset / 8);
   return ipv4_packet(ip, payload);
 }
-/// RFC 8200, section 4.5.
-Buffer fragment6(Bytes payload, std::size_t offset, bool more, std::uint32_t id = 7, std::uint8_t next = 6) {
+/// An IPv6 fragment (RFC 8200, section 4.5).
+Buffer fragment6(Bytes payload, std::size_t offset, bool more_fragments, std::uint32_t id = 7, std::uint8_t next = 6) {
   IpSpec ip;
   ip.source = "2001:db8::1";
   ip.destination = "2001:db8::2";
@@ -56,22 +56,22 @@ Buffer fragment6(Bytes payload, std::size_t offset, bool more, std::uint32_t id 
   Buffer header;
   put8(header, next);
   put8(header, 0);
-  put16(header, static_cast<unsigned>(offset | more));
+  put16(header, static_cast<unsigned>(offset | more_fragments));
   put32(header, id);
   return ipv6_packet(ip, joined({header, payload}));
 }
 
-/// A decoder with what came out of it.
-struct Fed {
+/// A decoder and the segments that it returned.
+struct DecoderRun {
   Decoder decoder;
   std::vector<Segment> segments;
   std::vector<std::string> data;
-  std::uint64_t frames = 0;
+  std::uint64_t packets = 0;
 
   void feed(Bytes packet, Nanos time = 0, std::size_t captured = ~std::size_t{0}, std::uint32_t link_type = kLinkRaw) {
-    // A copy of its own, so that a byte used too late is one that is gone.
+    // In a buffer of its own, so that the sanitizers detect a use after this call.
     const Buffer held(packet.begin(), packet.begin() + static_cast<std::ptrdiff_t>(std::min(captured, packet.size())));
-    PacketRecord record = make_record(held, time, ++frames, link_type);
+    PacketRecord record = make_record(held, time, ++packets, link_type);
     record.length = static_cast<std::uint32_t>(packet.size());
     Segment segment;
     if (!decoder.decode(record, segment)) return;
@@ -79,10 +79,10 @@ struct Fed {
     segment.data = segment.tcp.options = {};
     segments.push_back(segment);
   }
-  std::uint64_t count(DecodeError stop) const { return decoder.counts().errors.total(stop); }
+  std::uint64_t count(DecodeError error) const { return decoder.counts().errors.total(error); }
 };
 
-TEST_CASE("fragments: every order, over IPv4 and IPv6") {
+TEST_CASE("fragments: a datagram is reassembled from fragments in any order, of IPv4 and IPv6") {
   const SegmentSpec spec = spec_with(100 - kTcpBytes);
   const Buffer whole = tcp_segment(spec);
   for (const bool v6 : {false, true}) {
@@ -91,32 +91,32 @@ TEST_CASE("fragments: every order, over IPv4 and IPv6") {
       std::vector<std::size_t> order(pieces.size());
       std::iota(order.begin(), order.end(), 0);
       do {
-        Fed fed;
+        DecoderRun run;
         Nanos time = 0;
         for (const std::size_t place : order) {
-          CHECK(fed.segments.empty());
-          const auto [begin, end, more] = pieces[place];
+          CHECK(run.segments.empty());
+          const auto [begin, end, more_fragments] = pieces[place];
           const Bytes bytes = Bytes(whole).subspan(begin, end - begin);
-          fed.feed(v6 ? fragment6(bytes, begin, more) : fragment4(bytes, begin, more), ++time);
+          run.feed(v6 ? fragment6(bytes, begin, more_fragments) : fragment4(bytes, begin, more_fragments), ++time);
         }
-        REQUIRE(fed.segments.size() == 1);
-        const Segment& segment = fed.segments[0];
-        CHECK(fed.data[0] == spec.payload);
+        REQUIRE(run.segments.size() == 1);
+        const Segment& segment = run.segments[0];
+        CHECK(run.data[0] == spec.payload);
         CHECK(segment.data_length == spec.payload.size());
         CHECK(segment.tcp.source_port == spec.source_port);
         CHECK(segment.ip.version == (v6 ? 6 : 4));
-        // The last one's arrival is the datagram's.
+        // Time and number are those of the fragment that arrived last.
         CHECK(segment.time == time);
         CHECK(segment.packet == pieces.size());
-        CHECK(fed.count(DecodeError::fragment) == pieces.size() - 1);
-        fed.decoder.finish();
-        CHECK(fed.decoder.counts().segments() == 1);
+        CHECK(run.count(DecodeError::fragment) == pieces.size() - 1);
+        run.decoder.finish();
+        CHECK(run.decoder.counts().segments() == 1);
       } while (std::next_permutation(order.begin(), order.end()));
     }
   }
 }
 
-TEST_CASE("fragments: hostile and broken ones") {
+TEST_CASE("fragments: overlapping, missing and malformed fragments cannot change the bytes that arrived first") {
   const Buffer whole = tcp_segment(spec_with(64 - kTcpBytes));
   const Bytes bytes(whole);
   const Buffer other(64, 'X');
@@ -124,59 +124,59 @@ TEST_CASE("fragments: hostile and broken ones") {
   struct Case {
     std::string name;
     std::vector<Buffer> packets;
-    std::string data;  ///< of the segment; "-": none
-    std::uint64_t joined, lost, malformed;
+    std::string data;  ///< of the segment; "-": no segment
+    std::uint64_t joined, incomplete, malformed;  ///< fragments, by DecodeError
   };
   const std::string payload = text_of(bytes.subspan(kTcpBytes));
-  const auto f = [&](Bytes from, std::size_t begin, std::size_t end, bool more, std::uint16_t id = 7) {
-    return fragment4(from.subspan(begin, end - begin), begin, more, id);
+  const auto f = [&](Bytes from, std::size_t begin, std::size_t end, bool more_fragments, std::uint16_t id = 7) {
+    return fragment4(from.subspan(begin, end - begin), begin, more_fragments, id);
   };
   const Case cases[] = {
-      {"all there", {f(bytes, 0, 32, true), f(bytes, 32, 64, false)}, payload, 1, 0, 0},
-      {"no first", {f(bytes, 32, 64, false)}, "-", 0, 1, 0},
-      {"no last", {f(bytes, 0, 32, true), f(bytes, 32, 48, true)}, "-", 0, 2, 0},
-      {"a hole", {f(bytes, 0, 24, true), f(bytes, 32, 64, false)}, "-", 0, 2, 0},
-      {"twice the same", {f(bytes, 0, 32, true), f(bytes, 0, 32, true), f(bytes, 32, 64, false)}, payload, 2, 0, 0},
-      // RFC 1858, RFC 3128: what came first stays.
+      {"complete", {f(bytes, 0, 32, true), f(bytes, 32, 64, false)}, payload, 1, 0, 0},
+      {"no first fragment", {f(bytes, 32, 64, false)}, "-", 0, 1, 0},
+      {"no last fragment", {f(bytes, 0, 32, true), f(bytes, 32, 48, true)}, "-", 0, 2, 0},
+      {"a gap", {f(bytes, 0, 24, true), f(bytes, 32, 64, false)}, "-", 0, 2, 0},
+      {"a repeated fragment", {f(bytes, 0, 32, true), f(bytes, 0, 32, true), f(bytes, 32, 64, false)}, payload, 2, 0, 0},
+      // RFC 1858, RFC 3128: of overlapping bytes, those that arrived first are kept.
       {"overlap over the header", {f(bytes, 0, 32, true), f(evil, 8, 32, true), f(bytes, 32, 64, false)}, payload, 2, 0, 0},
       {"overlap inside", {f(bytes, 0, 40, true), f(evil, 32, 40, true), f(bytes, 40, 64, false)}, payload, 2, 0, 0},
       {"overlap of the end (teardrop)", {f(bytes, 32, 64, false), f(evil, 56, 64, true), f(bytes, 0, 32, true)}, payload, 2, 0, 0},
-      {"one over all holes", {f(bytes, 0, 8, true), f(bytes, 48, 64, false), f(bytes, 24, 32, true),
+      {"a fragment over all gaps", {f(bytes, 0, 8, true), f(bytes, 48, 64, false), f(bytes, 24, 32, true),
                               f(bytes, 0, 64, true)}, payload, 3, 0, 0},
-      {"another end, later: the first counts", {f(bytes, 32, 64, false), f(evil, 32, 40, false), f(bytes, 0, 32, true)}, payload, 2, 0, 0},
-      {"an end before what has come", {f(bytes, 32, 64, true), f(evil, 8, 16, false), f(bytes, 0, 32, true)}, "-", 0, 3, 0},
-      {"data past the end are cut off", {f(bytes, 32, 64, false), fragment4(evil.first(16), 64, true), f(bytes, 0, 32, true)}, payload, 2, 0, 0},
-      {"no multiple of 8", {f(bytes, 0, 31, true), f(bytes, 32, 64, false)}, "-", 0, 1, 1},
+      {"a second end: the first counts", {f(bytes, 32, 64, false), f(evil, 32, 40, false), f(bytes, 0, 32, true)}, payload, 2, 0, 0},
+      {"an end before earlier fragments", {f(bytes, 32, 64, true), f(evil, 8, 16, false), f(bytes, 0, 32, true)}, "-", 0, 3, 0},
+      {"data past the end are ignored", {f(bytes, 32, 64, false), fragment4(evil.first(16), 64, true), f(bytes, 0, 32, true)}, payload, 2, 0, 0},
+      {"a length that is not a multiple of 8", {f(bytes, 0, 31, true), f(bytes, 32, 64, false)}, "-", 0, 1, 1},
       {"no bytes", {fragment4({}, 0, true), f(bytes, 32, 64, false)}, "-", 0, 1, 1},
       {"past 65,535 (ping of death)", {fragment4(evil, 65528, false), f(bytes, 0, 32, true)}, "-", 0, 1, 1},
-      {"other IDs", {f(bytes, 0, 32, true, 7), f(bytes, 32, 64, false, 8)}, "-", 0, 2, 0},
-      {"other protocols", {f(bytes, 0, 32, true), fragment4(bytes.subspan(32), 32, false, 7, 17)}, "-", 0, 2, 0},
-      {"other senders", {f(bytes, 0, 32, true), fragment4(bytes.subspan(32), 32, false, 7, 6, "10.0.0.9")}, "-", 0, 2, 0},
-      {"a header in pieces (RFC 1858, tiny fragments)",
+      {"different IDs", {f(bytes, 0, 32, true, 7), f(bytes, 32, 64, false, 8)}, "-", 0, 2, 0},
+      {"different protocols", {f(bytes, 0, 32, true), fragment4(bytes.subspan(32), 32, false, 7, 17)}, "-", 0, 2, 0},
+      {"different senders", {f(bytes, 0, 32, true), fragment4(bytes.subspan(32), 32, false, 7, 6, "10.0.0.9")}, "-", 0, 2, 0},
+      {"a TCP header in several fragments (RFC 1858, tiny fragments)",
        {f(bytes, 0, 8, true), f(bytes, 8, 16, true), f(bytes, 16, 64, false)}, payload, 2, 0, 0},
-      {"a whole one between", {f(bytes, 0, 32, true), fragment4(bytes, 0, false, 7), f(bytes, 32, 64, false)}, payload, 1, 0, 0},
+      {"an unfragmented datagram in between", {f(bytes, 0, 32, true), fragment4(bytes, 0, false, 7), f(bytes, 32, 64, false)}, payload, 1, 0, 0},
   };
   for (const Case& test : cases) {
     INFO(test.name);
-    Fed fed;
-    for (const Buffer& packet : test.packets) fed.feed(packet);
-    fed.decoder.finish();
-    CHECK((fed.data.empty() ? "-" : fed.data.back()) == test.data);
-    CHECK(fed.count(DecodeError::fragment) == test.joined);
-    CHECK(fed.count(DecodeError::fragment_incomplete) == test.lost);
-    CHECK(fed.count(DecodeError::fragment_malformed) == test.malformed);
-    CHECK(fed.decoder.counts().records == test.packets.size());
+    DecoderRun run;
+    for (const Buffer& packet : test.packets) run.feed(packet);
+    run.decoder.finish();
+    CHECK((run.data.empty() ? "-" : run.data.back()) == test.data);
+    CHECK(run.count(DecodeError::fragment) == test.joined);
+    CHECK(run.count(DecodeError::fragment_incomplete) == test.incomplete);
+    CHECK(run.count(DecodeError::fragment_malformed) == test.malformed);
+    CHECK(run.decoder.counts().records == test.packets.size());
   }
-  // RFC 8200, 4.5: of IPv6 the first fragment's next header counts.
-  Fed fed;
-  fed.feed(fragment6(bytes.subspan(32), 32, false, 7, 60));
-  fed.feed(fragment6(bytes.first(32), 0, true, 7, 6));
-  REQUIRE(fed.data.size() == 1);
-  CHECK(fed.data[0] == payload);
+  // RFC 8200, section 4.5: the Next Header field of the first fragment counts.
+  DecoderRun run;
+  run.feed(fragment6(bytes.subspan(32), 32, false, 7, 60));
+  run.feed(fragment6(bytes.first(32), 0, true, 7, 6));
+  REQUIRE(run.data.size() == 1);
+  CHECK(run.data[0] == payload);
 }
 
-// The reference is a map of bytes: each is the one that came first.
-TEST_CASE("fragments: any overlaps, against a plain map of bytes") {
+// The reference stores, for each byte of the datagram, the value that arrived first.
+TEST_CASE("fragments: random overlapping fragments give the datagram of a simple reference") {
   std::uint32_t random = 12345;
   const auto next = [&random](std::uint32_t below) {
     random = random * 1664525 + 1013904223;
@@ -187,42 +187,42 @@ TEST_CASE("fragments: any overlaps, against a plain map of bytes") {
     constexpr std::size_t kUnits = 24;
     std::string map(kUnits * 8, '\0');
     std::vector<bool> known(map.size());
-    Fed fed;
+    DecoderRun run;
     bool has_end = false;
-    for (int sent = 0; fed.data.empty() && sent < 2000; ++sent) {
+    for (int sent = 0; run.data.empty() && sent < 2000; ++sent) {
       const std::size_t begin = next(kUnits) * 8;
       const std::size_t end = std::min(map.size(), begin + 8 + next(6) * 8);
-      const bool more = end < map.size();
+      const bool more_fragments = end < map.size();
       Buffer bytes;
       for (std::size_t at = begin; at < end; ++at) {
-        // A TCP header wherever it comes from, else whose fragment the byte is.
+        // All fragments have the same TCP header; other bytes identify their fragment.
         const auto value = static_cast<std::uint8_t>(at == 12 ? 0x50 : at < kTcpBytes ? 0 : 1 + sent % 255);
         put8(bytes, value);
         if (known[at]) continue;
         known[at] = true;
         map[at] = static_cast<char>(value);
       }
-      has_end |= !more;
-      fed.feed(fragment4(bytes, begin, more));
+      has_end |= !more_fragments;
+      run.feed(fragment4(bytes, begin, more_fragments));
       const bool complete = has_end && std::find(known.begin(), known.end(), false) == known.end();
-      REQUIRE(fed.data.empty() != complete);
+      REQUIRE(run.data.empty() != complete);
     }
-    REQUIRE(fed.data.size() == 1);
-    CHECK(fed.data[0] == map.substr(kTcpBytes));
+    REQUIRE(run.data.size() == 1);
+    CHECK(run.data[0] == map.substr(kTcpBytes));
   }
 }
 
-TEST_CASE("fragments: a snaplen ends what is there, not the length") {
+TEST_CASE("fragments: a snaplen limits the captured data of a datagram, not its length") {
   const SegmentSpec spec = spec_with(200 - kTcpBytes);
   const Buffer whole = tcp_segment(spec);
   struct Case {
     std::string name;
-    std::size_t captured[3];  // of each fragment's 80, 80, 40 bytes
-    std::size_t held;         // of the segment's data
+    std::size_t captured[3];  // captured bytes of the fragments of 80, 80 and 40 bytes
+    std::size_t held;         // captured bytes of the segment's data
   };
-  const Case cases[] = {{"nothing cut", {80, 80, 40}, 180},     {"the first cut", {50, 80, 40}, 30},
-                        {"the second cut", {80, 8, 40}, 68},    {"the last cut", {80, 80, 39}, 179},
-                        {"the second without data", {80, 0, 40}, 60}, {"all cut", {30, 30, 30}, 10}};
+  const Case cases[] = {{"none truncated", {80, 80, 40}, 180},     {"the first truncated", {50, 80, 40}, 30},
+                        {"the second truncated", {80, 8, 40}, 68},    {"the last truncated", {80, 80, 39}, 179},
+                        {"the second without data", {80, 0, 40}, 60}, {"all truncated", {30, 30, 30}, 10}};
   for (const Case& test : cases) {
     for (const bool backwards : {false, true}) {
       INFO(test.name);
@@ -230,61 +230,61 @@ TEST_CASE("fragments: a snaplen ends what is there, not the length") {
       std::vector<Piece> pieces = cut(whole.size(), 80);
       std::vector<std::size_t> order = {0, 1, 2};
       if (backwards) std::reverse(order.begin(), order.end());
-      Fed fed;
+      DecoderRun run;
       for (const std::size_t place : order) {
-        const auto [begin, end, more] = pieces[place];
-        fed.feed(fragment4(Bytes(whole).subspan(begin, end - begin), begin, more), 0, 20 + test.captured[place]);
+        const auto [begin, end, more_fragments] = pieces[place];
+        run.feed(fragment4(Bytes(whole).subspan(begin, end - begin), begin, more_fragments), 0, 20 + test.captured[place]);
       }
-      REQUIRE(fed.data.size() == 1);
-      CHECK(fed.data[0] == spec.payload.substr(0, test.held));
-      CHECK(fed.segments[0].data_length == 180);
+      REQUIRE(run.data.size() == 1);
+      CHECK(run.data[0] == spec.payload.substr(0, test.held));
+      CHECK(run.segments[0].data_length == 180);
     }
   }
 }
 
-TEST_CASE("fragments: what waits is bounded in number, bytes, holes and time") {
+TEST_CASE("fragments: incomplete datagrams are bounded in number, bytes, gaps and time") {
   const Buffer whole = tcp_segment(spec_with(64 - kTcpBytes));
   const Bytes bytes(whole);
-  SUBCASE("number: the oldest goes") {
-    Fed fed;
-    for (std::uint16_t id = 0; id <= FragmentReassembler::kMaxDatagrams; ++id) fed.feed(fragment4(bytes.first(32), 0, true, id));
-    CHECK(fed.count(DecodeError::fragment_incomplete) == 1);
-    fed.feed(fragment4(bytes.subspan(32), 32, false, 0));
-    CHECK(fed.data.empty());
-    fed.feed(fragment4(bytes.subspan(32), 32, false, 200));
-    CHECK(fed.data.size() == 1);
+  SUBCASE("number: the oldest datagram is discarded") {
+    DecoderRun run;
+    for (std::uint16_t id = 0; id <= FragmentReassembler::kMaxDatagrams; ++id) run.feed(fragment4(bytes.first(32), 0, true, id));
+    CHECK(run.count(DecodeError::fragment_incomplete) == 1);
+    run.feed(fragment4(bytes.subspan(32), 32, false, 0));
+    CHECK(run.data.empty());
+    run.feed(fragment4(bytes.subspan(32), 32, false, 200));
+    CHECK(run.data.size() == 1);
   }
-  SUBCASE("bytes") {
-    Fed fed;
+  SUBCASE("bytes: the oldest datagrams are discarded") {
+    DecoderRun run;
     const std::size_t most = FragmentReassembler::kMaxBytes / 65'000 + 2;
-    for (std::size_t id = 0; id < most; ++id) fed.feed(fragment4(bytes.first(32), 65'000, true, static_cast<std::uint16_t>(id)));
-    CHECK(fed.count(DecodeError::fragment_incomplete) >= 1);
-    CHECK(fed.count(DecodeError::fragment_incomplete) <= 3);
+    for (std::size_t id = 0; id < most; ++id) run.feed(fragment4(bytes.first(32), 65'000, true, static_cast<std::uint16_t>(id)));
+    CHECK(run.count(DecodeError::fragment_incomplete) >= 1);
+    CHECK(run.count(DecodeError::fragment_incomplete) <= 3);
   }
-  SUBCASE("holes") {
-    Fed fed;
-    for (std::size_t i = 0; i <= FragmentReassembler::kMaxGaps; ++i) fed.feed(fragment4(bytes.first(8), i * 16 + 8, true));
-    CHECK(fed.count(DecodeError::fragment_incomplete) >= FragmentReassembler::kMaxGaps);
+  SUBCASE("gaps: a datagram with too many is discarded") {
+    DecoderRun run;
+    for (std::size_t i = 0; i <= FragmentReassembler::kMaxGaps; ++i) run.feed(fragment4(bytes.first(8), i * 16 + 8, true));
+    CHECK(run.count(DecodeError::fragment_incomplete) >= FragmentReassembler::kMaxGaps);
   }
-  SUBCASE("time: an ID that comes around begins anew") {
-    Fed fed;
+  SUBCASE("time: a repeated ID starts a new datagram") {
+    DecoderRun run;
     const Buffer other(32, 'X');
-    fed.feed(fragment4(other, 0, true), 0);
-    fed.feed(fragment4(bytes.first(32), 0, true), FragmentReassembler::kMaxAge + 1);
-    CHECK(fed.count(DecodeError::fragment_incomplete) == 1);
-    fed.feed(fragment4(bytes.subspan(32), 32, false), FragmentReassembler::kMaxAge + 2);
-    REQUIRE(fed.data.size() == 1);
-    CHECK(fed.data[0] == text_of(bytes.subspan(kTcpBytes)));
+    run.feed(fragment4(other, 0, true), 0);
+    run.feed(fragment4(bytes.first(32), 0, true), FragmentReassembler::kMaxAge + 1);
+    CHECK(run.count(DecodeError::fragment_incomplete) == 1);
+    run.feed(fragment4(bytes.subspan(32), 32, false), FragmentReassembler::kMaxAge + 2);
+    REQUIRE(run.data.size() == 1);
+    CHECK(run.data[0] == text_of(bytes.subspan(kTcpBytes)));
   }
-  SUBCASE("a clock that goes back loses nothing") {
-    Fed fed;
-    fed.feed(fragment4(bytes.first(32), 0, true), 100 * kNanosPerSecond);
-    fed.feed(fragment4(bytes.subspan(32), 32, false), 0);
-    CHECK(fed.data.size() == 1);
+  SUBCASE("time: a clock that goes backwards discards no datagram") {
+    DecoderRun run;
+    run.feed(fragment4(bytes.first(32), 0, true), 100 * kNanosPerSecond);
+    run.feed(fragment4(bytes.subspan(32), 32, false), 0);
+    CHECK(run.data.size() == 1);
   }
 }
 
-TEST_CASE("fragments: outside and inside of tunnels") {
+TEST_CASE("fragments: datagrams are reassembled outside and inside of tunnels") {
   const SegmentSpec spec = spec_with(600);
   const Buffer whole = tcp_segment(spec);
   IpSpec outer;
@@ -299,48 +299,48 @@ TEST_CASE("fragments: outside and inside of tunnels") {
   };
   const auto in_pieces = [&](Bytes datagram, std::uint8_t protocol, std::size_t step, std::uint16_t id) {
     std::vector<Buffer> packets;
-    for (const auto& [begin, end, more] : cut(datagram.size(), step)) {
-      packets.push_back(fragment4(datagram.subspan(begin, end - begin), begin, more, id, protocol, "203.0.113.1"));
+    for (const auto& [begin, end, more_fragments] : cut(datagram.size(), step)) {
+      packets.push_back(fragment4(datagram.subspan(begin, end - begin), begin, more_fragments, id, protocol, "203.0.113.1"));
     }
     return packets;
   };
   IpSpec inner;
-  SUBCASE("the outer datagram in fragments") {
-    Fed fed;
-    for (const Buffer& packet : in_pieces(in_vxlan(ipv4_packet(inner, whole), 5), 17, 256, 1)) fed.feed(packet);
-    REQUIRE(fed.data.size() == 1);
-    CHECK(fed.data[0] == spec.payload);
-    CHECK(tunnel_id(fed.segments[0].tunnel) == 5);
+  SUBCASE("the outer datagram is fragmented") {
+    DecoderRun run;
+    for (const Buffer& packet : in_pieces(in_vxlan(ipv4_packet(inner, whole), 5), 17, 256, 1)) run.feed(packet);
+    REQUIRE(run.data.size() == 1);
+    CHECK(run.data[0] == spec.payload);
+    CHECK(tunnel_id(run.segments[0].tunnel) == 5);
   }
-  SUBCASE("the inner one, and two tenants' with the same ID") {
-    Fed fed;
+  SUBCASE("the inner datagrams of two tenants are fragmented, with the same ID") {
+    DecoderRun run;
     outer.protocol = 17;
-    for (const auto& [begin, end, more] : cut(whole.size(), 256)) {
+    for (const auto& [begin, end, more_fragments] : cut(whole.size(), 256)) {
       for (const unsigned vni : {5u, 6u}) {
-        fed.feed(ipv4_packet(outer, in_vxlan(fragment4(Bytes(whole).subspan(begin, end - begin), begin, more), vni)));
+        run.feed(ipv4_packet(outer, in_vxlan(fragment4(Bytes(whole).subspan(begin, end - begin), begin, more_fragments), vni)));
       }
     }
-    REQUIRE(fed.data.size() == 2);
-    CHECK(fed.data[0] == spec.payload);
-    CHECK(fed.data[1] == spec.payload);
-    CHECK(tunnel_id(fed.segments[0].tunnel) == 5);
-    CHECK(tunnel_id(fed.segments[1].tunnel) == 6);
+    REQUIRE(run.data.size() == 2);
+    CHECK(run.data[0] == spec.payload);
+    CHECK(run.data[1] == spec.payload);
+    CHECK(tunnel_id(run.segments[0].tunnel) == 5);
+    CHECK(tunnel_id(run.segments[1].tunnel) == 6);
   }
-  SUBCASE("both, every order of the inner's") {
+  SUBCASE("both are fragmented, and the inner fragments arrive in any order") {
     for (const bool backwards : {false, true}) {
-      Fed fed;
+      DecoderRun run;
       std::vector<Piece> pieces = cut(whole.size(), 320);
       if (backwards) std::reverse(pieces.begin(), pieces.end());
       std::uint16_t id = 1;
-      for (const auto& [begin, end, more] : pieces) {
-        const Buffer piece = fragment4(Bytes(whole).subspan(begin, end - begin), begin, more);
-        for (const Buffer& packet : in_pieces(in_vxlan(piece, 5), 17, 128, id)) fed.feed(packet);
+      for (const auto& [begin, end, more_fragments] : pieces) {
+        const Buffer piece = fragment4(Bytes(whole).subspan(begin, end - begin), begin, more_fragments);
+        for (const Buffer& packet : in_pieces(in_vxlan(piece, 5), 17, 128, id)) run.feed(packet);
         ++id;
       }
-      REQUIRE(fed.data.size() == 1);
-      CHECK(fed.data[0] == spec.payload);
-      fed.decoder.finish();
-      CHECK(fed.decoder.counts().segments() == 1);
+      REQUIRE(run.data.size() == 1);
+      CHECK(run.data[0] == spec.payload);
+      run.decoder.finish();
+      CHECK(run.decoder.counts().segments() == 1);
     }
   }
 }

@@ -141,7 +141,7 @@ TEST_CASE("library: connections beyond the memory limit are evicted and counted"
   options.memory_bytes = std::size_t{1} << 20;
   std::uint64_t evicted = 0;
   Capture reader(options, [&](const Record& record) { evicted += value_of(record, "outcome") == Value("evicted"); });
-  test::Flood flood("holes", 1000);
+  test::Flood flood("gaps", 1000);
   for (std::string_view piece; !(piece = flood.next()).empty();) reader.feed(piece.data(), piece.size());
   CHECK(reader.finish());
   CHECK(evicted > 500);

@@ -1,5 +1,4 @@
-// Files that are mapped: the same records as when they are read, and a file that
-// is cut while it is mapped.
+// capture/mapping: mapped files have the records of read files, and a file that shrinks while it is mapped is an error.
 #include "capture/mapping.h"
 
 #include <doctest/doctest.h>
@@ -23,7 +22,7 @@ using test::read_all;
 using test::read_file;
 using test::ReadResult;
 
-/// Records of 1 to 200,000 bytes, small ones between large ones.
+/// Records of 1 to 200,000 bytes, small and large ones mixed.
 PcapWriter large_records() {
   PcapWriter capture;
   std::uint32_t random = 1;
@@ -37,19 +36,19 @@ PcapWriter large_records() {
   return capture;
 }
 
-/// Whether this process maps a file of memfd_create's.
+/// Whether this process maps a test capture (a file of memfd_create).
 bool maps_a_capture() {
   std::ifstream file("/proc/self/maps");
   const std::string maps((std::istreambuf_iterator<char>(file)), {});
   return maps.find("memfd:capture") != std::string::npos;
 }
 
-void look_at(Bytes bytes) {
+void touch(Bytes bytes) {
   [[maybe_unused]] volatile std::uint8_t seen = 0;
   for (const std::uint8_t byte : bytes) seen = byte;
 }
 
-TEST_CASE("mapping: large records are mapped, small ones read, and both are what they were") {
+TEST_CASE("mapping: large records are mapped, small ones are read, with the same result") {
   const PcapWriter capture = large_records();
   const std::size_t never = capture.bytes().size() + 1;
   const ReadResult read = read_file(capture.bytes(), {.map_threshold_bytes = never});
@@ -76,7 +75,7 @@ TEST_CASE("mapping: large records are mapped, small ones read, and both are what
   CHECK_FALSE(maps_a_capture());
 }
 
-TEST_CASE("mapping: a file that was empty when it was opened is read, to the end that it has") {
+TEST_CASE("mapping: a file that was empty when it was opened is read to its new end") {
   const File file({});
   Input input({.window_bytes = 1, .map_threshold_bytes = 1});
   REQUIRE(input.open(file.path()) == 0);
@@ -93,7 +92,7 @@ TEST_CASE("mapping: a file that was empty when it was opened is read, to the end
   CHECK_FALSE(input.ensure(kBytes - kFront + 1));
 }
 
-TEST_CASE("mapping: cut anywhere, a capture of large records ends as it does when it is read") {
+TEST_CASE("mapping: a truncated capture ends with the same error, mapped or read") {
   const Buffer capture = large_records().bytes();
   for (std::size_t length = capture.size() - 400'000; length < capture.size(); length += 7'919) {
     CAPTURE(length);
@@ -106,15 +105,15 @@ TEST_CASE("mapping: cut anywhere, a capture of large records ends as it does whe
   }
 }
 
-TEST_CASE("mapping: a file that is cut while it is mapped ends with a line, not with SIGBUS") {
+TEST_CASE("mapping: a file that shrinks while it is mapped ends with an error, not with SIGBUS") {
   Mapping::handle_bus_errors();
   const PcapWriter capture = large_records();
   const Buffer& bytes = capture.bytes();
   const std::vector<Copy> whole = read_file(bytes).records;
   constexpr std::size_t kRead = 60;
   const std::size_t at = capture.starts()[kRead];
-  for (const std::size_t cut_to : {at + 40'000, at + 4'096, at, at - 100'000, std::size_t{0}}) {
-    CAPTURE(cut_to);
+  for (const std::size_t new_size : {at + 40'000, at + 4'096, at, at - 100'000, std::size_t{0}}) {
+    CAPTURE(new_size);
     const File file(bytes);
     Input input({.map_threshold_bytes = 1});
     REQUIRE(input.open(file.path()) == 0);
@@ -126,19 +125,19 @@ TEST_CASE("mapping: a file that is cut while it is mapped ends with a line, not 
       REQUIRE(Buffer(record.bytes.begin(), record.bytes.end()) == whole[i].bytes);
     }
     REQUIRE(maps_a_capture());
-    REQUIRE(::truncate(file.path().c_str(), static_cast<off_t>(cut_to)) == 0);
-    // Zeros up to the page's end are records of nothing, of 16 bytes each.
+    REQUIRE(::truncate(file.path().c_str(), static_cast<off_t>(new_size)) == 0);
+    // Zeros up to the page's end are read as empty records of 16 bytes.
     std::size_t more = 0;
     while (reader.next(record)) {
-      look_at(record.bytes);
+      touch(record.bytes);
       more += 1;
     }
     CHECK(more <= 1 + 4'096 / 16);
     REQUIRE(reader.error());
     CHECK(reader.error()->kind == Error::Kind::unreadable);
-    const std::string said = error_text(*reader.error());
-    CHECK(said.find("the file shrank while it was read: from " + std::to_string(bytes.size()) + " to " +
-                    std::to_string(cut_to) + " bytes") != std::string::npos);
+    const std::string error = error_text(*reader.error());
+    CHECK(error.find("the file shrank while it was read: from " + std::to_string(bytes.size()) + " to " +
+                    std::to_string(new_size) + " bytes") != std::string::npos);
   }
   ::signal(SIGBUS, SIG_DFL);
 }

@@ -1,5 +1,5 @@
-// What is kept of connections is bounded: the ledger, who is given up and how that
-// is told, floods, keys that were chosen, and counters that run for weeks.
+// The memory for the state of connections is bounded: the memory resource, eviction and
+// how it is reported, floods, flow keys chosen to collide, and counters over 2^32.
 #include "base/memory.h"
 
 #include <doctest/doctest.h>
@@ -34,12 +34,12 @@ using test::has;
 using test::program;
 using test::slurp;
 
-/// Sanitizers keep freed blocks back and are slow.
-constexpr bool kReleased = Memory::kPooled;
+/// False with sanitizers, which are slow and delay the reuse of freed blocks.
+constexpr bool kPooled = Memory::kPooled;
 
-// ---- the ledger
+// ---- The memory resource.
 
-TEST_CASE("memory: blocks are apart, aligned, and counted") {
+TEST_CASE("memory: blocks do not overlap, are aligned, and are counted") {
   for (const bool pooled : {true, false}) {
     Memory memory(Memory::kUnlimited, pooled);
     struct Block {
@@ -49,21 +49,21 @@ TEST_CASE("memory: blocks are apart, aligned, and counted") {
     };
     std::vector<Block> blocks;
     std::mt19937 random(7);
-    std::size_t asked = 0;
-    const auto give_back = [&](std::size_t i) {
+    std::size_t requested_bytes = 0;
+    const auto deallocate = [&](std::size_t i) {
       const Block block = blocks[i];
       bool whole = true;
       for (std::size_t at = 0; at < block.bytes; ++at) whole = whole && block.at[at] == block.mark;
       REQUIRE(whole);
       memory.deallocate(block.at, block.bytes, block.alignment);
-      asked -= block.bytes;
+      requested_bytes -= block.bytes;
       blocks[i] = blocks.back();
       blocks.pop_back();
     };
     for (int step = 0; step < 20'000; ++step) {
-      // It grows at first and shrinks later.
+      // The number of blocks grows at first and shrinks later.
       if (!blocks.empty() && random() % 20'000 < static_cast<unsigned>(step)) {
-        give_back(random() % blocks.size());
+        deallocate(random() % blocks.size());
         continue;
       }
       const std::size_t most = random() % 50 == 0 ? 40'000 : random() % 4 == 0 ? 5'000 : 700;
@@ -74,40 +74,40 @@ TEST_CASE("memory: blocks are apart, aligned, and counted") {
       const auto mark = static_cast<std::uint8_t>(random());
       std::fill_n(at, bytes, mark);
       blocks.push_back({at, bytes, alignment, mark});
-      asked += bytes;
-      REQUIRE(memory.used_bytes() >= asked);
+      requested_bytes += bytes;
+      REQUIRE(memory.used_bytes() >= requested_bytes);
       REQUIRE(memory.held_bytes() >= memory.used_bytes());
       REQUIRE(memory.peak_held_bytes() >= memory.held_bytes());
     }
-    while (!blocks.empty()) give_back(blocks.size() - 1);
+    while (!blocks.empty()) deallocate(blocks.size() - 1);
     CHECK(memory.used_bytes() == 0);
     CHECK(memory.held_bytes() == 0);
   }
 }
 
-TEST_CASE("memory: what blocks of one size had taken serves those of another") {
+TEST_CASE("memory: memory of returned blocks serves blocks of another size") {
   constexpr std::size_t kLimit = std::size_t{4} << 20;
   Memory memory(kLimit, true);
-  std::size_t most_taken = 0;
+  std::size_t peak_mapped = 0;
   for (const std::size_t bytes : {16, 448, 5000, 24, 4096, 100'000, 700, 8, 2049}) {
     std::vector<void*> blocks;
     while (!memory.is_over_limit()) blocks.push_back(memory.allocate(bytes));
-    // Nearly all of the limit is of use.
+    // Blocks can use most of the limit.
     CHECK(blocks.size() * bytes > kLimit / 3);
-    most_taken = std::max(most_taken, memory.mapped_bytes());
+    peak_mapped = std::max(peak_mapped, memory.mapped_bytes());
     std::shuffle(blocks.begin(), blocks.end(), std::mt19937(1));
     for (void* const block : blocks) memory.deallocate(block, bytes);
     REQUIRE(memory.held_bytes() == 0);
   }
-  CHECK(most_taken <= kLimit + (std::size_t{512} << 10));
+  CHECK(peak_mapped <= kLimit + (std::size_t{512} << 10));
 }
 
-TEST_CASE("memory: who gives up is woken when there is too much") {
+TEST_CASE("memory: on_over_limit is called over the limit, and not well below it") {
   Memory memory(std::size_t{1} << 20, true);
-  int woken = 0;
-  memory.on_over_limit([&] { ++woken; });
+  int calls = 0;
+  memory.on_over_limit([&] { ++calls; });
   std::vector<void*> blocks;
-  while (woken == 0) blocks.push_back(memory.allocate(1000));
+  while (calls == 0) blocks.push_back(memory.allocate(1000));
   CHECK(memory.is_over_limit());
   CHECK(memory.used_bytes() > (std::size_t{1} << 20) / 8 * 7);
   while (!memory.is_well_below_limit()) {
@@ -115,13 +115,13 @@ TEST_CASE("memory: who gives up is woken when there is too much") {
     blocks.pop_back();
   }
   CHECK(!memory.is_over_limit());
-  const int before = woken;
+  const int before = calls;
   blocks.push_back(memory.allocate(1000));
-  CHECK(woken == before);
+  CHECK(calls == before);
   for (void* const block : blocks) memory.deallocate(block, 1000);
 }
 
-TEST_CASE("memory: an exchange that is given back keeps no long strings") {
+TEST_CASE("memory: a returned exchange releases long strings and keeps short ones") {
   const Wanted wanted;
   Memory memory;
   {
@@ -141,7 +141,7 @@ TEST_CASE("memory: an exchange that is given back keeps no long strings") {
     CHECK(again.host.empty());
     CHECK(again.headers.empty());
     CHECK(again.steps.empty());
-    // Its string has its memory still.
+    // The short string still has its memory.
     const std::uint64_t before = memory.allocations();
     again.host.assign(100, 'h');
     CHECK(memory.allocations() == before);
@@ -150,13 +150,13 @@ TEST_CASE("memory: an exchange that is given back keeps no long strings") {
   CHECK(memory.used_bytes() == 0);
 }
 
-// ---- the engine
+// ---- The engine.
 
-/// Counts records; keeps a line for each, but not the record: a flood has many.
-struct Told : RecordWriter {
+/// Counts records, and stores a line of text for each. It does not store the records, because a flood has many.
+struct RecordCounts : RecordWriter {
   std::string rows, connections;
   std::map<std::string, std::uint64_t> outcomes, endings;
-  std::uint64_t last = 0;  // exchanges with the server that a flood ends with
+  std::uint64_t last = 0;  // complete exchanges with the target "/last"
 
   bool with_text = true;
 
@@ -183,7 +183,7 @@ struct Told : RecordWriter {
   }
 };
 
-/// Gives the next piece of a capture; an empty one at its end.
+/// Returns the next piece of a capture; an empty one at its end.
 using Source = std::function<std::string_view()>;
 
 Source piece_of(std::string_view bytes) {
@@ -214,17 +214,17 @@ std::optional<Error> run_capture(Engine& engine, Source source) {
 struct Flooded {
   std::size_t peak_held;
   Summary summary;
-  Told told;
+  RecordCounts counts;
 };
 
 Flooded flood_engine(const char* kind, std::uint64_t count, std::size_t limit, bool steps = false) {
   Flooded flooded;
-  flooded.told.with_text = false;
+  flooded.counts.with_text = false;
   EngineOptions options;
   options.memory_bytes = limit;
   options.wanted.steps = steps;
   options.wanted.connections = true;
-  Engine engine(options, flooded.told);
+  Engine engine(options, flooded.counts);
   Flood flood(kind, count);
   REQUIRE(!run_capture(engine, [&] { return flood.next(); }));
   CHECK(engine.summary().decoded.records == flood.packets());
@@ -234,63 +234,63 @@ Flooded flood_engine(const char* kind, std::uint64_t count, std::size_t limit, b
   return flooded;
 }
 
-TEST_CASE("floods: memory is bounded, and what was given up is told") {
+TEST_CASE("floods: memory is bounded, and evictions are reported") {
   const struct {
     const char* kind;
-    std::uint64_t count;      // of which the limit holds a half at most
-    std::uint64_t exchanges;  // that each of them makes
-  } cases[] = {{"syns", 8000, 0}, {"holes", 1000, 1}, {"heads", 160, 1}, {"streams", 6, 1000}, {"shifts", 12'000, 0}};
+    std::uint64_t count;      // at most half of these fit into the limit
+    std::uint64_t exchanges;  // of each of these
+  } cases[] = {{"syns", 8000, 0}, {"gaps", 1000, 1}, {"heads", 160, 1}, {"streams", 6, 1000}, {"shifts", 12'000, 0}};
   constexpr std::size_t kLimit = std::size_t{2} << 20;
-  // A packet is taken whole before anything is given up.
+  // A packet is processed completely before connections are evicted.
   constexpr std::size_t kPacket = 256 * 1024;
   for (const auto& [kind, count, exchanges] : cases) {
     INFO(kind);
     std::size_t held[2];
     for (const int twice : {0, 1}) {
-      const std::uint64_t number = (kReleased ? 2 : 1) * count << twice;
+      const std::uint64_t number = (kPooled ? 2 : 1) * count << twice;
       const Flooded flooded = flood_engine(kind, number, kLimit);
       const Summary& summary = flooded.summary;
-      auto told = flooded.told;
+      auto counts = flooded.counts;
       held[twice] = flooded.peak_held;
-      CHECK(told.last == 1);
+      CHECK(counts.last == 1);
       CHECK(summary.evicted_connections > summary.connections / 2);
-      CHECK(summary.evicted_connections == told.endings["evicted"]);
-      CHECK(summary.evicted_exchanges == told.outcomes["evicted"]);
+      CHECK(summary.evicted_connections == counts.endings["evicted"]);
+      CHECK(summary.evicted_exchanges == counts.outcomes["evicted"]);
       CHECK(has(describe_evicted(summary), std::to_string(summary.evicted_connections) + " connections"));
-      // Each connection has a record, each exchange too, whatever became of it.
-      CHECK(told.endings["evicted"] + told.endings["capture_end"] + told.endings["unanswered"] == summary.connections);
+      // Each connection and each exchange has a record, whatever its end.
+      CHECK(counts.endings["evicted"] + counts.endings["capture_end"] + counts.endings["unanswered"] == summary.connections);
       if (std::string(kind) == "shifts") continue;
-      CHECK(told.outcomes["evicted"] == summary.evicted_connections * exchanges);
-      CHECK(told.outcomes["evicted"] + told.outcomes["capture_end"] == number * exchanges);
+      CHECK(counts.outcomes["evicted"] == summary.evicted_connections * exchanges);
+      CHECK(counts.outcomes["evicted"] + counts.outcomes["capture_end"] == number * exchanges);
     }
     CHECK(std::max(held[0], held[1]) <= kLimit + kPacket);
-    // Twice the flood takes no more, but for where its largest packet falls.
+    // A flood of twice the length needs as much memory, except for the place of its largest packet.
     CHECK(held[1] <= held[0] + kPacket);
     CHECK(held[0] <= held[1] + kPacket);
   }
 }
 
-TEST_CASE("floods: fragments that are never completed take what their own bound says") {
+TEST_CASE("floods: incomplete IP datagrams are bounded by their own limit") {
   const Flooded flooded = flood_engine("fragments", 20'000, std::size_t{2} << 20);
   CHECK(flooded.summary.decoded.errors.total(DecodeError::fragment_incomplete) == 20'000);
-  CHECK(flooded.told.last == 1);
+  CHECK(flooded.counts.last == 1);
   CHECK(describe_evicted(flooded.summary).empty());
 }
 
-TEST_CASE("floods: one connection that takes too much goes before those that wait") {
+TEST_CASE("floods: one large connection is evicted before those that wait for a response") {
   for (const bool steps : {false, true}) {
     Flooded flooded = steps ? flood_engine("reading", 40'000, std::size_t{1} << 20, true)
                             : flood_engine("large", 200, std::size_t{4} << 20);
     INFO(steps);
-    // The hundred that waited meanwhile have their answers.
-    CHECK(flooded.told.last == 101);
-    CHECK(flooded.told.outcomes["evicted"] != 0);
+    // The hundred that waited got their responses.
+    CHECK(flooded.counts.last == 101);
+    CHECK(flooded.counts.outcomes["evicted"] != 0);
     CHECK(flooded.summary.evicted_connections == 1);
     CHECK(flooded.peak_held <= (std::size_t{4} << 20) + 256 * 1024);
   }
 }
 
-TEST_CASE("what is given up is told as what is open when a capture ends") {
+TEST_CASE("eviction: an evicted connection is reported like an open one at the end of a capture") {
   const struct {
     const char* fixture;
     const char* protocol;
@@ -321,27 +321,27 @@ TEST_CASE("what is given up is told as what is open when a capture ends") {
       options.wanted.connections = true;
       options.memory_bytes = std::size_t{1} << 20;
       const std::string_view first = std::string_view(whole).substr(0, end);
-      Told alone, flooded;
+      RecordCounts alone, flooded;
       Engine calm(options, alone), engine(options, flooded);
       run_capture(calm, piece_of(first));
       calm.finish();
       run_capture(engine, piece_of(first));
       Flood flood("syns", 4000);
       run_capture(engine, [&] { return flood.next(); });
-      // What is sent on begins anew.
+      // Later packets of an evicted connection start a new one.
       const std::uint64_t before = engine.summary().connections;
       const std::string rest = whole.substr(0, 24) + whole.substr(end);
-      const std::size_t told = flooded.rows.size();
+      const std::size_t rows_before = flooded.rows.size();
       run_capture(engine, piece_of(rest));
       CHECK(engine.summary().connections > before);
-      const std::string rows = flooded.rows.substr(0, told);
+      const std::string rows = flooded.rows.substr(0, rows_before);
       engine.finish();
 
       evicted += flooded.outcomes["evicted"];
       std::string expected = alone.rows;
       for (std::size_t at; (at = expected.find("capture_end")) != std::string::npos;)
         expected.replace(at, 11, "evicted");
-      // The flood ends with one exchange of its own.
+      // The last exchange is that of the flood.
       CHECK(rows.substr(0, rows.rfind('\n', rows.size() - 2) + 1) == expected);
       expected = alone.connections;
       for (const std::string ending : {" capture_end", " unanswered"}) {
@@ -354,7 +354,7 @@ TEST_CASE("what is given up is told as what is open when a capture ends") {
   }
 }
 
-// ---- as seen from outside
+// ---- The program.
 
 std::string whole(Flood flood) {
   std::string all;
@@ -362,28 +362,28 @@ std::string whole(Flood flood) {
   return all;
 }
 
-TEST_CASE("floods: the program gets along with the limit's memory and a little more") {
-  if (!kReleased) return;
-  // All that it maps: code, libraries and buffers are about 8 MiB.
+TEST_CASE("floods: the program needs little more memory than the limit") {
+  if (!kPooled) return;
+  // The limit applies to all mappings, of which code, libraries and buffers are about 8 MiB.
   const auto run_in_48_mib = [](const char* limit, const std::string& capture) {
     return test::run({"/bin/sh", "-c", "ulimit -v 49152; exec \"$0\" \"$@\"", program(), "-q", "--memory", limit, "-"},
                      capture);
   };
   for (const auto& [kind, count] :
-       {std::pair<const char*, std::uint64_t>{"syns", 200'000}, {"holes", 14'000}, {"shifts", 30'000}}) {
+       {std::pair<const char*, std::uint64_t>{"syns", 200'000}, {"gaps", 14'000}, {"shifts", 30'000}}) {
     INFO(kind);
     const std::string capture = whole(Flood(kind, count));
     const test::RunResult result = run_in_48_mib("32M", capture);
     CHECK(result.exit_code == 0);
-    // Said with -q, too.
+    // Evictions are reported with -q too.
     CHECK(has(result.errors, "wirelap: evicted to free memory: "));
     CHECK(has(result.output, "\"target\":\"/last\""));
-    // That there is too little without a limit shows that there is one.
+    // With a higher limit the run fails: the limit is effective.
     if (std::string(kind) == "syns") CHECK(run_in_48_mib("1G", capture).exit_code != 0);
   }
 }
 
-TEST_CASE("--memory takes bytes, k, M and G") {
+TEST_CASE("options: --memory accepts bytes and the suffixes k, M and G") {
   for (const char* const good : {"64M", "1G", "512k", "512K", "64m", "1g", "524288", "1000000"}) {
     INFO(good);
     const test::RunResult result = test::run({program(), "--memory", good, "fixtures/vlan.pcap"});
@@ -400,7 +400,7 @@ TEST_CASE("--memory takes bytes, k, M and G") {
   }
 }
 
-// ---- chosen keys
+// ---- Flow keys chosen to collide.
 
 FlowKey key_of(std::uint32_t number) {
   FlowKey key;
@@ -411,8 +411,8 @@ FlowKey key_of(std::uint32_t number) {
   return key;
 }
 
-TEST_CASE("keys chosen to collide do so for the secret that they were chosen for alone" * doctest::test_suite("slow")) {
-  // As many as a table of 1024 of them has slots share the hash's lowest bits.
+TEST_CASE("key: flow keys that collide with one secret do not collide with another" * doctest::test_suite("slow")) {
+  // 1024 keys whose hashes have the same lowest bits, which are the slot in a table of that size.
   constexpr std::uint32_t kKeys = 1024, kMask = 2047;
   const HashSecret known{};
   std::vector<FlowKey> keys;
@@ -433,7 +433,7 @@ TEST_CASE("keys chosen to collide do so for the secret that they were chosen for
   FlowTable chosen(std::pmr::get_default_resource(), known);
   fill(chosen);
   CHECK(probes(chosen) > kKeys / 4);
-  // Linear probing at most half full: one and a half in the mean.
+  // Linear probing in a table that is at most half full needs 1.5 probes on average.
   for (int i = 0; i < 20; ++i) {
     FlowTable table;
     fill(table);
@@ -441,7 +441,7 @@ TEST_CASE("keys chosen to collide do so for the secret that they were chosen for
   }
 }
 
-TEST_CASE("each table has a secret of its own, all of whose words count") {
+TEST_CASE("key: each table has a secret of its own, and each word of it changes the hash") {
   FlowTable first, second;
   int same = 0;
   for (std::uint32_t number = 0; number < 1000; ++number)
@@ -462,9 +462,9 @@ TEST_CASE("each table has a secret of its own, all of whose words count") {
   }
 }
 
-// ---- counters
+// ---- Counters.
 
-/// A response of `bytes`, of whose segments the first 160 bytes are captured.
+/// A capture with one response of `bytes` bytes and a snaplen of 160.
 class LongResponse {
  public:
   explicit LongResponse(std::uint64_t bytes) : left_(bytes) {
@@ -479,23 +479,23 @@ class LongResponse {
     spec.flags = kAck | kPsh;
     spec.payload = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
     put(spec);
-    asked_ = spec.sequence + static_cast<std::uint32_t>(spec.payload.size());
+    request_end_ = spec.sequence + static_cast<std::uint32_t>(spec.payload.size());
     head_ = "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(bytes) + "\r\n\r\n";
   }
 
   std::string_view next() {
-    if (given_) {
+    if (header_written_) {
       writer_bytes_.clear();
       writer_ = test::PcapWriter({.snap_length = 160});
     }
-    while (!over_ && writer_.bytes().size() < 60'000) step();
-    const std::size_t header = std::exchange(given_, true) ? 24 : 0;
+    while (!done_ && writer_.bytes().size() < 60'000) step();
+    const std::size_t header = std::exchange(header_written_, true) ? 24 : 0;
     writer_bytes_.assign(writer_.bytes().begin() + static_cast<std::ptrdiff_t>(header), writer_.bytes().end());
     return writer_bytes_;
   }
 
  private:
-  static constexpr std::size_t kMost = 65'495;
+  static constexpr std::size_t kMaxPayload = 65'495;
 
   test::SegmentSpec reply(std::uint8_t flags, std::uint32_t sequence, std::uint32_t acknowledgment) {
     test::SegmentSpec spec;
@@ -506,7 +506,7 @@ class LongResponse {
     spec.acknowledgment = acknowledgment;
     return spec;
   }
-  /// `length`: of the packet on the wire, 0 for all of it.
+  /// Adds a packet; `more` bytes of payload follow on the wire, which the snaplen removes.
   void put(const test::SegmentSpec& spec, std::size_t more = 0) {
     test::Buffer frame = test::ethernet_frame(spec);
     const std::size_t length = frame.size() + more;
@@ -518,33 +518,33 @@ class LongResponse {
   }
   void step() {
     if (!head_.empty()) {
-      test::SegmentSpec spec = reply(kAck, sequence_, asked_);
+      test::SegmentSpec spec = reply(kAck, sequence_, request_end_);
       spec.payload = std::exchange(head_, {});
       put(spec);
       sequence_ += static_cast<std::uint32_t>(spec.payload.size());
       return;
     }
-    const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(left_, kMost));
-    put(reply(kAck, sequence_, asked_), count);
+    const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(left_, kMaxPayload));
+    put(reply(kAck, sequence_, request_end_), count);
     sequence_ += static_cast<std::uint32_t>(count);
     left_ -= count;
     test::SegmentSpec spec;
-    spec.sequence = asked_;
+    spec.sequence = request_end_;
     spec.acknowledgment = sequence_;
     put(spec);
-    over_ = left_ == 0;
+    done_ = left_ == 0;
   }
 
   test::PcapWriter writer_;
   std::string writer_bytes_;
   std::string head_;
   std::uint64_t left_;
-  std::uint32_t sequence_ = 0xffff0001, asked_ = 0;
+  std::uint32_t sequence_ = 0xffff0001, request_end_ = 0;
   Nanos time_ = 1'700'000'000 * kNanosPerSecond;
-  bool given_ = false, over_ = false;
+  bool header_written_ = false, done_ = false;
 };
 
-TEST_CASE("a response of more than 4 GiB is counted to its last byte, over wraps of sequence numbers" * doctest::test_suite("slow")) {
+TEST_CASE("counters: the bytes of a response over 4 GiB are exact, although sequence numbers wrap" * doctest::test_suite("slow")) {
   constexpr std::uint64_t kBytes = 9'000'000'001;
   test::Records records;
   Engine engine({}, records);
@@ -559,8 +559,8 @@ TEST_CASE("a response of more than 4 GiB is counted to its last byte, over wraps
   CHECK(exchange.missing_bytes < kBytes);
 }
 
-TEST_CASE("more connections that end with the capture than are remembered, beside closed ones") {
-  // Open ones with the lowest numbers, closed ones, and open ones again.
+TEST_CASE("counters: all connections are reported that are open at the end of the capture, beside closed ones") {
+  // Open connections have the lowest numbers, then come closed ones, then open ones.
   const auto all = [](bool closed) {
     test::PcapWriter writer;
     const auto put = [&](std::uint32_t number, std::uint8_t flags) {
@@ -579,18 +579,17 @@ TEST_CASE("more connections that end with the capture than are remembered, besid
   };
   for (const bool closed : {true, false}) {
     const std::string capture = all(closed);
-    Told told;
+    RecordCounts counts;
     EngineOptions options;
     options.wanted.connections = true;
-    Engine engine(options, told);
+    Engine engine(options, counts);
     REQUIRE(!run_capture(engine, piece_of(capture)));
-    CHECK(told.endings["refused"] == (closed ? 4000 : 0));
-    CHECK(told.endings["unanswered"] == (closed ? 8000 : 12'000));
+    CHECK(counts.endings["refused"] == (closed ? 4000 : 0));
+    CHECK(counts.endings["unanswered"] == (closed ? 8000 : 12'000));
   }
 }
 
-TEST_CASE("counters go on past 2^32") {
-  // Numbers of connections, packets and frames.
+TEST_CASE("counters: the numbers of packets, connections and exchanges exceed 2^32") {
   static_assert(sizeof(Connection::number) == 8 && sizeof(Connection::exchanges) == 8);
   static_assert(sizeof(Connection::packets[0]) == 8 && sizeof(TcpCounts::packets) == 8);
   static_assert(sizeof(PacketRecord::number) == 8 && sizeof(Segment::packet) == 8 && sizeof(DecodeCounts::records) == 8);

@@ -1,4 +1,4 @@
-// capture/: pcapng (draft-ietf-opsawg-pcapng), block by block; and what is said of damage.
+// capture/: pcapng (draft-ietf-opsawg-pcapng), block by block, and the errors of damaged captures.
 
 #include <doctest/doctest.h>
 
@@ -17,34 +17,34 @@ namespace {
 
 using Kind = Error::Kind;
 
-constexpr std::uint64_t kSecond = 1'000'000;  // in units of if_tsresol's default
+constexpr std::uint64_t kSecond = 1'000'000;  // in the default unit of if_tsresol
 constexpr std::uint64_t kStart = 1'700'000'000 * kSecond;
 
-Buffer packet_number(std::size_t bytes, std::uint8_t fill) { return Buffer(bytes, fill); }
+Buffer frame_of(std::size_t bytes, std::uint8_t fill) { return Buffer(bytes, fill); }
 
 Nanos nanos(std::uint64_t micros) { return static_cast<Nanos>(micros) * kNanosPerMicro; }
 
-/// Each block kind, in a section of either byte order.
+/// A section in one byte order with a block of each kind.
 void add_sample_section(PcapngWriter& writer) {
   const Buffer nothing;
   writer.interface(kLinkEthernet, joined({writer.option(2, bytes_of("eth0")), writer.end_of_options()}), 0);
-  writer.enhanced(0, kStart, packet_number(61, 'a'), joined({writer.flags(1), writer.end_of_options()}));
+  writer.enhanced(0, kStart, frame_of(61, 'a'), joined({writer.flags(1), writer.end_of_options()}));
   writer.block(4, Buffer(8));                                 // name resolution (4.5)
   writer.interface(kLinkRaw, writer.resolution(9), 100);
-  writer.enhanced(1, (kStart + 1) * 1000 + 7, packet_number(100, 'b'), nothing, 9000);
-  writer.obsolete(0, 3, kStart + 2, packet_number(2, 'c'), writer.flags(2));
+  writer.enhanced(1, (kStart + 1) * 1000 + 7, frame_of(100, 'b'), nothing, 9000);
+  writer.obsolete(0, 3, kStart + 2, frame_of(2, 'c'), writer.flags(2));
   writer.block(5, Buffer(12));                                // interface statistics (4.6)
-  writer.simple(packet_number(7, 'd'), 7);
+  writer.simple(frame_of(7, 'd'), 7);
   writer.block(10, Buffer(12));                               // secrets (4.7)
   writer.enhanced(0, kStart + 3, nothing);
   writer.block(0x77777777, Buffer(40));                       // unknown
 }
 
 std::vector<Copy> sample_records(std::uint64_t before = 0) {
-  return {{nanos(kStart), before + 1, packet_number(61, 'a'), 61, kLinkEthernet},
-          {nanos(kStart + 1) + 7, before + 2, packet_number(100, 'b'), 9000, kLinkRaw},
-          {nanos(kStart + 2), before + 3, packet_number(2, 'c'), 2, kLinkEthernet},
-          {nanos(kStart + 2), before + 4, packet_number(7, 'd'), 7, kLinkEthernet},
+  return {{nanos(kStart), before + 1, frame_of(61, 'a'), 61, kLinkEthernet},
+          {nanos(kStart + 1) + 7, before + 2, frame_of(100, 'b'), 9000, kLinkRaw},
+          {nanos(kStart + 2), before + 3, frame_of(2, 'c'), 2, kLinkEthernet},
+          {nanos(kStart + 2), before + 4, frame_of(7, 'd'), 7, kLinkEthernet},
           {nanos(kStart + 3), before + 5, {}, 0, kLinkEthernet}};
 }
 
@@ -54,15 +54,15 @@ PcapngWriter sample_capture(bool big_endian = false) {
   return writer;
 }
 
-/// What is said of a capture whose blocks `add` appends to an interface.
+/// The error text of a capture with one interface and the blocks that `add` appends.
 std::string damage_of(const std::function<void(PcapngWriter&)>& add, bool big_endian = false) {
   PcapngWriter writer(big_endian);
   writer.interface();
   add(writer);
-  return complaint(writer.bytes());
+  return read_error(writer.bytes());
 }
 
-TEST_CASE("pcapng: every block kind, either byte order, windows and pipe pieces of any size") {
+TEST_CASE("pcapng: every kind of block is read in both byte orders; the sizes of windows and pipe pieces change nothing") {
   for (const bool big_endian : {false, true}) {
     CAPTURE(big_endian);
     const PcapngWriter capture = sample_capture(big_endian);
@@ -78,8 +78,8 @@ TEST_CASE("pcapng: every block kind, either byte order, windows and pipe pieces 
   }
 }
 
-// Section 4.1: a section has its own byte order, and its own interfaces from 0 on.
-TEST_CASE("pcapng: several sections, of differing byte order") {
+// Section 4.1: interfaces are numbered from 0 in each section.
+TEST_CASE("pcapng: each section has its own byte order and its own interfaces") {
   PcapngWriter writer(false);
   std::vector<Copy> expected;
   for (const bool big_endian : {true, true, false, true}) {
@@ -93,14 +93,14 @@ TEST_CASE("pcapng: several sections, of differing byte order") {
     CHECK_FALSE(result.error);
   }
   writer.section(false);
-  writer.enhanced(0, 0, packet_number(1, 'x'));  // the interfaces of the section before are gone
+  writer.enhanced(0, 0, frame_of(1, 'x'));  // interface 0 of the previous section is not valid here
   const auto error = read_file(writer.bytes()).error;
   REQUIRE(error);
   CHECK(error->what == "damaged: the packet's interface is 0, the section describes 0 (numbered from 0)");
 }
 
 // Section 4.2, if_tsresol and if_tsoffset.
-TEST_CASE("pcapng: timestamps of any resolution") {
+TEST_CASE("pcapng: timestamps of every resolution are converted to nanoseconds") {
   struct Case {
     std::string name;
     std::uint8_t resolution;
@@ -123,7 +123,7 @@ TEST_CASE("pcapng: timestamps of any resolution") {
       {"two to the 0", 0x80, 0, 3, 3'000'000'000, 9},
       {"halves", 0x81, 0, 3, 1'500'000'000, 9},
       {"1024ths", 0x8a, 0, 1'700'000'000 * 1024ull + 1, 1'700'000'000'000'976'562, 9},
-      {"two to the -32, as NTP", 0xa0, 0, 1'700'000'000ull << 32 | 0x80000000, 1'700'000'000'500'000'000, 9},
+      {"two to the -32, as in NTP", 0xa0, 0, 1'700'000'000ull << 32 | 0x80000000, 1'700'000'000'500'000'000, 9},
       {"two to the -64", 0xc0, 7, kMost, 7'999'999'999, 9},
       {"two to the -127", 0xff, 7, kMost, 7'000'000'000, 9},
       {"offset", 6, 1'000'000'000, 700'000'000'000'001, 1'700'000'000'000'001'000, 6},
@@ -131,16 +131,16 @@ TEST_CASE("pcapng: timestamps of any resolution") {
       {"before 1970", 6, -13, 12'000'000, 0, 6},
       {"long before 1970", 6, INT64_MIN, 0, 0, 6},
       {"in 2107", 6, 0, 4'323'283'200'000'000, 4'323'283'200'000'000'000, 6},
-      {"the last", 9, 0, 4'600'000'000'000'000'000, pcapng::kLatestTime, 9},
-      {"after it", 9, 0, 4'600'000'000'000'000'001, pcapng::kLatestTime, 9},
-      {"long after it", 0, INT64_MAX, kMost, pcapng::kLatestTime, 6},
+      {"the latest time", 9, 0, 4'600'000'000'000'000'000, pcapng::kLatestTime, 9},
+      {"after the latest time", 9, 0, 4'600'000'000'000'000'001, pcapng::kLatestTime, 9},
+      {"long after the latest time", 0, INT64_MAX, kMost, pcapng::kLatestTime, 6},
   };
   for (const Case& test : cases) {
     for (const bool big_endian : {false, true}) {
       INFO(test.name);
       PcapngWriter writer(big_endian);
       writer.interface(kLinkEthernet, joined({writer.resolution(test.resolution), writer.offset(test.offset_s)}));
-      writer.enhanced(0, test.units, packet_number(1, 'x'));
+      writer.enhanced(0, test.units, frame_of(1, 'x'));
       const ReadResult result = read_file(writer.bytes());
       REQUIRE(result.records.size() == 1);
       CHECK(result.records[0].time == test.time);
@@ -149,7 +149,7 @@ TEST_CASE("pcapng: timestamps of any resolution") {
   }
 }
 
-TEST_CASE("pcapng: without options times are microseconds; decimals are the finest interface's so far") {
+TEST_CASE("pcapng: timestamps without options are microseconds; the finest interface so far determines the decimals") {
   PcapngWriter writer;
   CHECK(read_file(writer.bytes()).decimals == 6);
   writer.interface();
@@ -158,15 +158,15 @@ TEST_CASE("pcapng: without options times are microseconds; decimals are the fine
   CHECK(read_file(writer.bytes()).decimals == 8);
   writer.section(true);
   writer.interface();
-  writer.enhanced(0, 5, packet_number(1, 'x'));
+  writer.enhanced(0, 5, frame_of(1, 'x'));
   const ReadResult result = read_file(writer.bytes());
   CHECK(result.decimals == 8);
   REQUIRE(result.records.size() == 1);
   CHECK(result.records[0].time == 5000);
 }
 
-// Section 3.5: options may end without opt_endofopt; what follows it is no option.
-TEST_CASE("pcapng: option lists") {
+// Section 3.5: a list of options may end without opt_endofopt; bytes behind that are not options.
+TEST_CASE("pcapng: option lists with and without an end are read; unknown options are skipped") {
   const PcapngWriter writer;
   struct Case {
     std::string name;
@@ -175,32 +175,32 @@ TEST_CASE("pcapng: option lists") {
   };
   const Case cases[] = {
       {"none", {}, 1'000'000},
-      {"no end", writer.resolution(9), 1000},
-      {"an end", joined({writer.resolution(9), writer.end_of_options()}), 1000},
-      {"behind the end", joined({writer.end_of_options(), writer.resolution(9)}), 1'000'000},
-      {"behind the end, no option", joined({writer.resolution(9), writer.end_of_options(), Buffer(4, 0xff)}), 1000},
-      {"others before, of lengths to be padded",
+      {"without an end", writer.resolution(9), 1000},
+      {"with an end", joined({writer.resolution(9), writer.end_of_options()}), 1000},
+      {"an option behind the end", joined({writer.end_of_options(), writer.resolution(9)}), 1'000'000},
+      {"other bytes behind the end", joined({writer.resolution(9), writer.end_of_options(), Buffer(4, 0xff)}), 1000},
+      {"other options before it, with padding",
        joined({writer.option(1, bytes_of("comment")), writer.option(2, bytes_of("x")), writer.option(0x8bad, Buffer(9)),
                writer.option(3, {}), writer.resolution(9)}),
        1000},
-      {"the last of two", joined({writer.resolution(3), writer.resolution(9)}), 1000},
+      {"twice: the last one counts", joined({writer.resolution(3), writer.resolution(9)}), 1000},
       {"empty comment", joined({writer.option(1, {}), writer.resolution(9)}), 1000},
   };
   for (const Case& test : cases) {
     INFO(test.name);
     PcapngWriter capture;
     capture.interface(kLinkEthernet, test.options);
-    capture.enhanced(0, 1000, packet_number(3, 'x'));
+    capture.enhanced(0, 1000, frame_of(3, 'x'));
     const ReadResult result = read_file(capture.bytes());
     CHECK_FALSE(result.error);
     REQUIRE(result.records.size() == 1);
     CHECK(result.records[0].time == test.time);
-    CHECK(result.records[0].bytes == packet_number(3, 'x'));
+    CHECK(result.records[0].bytes == frame_of(3, 'x'));
   }
 }
 
-// Section 4.4: the captured length is the smaller of the packet's and the first interface's snaplen.
-TEST_CASE("pcapng: simple packets have the time of the packet before and the first interface's type") {
+// Section 4.4: the captured length is the smaller of the packet's length and the first interface's snaplen.
+TEST_CASE("pcapng: a simple packet has the time of the packet before it and the link type of the first interface") {
   struct Case {
     std::uint32_t snap_length, wire_length;
     std::size_t in_block, captured;
@@ -213,20 +213,21 @@ TEST_CASE("pcapng: simple packets have the time of the packet before and the fir
     PcapngWriter writer;
     writer.interface(kLinkRaw, {}, test.snap_length);
     writer.interface(kLinkEthernet);
-    writer.simple(packet_number(test.in_block, 's'), test.wire_length);
-    writer.enhanced(1, kStart, packet_number(1, 'e'));
-    writer.simple(packet_number(test.in_block, 's'), test.wire_length);
+    writer.simple(frame_of(test.in_block, 's'), test.wire_length);
+    writer.enhanced(1, kStart, frame_of(1, 'e'));
+    writer.simple(frame_of(test.in_block, 's'), test.wire_length);
     const ReadResult result = read_file(writer.bytes());
     CHECK_FALSE(result.error);
     REQUIRE(result.records.size() == 3);
-    const Buffer kept = packet_number(test.captured, 's');
+    const Buffer kept = frame_of(test.captured, 's');
     CHECK(result.records[0] == Copy{0, 1, kept, test.wire_length, kLinkRaw});
     CHECK(result.records[2] == Copy{nanos(kStart), 3, kept, test.wire_length, kLinkRaw});
   }
 }
 
-// if_fcslen (4.2; in bits, but the draft's example counts bytes) and epb_flags (4.3.1; in bytes, and stronger).
-TEST_CASE("pcapng: a frame check sequence is no part of the packet") {
+// if_fcslen (section 4.2) is in bits, but the draft's example is in bytes. epb_flags (section 4.3.1) are in bytes and
+// take precedence.
+TEST_CASE("pcapng: a frame check sequence is removed from the packet") {
   struct Case {
     std::string name;
     int fcs_length;  // -1: no option
@@ -237,18 +238,18 @@ TEST_CASE("pcapng: a frame check sequence is no part of the packet") {
     std::uint32_t length;
   };
   const Case cases[] = {
-      {"not told", -1, -1, 64, 64, 64, 64},
+      {"not recorded", -1, -1, 64, 64, 64, 64},
       {"none", 0, -1, 64, 64, 64, 64},
       {"32 bits", 32, -1, 64, 64, 60, 60},
       {"16 bits", 16, -1, 64, 64, 62, 62},
-      {"4, which must be bytes", 4, -1, 64, 64, 60, 60},
-      {"of the packet", -1, 2 << 5, 64, 64, 62, 62},
-      {"the packet's counts", 32, 2 << 5, 64, 64, 62, 62},
-      {"the packet does not say", 32, 1, 64, 64, 60, 60},
+      {"4, which can only be bytes", 4, -1, 64, 64, 60, 60},
+      {"in the packet's flags", -1, 2 << 5, 64, 64, 62, 62},
+      {"the packet's flags take precedence", 32, 2 << 5, 64, 64, 62, 62},
+      {"not in the packet's flags", 32, 1, 64, 64, 60, 60},
       {"not captured", 32, -1, 50, 64, 50, 60},
       {"captured in part", 32, -1, 62, 64, 60, 60},
       {"longer than the packet", 255, -1, 3, 3, 0, 0},
-      {"a file that lies about the length", 32, -1, 64, 10, 60, 60},
+      {"a captured length greater than the length on the wire", 32, -1, 64, 10, 60, 60},
   };
   for (const Case& test : cases) {
     INFO(test.name);
@@ -257,19 +258,19 @@ TEST_CASE("pcapng: a frame check sequence is no part of the packet") {
     if (test.fcs_length >= 0) of_interface = writer.option(13, Buffer{static_cast<std::uint8_t>(test.fcs_length)});
     if (test.flags >= 0) of_packet = writer.flags(static_cast<std::uint32_t>(test.flags));
     writer.interface(kLinkEthernet, of_interface);
-    writer.enhanced(0, 0, packet_number(test.captured, 'x'), of_packet, test.wire_length);
+    writer.enhanced(0, 0, frame_of(test.captured, 'x'), of_packet, test.wire_length);
     const ReadResult result = read_file(writer.bytes());
     REQUIRE(result.records.size() == 1);
-    CHECK(result.records[0].bytes == packet_number(test.kept, 'x'));
+    CHECK(result.records[0].bytes == frame_of(test.kept, 'x'));
     CHECK(result.records[0].length == test.length);
   }
 }
 
-// As tshark 4.0 numbers them.
-TEST_CASE("pcapng: events have numbers among the packets, other blocks have none") {
+// As in tshark 4.0.
+TEST_CASE("pcapng: event blocks count when packets are numbered, other blocks do not") {
   struct Case {
     std::uint32_t type;
-    std::uint64_t number;  // of the packet behind it
+    std::uint64_t number;  // of the packet behind the block
   };
   const Case cases[] = {{4, 1}, {5, 1}, {9, 2}, {10, 1}, {0xbad, 2}, {0x40000bad, 2}, {0x204, 2}, {0x20, 1}, {0x80000001, 1}};
   for (const Case& test : cases) {
@@ -277,14 +278,14 @@ TEST_CASE("pcapng: events have numbers among the packets, other blocks have none
     PcapngWriter writer;
     writer.interface();
     writer.block(test.type, Buffer(16));
-    writer.enhanced(0, 0, packet_number(1, 'x'));
+    writer.enhanced(0, 0, frame_of(1, 'x'));
     const ReadResult result = read_file(writer.bytes());
     REQUIRE(result.records.size() == 1);
     CHECK(result.records[0].number == test.number);
   }
 }
 
-TEST_CASE("pcapng: damage is told with block and byte, and what comes before it is read") {
+TEST_CASE("pcapng: the error of a damaged block has its number and offset; the blocks before it are read") {
   const auto body_of = [](const PcapngWriter& writer, std::initializer_list<std::uint32_t> fields) {
     Buffer body;
     for (const std::uint32_t field : fields) writer.put_32(body, field);
@@ -293,7 +294,7 @@ TEST_CASE("pcapng: damage is told with block and byte, and what comes before it 
   struct Case {
     std::string name;
     std::function<void(PcapngWriter&)> add;
-    std::string said;
+    std::string problem;
   };
   const auto length_of_last = [](PcapngWriter& writer, std::size_t from_start, std::uint32_t length) {
     Buffer field;
@@ -307,13 +308,13 @@ TEST_CASE("pcapng: damage is told with block and byte, and what comes before it 
       {"a length under 12 (3.1)",
        [&](PcapngWriter& writer) { writer.block(6, Buffer(20)); length_of_last(writer, 4, 8); },
        "the block's length is 8 bytes, the minimum is 12"},
-      {"no multiple of 4 (3.1)",
+      {"a length that is not a multiple of 4 (3.1)",
        [&](PcapngWriter& writer) { writer.block(6, Buffer(20)); length_of_last(writer, 4, 31); },
        "the block's length is 31 bytes, which is not a multiple of 4"},
-      {"lengths that disagree (3.1)",
+      {"two different lengths (3.1)",
        [&](PcapngWriter& writer) { writer.block(6, Buffer(20)); length_of_last(writer, 28, 36); },
        "the block's length is 32 bytes at its start, 36 at its end"},
-      {"a section without its magic (4.1)", [&](PcapngWriter& writer) { writer.block(0x0a0d0d0a, Buffer(16)); },
+      {"a section without the byte-order magic (4.1)", [&](PcapngWriter& writer) { writer.block(0x0a0d0d0a, Buffer(16)); },
        "the section header has no byte-order magic"},
       {"a short section header (4.1)",
        [&](PcapngWriter& writer) { writer.block(0x0a0d0d0a, body_of(writer, {0x1a2b3c4d, 0, 0})); },
@@ -328,24 +329,24 @@ TEST_CASE("pcapng: damage is told with block and byte, and what comes before it 
        "a packet block has at least 32 bytes, this one has 28"},
       {"a short simple packet (4.4)", [&](PcapngWriter& writer) { writer.block(3, {}); },
        "a simple packet block has at least 16 bytes, this one has 12"},
-      {"an interface that is not there (4.3)", [&](PcapngWriter& writer) { writer.enhanced(1, 0, packet_number(1, 'x')); },
+      {"an interface that does not exist (4.3)", [&](PcapngWriter& writer) { writer.enhanced(1, 0, frame_of(1, 'x')); },
        "the packet's interface is 1, the section describes 1 (numbered from 0)"},
-      {"an interface that is not there (A)", [&](PcapngWriter& writer) { writer.obsolete(65535, 0, 0, packet_number(1, 'x')); },
+      {"an interface that does not exist (A)", [&](PcapngWriter& writer) { writer.obsolete(65535, 0, 0, frame_of(1, 'x')); },
        "the packet's interface is 65535, the section describes 1 (numbered from 0)"},
-      {"more captured than there is (4.3)",
+      {"a captured length past the block's end (4.3)",
        [&](PcapngWriter& writer) { writer.block(6, body_of(writer, {0, 0, 0, 5, 5, 0})); },
        "the packet's captured length is 5 bytes, its block has room for 4"},
-      {"far more captured than there is (4.3)",
+      {"a captured length far past the block's end (4.3)",
        [&](PcapngWriter& writer) { writer.block(6, body_of(writer, {0, 0, 0, 0xffffffff, 5, 0})); },
        "the packet's captured length is 4294967295 bytes, its block has room for 4"},
-      {"more captured than there is (4.4)",
+      {"a captured length past the block's end (4.4)",
        [&](PcapngWriter& writer) { writer.block(3, body_of(writer, {9, 0, 0})); },
        "the packet's captured length is 9 bytes, its block has room for 8"},
       {"an option longer than its block (3.5)",
        [&](PcapngWriter& writer) { writer.interface(1, Buffer{2, 0, 5, 0, 'l', 'o', 'n', 'g'}); },
        "the length of option 2 is 5 bytes, 4 are left in its block"},
-      {"the same of a packet (4.3)",
-       [&](PcapngWriter& writer) { writer.enhanced(0, 0, packet_number(4, 'x'), Buffer(4, 0xff)); },
+      {"a packet's option longer than its block (4.3)",
+       [&](PcapngWriter& writer) { writer.enhanced(0, 0, frame_of(4, 'x'), Buffer(4, 0xff)); },
        "the length of option 65535 is 65535 bytes, 0 are left in its block"},
       {"if_tsresol (4.2)", [&](PcapngWriter& writer) { writer.interface(1, writer.option(9, Buffer(2))); },
        "if_tsresol must have 1 byte, it has 2"},
@@ -360,11 +361,11 @@ TEST_CASE("pcapng: damage is told with block and byte, and what comes before it 
     INFO(test.name);
     PcapngWriter writer;
     writer.interface();
-    writer.enhanced(0, kStart, packet_number(10, 'x'));
+    writer.enhanced(0, kStart, frame_of(10, 'x'));
     const std::size_t at = writer.bytes().size();
     test.add(writer);
-    writer.enhanced(0, kStart, packet_number(10, 'x'));
-    CHECK(complaint(writer.bytes()) == "x.pcap: block 4 at byte " + std::to_string(at) + ": damaged: " + test.said);
+    writer.enhanced(0, kStart, frame_of(10, 'x'));
+    CHECK(read_error(writer.bytes()) == "x.pcap: block 4 at byte " + std::to_string(at) + ": damaged: " + test.problem);
     const ReadResult result = read_file(writer.bytes());
     CHECK(result.records.size() == 1);
     REQUIRE(result.error);
@@ -375,17 +376,17 @@ TEST_CASE("pcapng: damage is told with block and byte, and what comes before it 
         "x.pcap: block 3 at byte 48: damaged: the packet's captured length is 1 bytes, its block has room for 0");
   PcapngWriter without_interface;
   without_interface.simple({}, 0);
-  CHECK(complaint(without_interface.bytes()) ==
+  CHECK(read_error(without_interface.bytes()) ==
         "x.pcap: block 2 at byte 28: damaged: the packet's interface is 0, the section describes 0 (numbered from 0)");
 }
 
-TEST_CASE("pcapng: cut at every byte, all records before are delivered and the place is told") {
+TEST_CASE("pcapng: a capture that is truncated at any byte delivers all complete records, and the error has the place") {
   const PcapngWriter writer = sample_capture(true);
   const Buffer& whole = writer.bytes();
   for (std::size_t held = 1; held <= whole.size(); ++held) {
     CAPTURE(held);
     const Bytes content = Bytes(whole).first(held);
-    std::size_t block = 0;  // the one that is cut, or the number of all
+    std::size_t block = 0;  // the incomplete block, or the number of blocks
     while (block < writer.starts().size() &&
            (block + 1 < writer.starts().size() ? writer.starts()[block + 1] : whole.size()) <= held) {
       ++block;
@@ -403,7 +404,7 @@ TEST_CASE("pcapng: cut at every byte, all records before are delivered and the p
     } else if (rest > 0) {
       expected = place + ": truncated: a block has at least 12 bytes, the capture ends after " + std::to_string(rest);
     }
-    const std::size_t packets[] = {2, 5, 6, 8, 10};  // the blocks that hold them, from 0
+    const std::size_t packets[] = {2, 5, 6, 8, 10};  // the indexes of blocks with a packet
     std::size_t complete = 0;
     while (complete < std::size(packets) && packets[complete] < block) ++complete;
     for (const ReadResult& result : {read_file_by(content, 1), read_pipe_by(content, 7)}) {
@@ -414,7 +415,7 @@ TEST_CASE("pcapng: cut at every byte, all records before are delivered and the p
   }
 }
 
-TEST_CASE("pcapng: no byte outside a block is read, whatever it holds") {
+TEST_CASE("pcapng: no byte outside a block is read, whatever the block contains") {
   GuardedBuffer guarded;
   std::size_t damaged = 0;
   for (const bool big_endian : {false, true}) {
@@ -425,8 +426,8 @@ TEST_CASE("pcapng: no byte outside a block is read, whatever it holds") {
       for (std::size_t at = from; at < to; ++at) {
         for (const std::uint8_t value : Buffer{0, 1, 3, 0x7f, 0xff}) {
           pcapng::Decoder decoder;
-          bool read_on = true;
-          for (std::size_t block = 0; block < writer.starts().size() && read_on; ++block) {
+          bool is_valid = true;
+          for (std::size_t block = 0; block < writer.starts().size() && is_valid; ++block) {
             const std::size_t start = writer.starts()[block];
             const std::size_t end = block + 1 < writer.starts().size() ? writer.starts()[block + 1] : writer.bytes().size();
             Buffer bytes(writer.bytes().begin() + static_cast<std::ptrdiff_t>(start),
@@ -434,19 +435,19 @@ TEST_CASE("pcapng: no byte outside a block is read, whatever it holds") {
             if (block == changed) bytes[at - start] = value;
             const Bytes held = guarded.hold(bytes);
             pcapng::BlockHead head;
-            read_on = decoder.decode_head(held.data(), head) && head.length <= held.size();
+            is_valid = decoder.decode_head(held.data(), head) && head.length <= held.size();
             PacketRecord record;
-            if (!read_on) break;
+            if (!is_valid) break;
             const Bytes whole = held.first(head.length);
             const auto content = decoder.decode_block(head, whole, record);
-            read_on = content != pcapng::Decoder::Content::malformed;
+            is_valid = content != pcapng::Decoder::Content::malformed;
             if (content == pcapng::Decoder::Content::packet && !record.bytes.empty()) {
               const bool within = record.bytes.data() >= whole.data() &&
                                   record.bytes.data() + record.bytes.size() <= whole.data() + whole.size();
               if (!within) FAIL("bytes outside the block");
             }
           }
-          damaged += read_on ? 0 : 1;
+          damaged += is_valid ? 0 : 1;
         }
       }
     }
@@ -454,23 +455,23 @@ TEST_CASE("pcapng: no byte outside a block is read, whatever it holds") {
   CHECK(damaged > 100);
 }
 
-TEST_CASE("pcapng: the largest block is read, whatever it is") {
+TEST_CASE("pcapng: a block of the maximum length is read, of a known or unknown type") {
   PcapngWriter writer;
   writer.interface();
   writer.block(0x77, Buffer(pcapng::kMaxBlockBytes - 12));
   writer.enhanced(0, 0, Buffer(pcapng::kMaxBlockBytes - 32, 'x'));
-  writer.enhanced(0, 0, packet_number(1, 'y'));
+  writer.enhanced(0, 0, frame_of(1, 'y'));
   const ReadResult result = read_file(writer.bytes());
   CHECK_FALSE(result.error);
   REQUIRE(result.records.size() == 2);
   CHECK(result.records[0].bytes.size() == pcapng::kMaxBlockBytes - 32);
-  CHECK(result.records[1].bytes == packet_number(1, 'y'));
+  CHECK(result.records[1].bytes == frame_of(1, 'y'));
 }
 
 TEST_CASE("pcapng: a section has at most 65,536 interfaces") {
   PcapngWriter writer;
   for (std::size_t i = 0; i < pcapng::kMaxInterfaces; ++i) writer.interface();
-  writer.enhanced(pcapng::kMaxInterfaces - 1, 0, packet_number(1, 'x'));
+  writer.enhanced(pcapng::kMaxInterfaces - 1, 0, frame_of(1, 'x'));
   CHECK(read_file(writer.bytes()).records.size() == 1);
   writer.interface();
   const auto error = read_file(writer.bytes()).error;
@@ -478,7 +479,7 @@ TEST_CASE("pcapng: a section has at most 65,536 interfaces") {
   CHECK(error->what == "damaged: the section describes more than 65536 interfaces");
 }
 
-TEST_CASE("pcapng: live, a packet is out before the next read blocks") {
+TEST_CASE("pcapng: a packet is delivered before the next read blocks") {
   const PcapngWriter writer = sample_capture();
   Pipe pipe;
   std::size_t written = 0, seen = 0;

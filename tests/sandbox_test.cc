@@ -1,5 +1,5 @@
-// base/sandbox: what is given up is gone, and reading goes on; and the program
-// gives it up.
+// base/sandbox: removed rights stay removed, reading still works, and the program
+// removes its rights.
 #include <doctest/doctest.h>
 
 #include <fcntl.h>
@@ -30,14 +30,14 @@
 namespace wirelap::test {
 namespace {
 
-constexpr int kNotGiven = 77;  // the system does not have it
+constexpr int kUnsupported = 77;  // exit code of a child whose system lacks the restriction
 
-/// How a child ends that does `what`: its exit code, or 128 + its signal.
+/// Runs `what` in a child process. Returns its exit code, or 128 + the number of the signal that ended it.
 int in_child(const std::function<int()>& what) {
   const pid_t child = ::fork();
   if (child == 0) {
-    ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);                   // one that is killed leaves no core behind
-    ::dup2(::open("/dev/null", O_WRONLY), STDOUT_FILENO);  // what the tests have not written yet is theirs
+    ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);                   // no core file of a child that is killed
+    ::dup2(::open("/dev/null", O_WRONLY), STDOUT_FILENO);  // the child must not write the parent's buffered output
     ::_exit(what());
   }
   int status = 0;
@@ -45,26 +45,27 @@ int in_child(const std::function<int()>& what) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-int with_calls_given_up(const std::function<int()>& what) {
+/// Runs `what` in a child process with restricted system calls.
+int with_restricted_calls(const std::function<int()>& what) {
   return in_child([&] {
     drop_root();
-    if (!restrict_calls()) return kNotGiven;
+    if (!restrict_calls()) return kUnsupported;
     return what();
   });
 }
 
-/// False, and said, where there is nothing to test.
+/// Whether restrict_calls() works here; reports a skipped test otherwise.
 bool has_call_filter() {
   if (!kSandboxSupported) {
-    MESSAGE("skipped: a build with AddressSanitizer gives up nothing");
+    MESSAGE("skipped: a build with AddressSanitizer has no sandbox");
     return false;
   }
-  if (with_calls_given_up([] { return 0; }) != kNotGiven) return true;
-  MESSAGE("skipped: this system has no seccomp, or this machine no filter");
+  if (with_restricted_calls([] { return 0; }) != kUnsupported) return true;
+  MESSAGE("skipped: no seccomp on this system or architecture");
   return false;
 }
 
-TEST_CASE("sandbox: a forbidden call kills") {
+TEST_CASE("sandbox: a system call that is not allowed kills the process") {
   if (!has_call_filter()) return;
   struct Case {
     const char* name;
@@ -80,14 +81,14 @@ TEST_CASE("sandbox: a forbidden call kills") {
       {"fork", [] { return ::syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0); }},
       {"clone3", [] { return ::syscall(SYS_clone3, nullptr, 0); }},
       {"kill", [] { return ::kill(::getppid(), 0); }},
-      {"a signal to another", [] { return ::syscall(SYS_tgkill, 1, 1, 0); }},
+      {"a signal to another process", [] { return ::syscall(SYS_tgkill, 1, 1, 0); }},
       {"ptrace", [] { return ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr); }},
-      {"code", [] { return ::mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED; }},
-      {"memory made code", [] {
+      {"executable memory", [] { return ::mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED; }},
+      {"memory made executable", [] {
          void* const page = ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
          return ::mprotect(page, 4096, PROT_READ | PROT_EXEC);
        }},
-      {"typing into a terminal", [] { return ::ioctl(here, TIOCSTI, "x"); }},
+      {"input for a terminal", [] { return ::ioctl(here, TIOCSTI, "x"); }},
       {"stat", [] {
          struct stat status {};
          return ::stat("/etc/passwd", &status);
@@ -110,11 +111,11 @@ TEST_CASE("sandbox: a forbidden call kills") {
   };
   for (const Case& test : cases) {
     INFO(test.name);
-    CHECK(with_calls_given_up([&] { return test.call() >= 0 ? 1 : 2; }) == 128 + SIGSYS);
+    CHECK(with_restricted_calls([&] { return test.call() >= 0 ? 1 : 2; }) == 128 + SIGSYS);
   }
 }
 
-TEST_CASE("sandbox: what reading needs goes on") {
+TEST_CASE("sandbox: reading and writing still work") {
   if (!has_call_filter()) return;
   char name[] = "/tmp/wirelap-test-XXXXXX";
   const int file = ::mkstemp(name);
@@ -122,7 +123,7 @@ TEST_CASE("sandbox: what reading needs goes on") {
   ::unlink(name);
   int pipe[2];
   REQUIRE(::pipe2(pipe, O_CLOEXEC) == 0);
-  const int code = with_calls_given_up([&] {
+  const int code = with_restricted_calls([&] {
     char piece[4] = "abc";
     if (::write(file, piece, 4) != 4 || ::lseek(file, 0, SEEK_SET) != 0 || ::read(file, piece, 4) != 4) return 1;
     if (::ftruncate(file, 2) != 0 || ::lseek(file, 0, SEEK_END) != 2) return 2;
@@ -136,24 +137,24 @@ TEST_CASE("sandbox: what reading needs goes on") {
     if (::clock_gettime(CLOCK_MONOTONIC, new timespec) != 0) return 4;
     std::fprintf(stderr, "%s", "");
     if (::close(pipe[0]) != 0) return 5;
-    std::exit(42);  // with all that runs at the end
+    std::exit(42);  // including exit handlers
   });
   CHECK(code == 42);
-  CHECK(with_calls_given_up([]() -> int {
-          ::signal(SIGABRT, SIG_DFL);  // not the tests' own
+  CHECK(with_restricted_calls([]() -> int {
+          ::signal(SIGABRT, SIG_DFL);  // not doctest's handler
           std::abort();
         }) == 128 + SIGABRT);
   for (const int fd : {file, pipe[0], pipe[1]}) ::close(fd);
 }
 
-TEST_CASE("sandbox: stopped and continued, a wait goes on") {
+TEST_CASE("sandbox: a wait continues after SIGSTOP and SIGCONT") {
   if (!has_call_filter()) return;
   int pipe[2];
   REQUIRE(::pipe2(pipe, O_CLOEXEC) == 0);
   const pid_t child = ::fork();
   if (child == 0) {
     drop_root();
-    if (!restrict_calls()) ::_exit(kNotGiven);
+    if (!restrict_calls()) ::_exit(kUnsupported);
     pollfd ready{pipe[0], POLLIN, 0};
     ::_exit(::poll(&ready, 1, 20'000) == 1 ? 0 : 1);
   }
@@ -171,11 +172,11 @@ TEST_CASE("sandbox: stopped and continued, a wait goes on") {
   ::close(pipe[1]);
 }
 
-TEST_CASE("sandbox: no file is opened where the kernel has Landlock, and what is open stays so") {
+TEST_CASE("sandbox: with Landlock no file can be opened, and open files stay readable") {
   const int open = ::open("README.md", O_RDONLY | O_CLOEXEC);
   const int code = in_child([&] {
     drop_root();
-    if (!restrict_files()) return kNotGiven;
+    if (!restrict_files()) return kUnsupported;
     char byte;
     if (::read(open, &byte, 1) != 1) return 1;
     for (const char* const path : {"/etc/passwd", "/", "/dev/null", "/proc/self/fd/0"}) {
@@ -186,8 +187,8 @@ TEST_CASE("sandbox: no file is opened where the kernel has Landlock, and what is
     return 0;
   });
   ::close(open);
-  if (code == kNotGiven)
-    MESSAGE("skipped: no Landlock here, or a build with AddressSanitizer");
+  if (code == kUnsupported)
+    MESSAGE("skipped: no Landlock on this system, or a build with AddressSanitizer");
   else
     CHECK(code == 0);
 }
@@ -203,9 +204,9 @@ std::string status_of(pid_t process, const std::string& key) {
   return "?";
 }
 
-TEST_CASE("sandbox: root and its capabilities are gone for good") {
+TEST_CASE("sandbox: root rights and capabilities cannot be regained") {
   if (!kSandboxSupported) {
-    MESSAGE("skipped: a build with AddressSanitizer gives up nothing");
+    MESSAGE("skipped: a build with AddressSanitizer has no sandbox");
     return;
   }
   const bool root = ::geteuid() == 0;
@@ -216,7 +217,7 @@ TEST_CASE("sandbox: root and its capabilities are gone for good") {
           if (::setuid(0) == 0 || ::seteuid(0) == 0 || ::setgid(0) == 0) return root ? 4 : 0;
           return ::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 ? 0 : 5;
         }) == 0);
-  if (!root) MESSAGE("skipped in part: to leave root, one has to be root");
+  if (!root) MESSAGE("skipped in part: changing the user needs root");
 }
 
 /// Processes whose parent is `process`.
@@ -231,13 +232,13 @@ std::vector<pid_t> children_of(pid_t process) {
 
 const std::string kNobody = "65534\t65534\t65534\t65534";
 
-TEST_CASE("sandbox: the program has given up all of it when the first record is out") {
+TEST_CASE("sandbox: the program has removed its rights before it writes the first record") {
   Process process({program(), "-f", "ndjson"});
   process.write(slurp("fixtures/ipv6.pcap"));
   const std::string records = process.read_lines(4);
   REQUIRE(std::count(records.begin(), records.end(), '\n') == 4);
   const bool expected = kSandboxSupported && has_call_filter();
-  // Else as it was: a container may have given some up before.
+  // Without a sandbox the state is unchanged; a container may have restricted it before.
   CHECK(status_of(process.id(), "Seccomp") == (expected ? "2" : status_of(::getpid(), "Seccomp")));
   CHECK(status_of(process.id(), "NoNewPrivs") == (kSandboxSupported ? "1" : status_of(::getpid(), "NoNewPrivs")));
   if (kSandboxSupported) {
@@ -250,12 +251,12 @@ TEST_CASE("sandbox: the program has given up all of it when the first record is 
       CHECK(status_of(process.id(), "Groups") == "");
     }
   }
-  CHECK(children_of(process.id()).empty());  // a capture that is not compressed needs nobody to start anything
+  CHECK(children_of(process.id()).empty());  // an uncompressed capture needs no process that starts decompressors
   process.close_input();
   CHECK(process.wait() == 0);
 }
 
-TEST_CASE("sandbox: what starts decompressors is not root, and is there only where it may be needed") {
+TEST_CASE("sandbox: the process that starts decompressors is not root, and exists only where it may be needed") {
   Process process({program(), "-f", "ndjson", "fixtures/ipv6.pcap", "-"});
   const std::string records = process.read_lines(4);
   REQUIRE(std::count(records.begin(), records.end(), '\n') == 4);
@@ -263,14 +264,14 @@ TEST_CASE("sandbox: what starts decompressors is not root, and is there only whe
   REQUIRE(children.size() == 1);
   CHECK(status_of(children[0], "NoNewPrivs") == (kSandboxSupported ? "1" : status_of(::getpid(), "NoNewPrivs")));
   if (kSandboxSupported && ::geteuid() == 0) CHECK(status_of(children[0], "Uid") == kNobody);
-  // Without it the others are read as well as before, and what is compressed is told.
+  // Without that process, uncompressed captures are read, and a compressed one is an error.
   ::kill(children[0], SIGKILL);
   process.write(std::string("\x1f\x8b\x08", 3) + std::string(40, '\0'));
   CHECK(process.wait() == 1);
   CHECK(has(process.errors(), "wirelap: -: a gzip file, but gzip cannot be started: No child processes\n"));
 }
 
-TEST_CASE("sandbox: --no-sandbox keeps everything") {
+TEST_CASE("sandbox: --no-sandbox keeps all rights") {
   Process process({program(), "--no-sandbox", "-f", "ndjson"});
   process.write(slurp("fixtures/ipv6.pcap"));
   const std::string records = process.read_lines(4);
@@ -289,7 +290,7 @@ TEST_CASE("sandbox: --no-sandbox keeps everything") {
 }
 
 #ifdef __x86_64__
-TEST_CASE("sandbox: a program that is made to call what it gave up dies") {
+TEST_CASE("sandbox: a program that is forced to make a forbidden system call is killed") {
   if (!has_call_filter()) return;
   Process process({program(), "-f", "ndjson"});
   process.write(slurp("fixtures/ipv6.pcap"));
@@ -302,7 +303,7 @@ TEST_CASE("sandbox: a program that is made to call what it gave up dies") {
   int status = 0;
   REQUIRE(::ptrace(PTRACE_INTERRUPT, process.id(), nullptr, nullptr) == 0);
   REQUIRE(::waitpid(process.id(), &status, 0) == process.id());
-  // It waits in poll: that is called again, and becomes a socket.
+  // The program waits in poll. When that call is restarted, the test replaces it by socket().
   REQUIRE(::ptrace(PTRACE_SYSCALL, process.id(), nullptr, nullptr) == 0);
   REQUIRE(::waitpid(process.id(), &status, 0) == process.id());
   REQUIRE(WIFSTOPPED(status));

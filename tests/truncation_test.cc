@@ -1,10 +1,10 @@
-// Captures that end anywhere: fixtures cut at every byte, and snapped at every
-// length, run through all stages under the sanitizers. These are some small ones,
-// and with WIRELAP_TRUNCATION (make check-truncation), which takes minutes, all of them.
+// Truncated captures: fixtures cut at every byte, and with every snaplen, run through
+// all stages under the sanitizers. By default only small fixtures; with
+// WIRELAP_TRUNCATION (make check-truncation), which takes minutes, all of them.
 //
-// Read with the smallest window an Input's buffer is as large as the largest
-// record so far. Of a capture snapped at a length each record that the snaplen
-// cut ends with that buffer, so that one byte too far is an error.
+// With the smallest window, the buffer of an Input is as large as the largest record
+// so far. In a capture with a snaplen, each truncated record ends where that buffer
+// ends, so that the sanitizers detect an over-read of one byte.
 #include <doctest/doctest.h>
 
 #include <cstdlib>
@@ -36,7 +36,7 @@ Buffer slurp(const fs::path& path) {
 
 bool are_all_wanted() { return std::getenv("WIRELAP_TRUNCATION") != nullptr; }
 
-/// Fixtures of at most `most` bytes, where not all are wanted.
+/// The fixtures of at most `most` bytes, or all where WIRELAP_TRUNCATION is set.
 std::vector<fs::path> small_fixtures(std::uintmax_t most) {
   if (are_all_wanted()) most = ~std::uintmax_t{0};
   std::vector<fs::path> found;
@@ -46,7 +46,7 @@ std::vector<fs::path> small_fixtures(std::uintmax_t most) {
   return found;
 }
 
-/// Reports what `capture` holds, with checks of each record; returns what ended it.
+/// Runs all stages over `capture` and checks each record. Returns the error that ended the reading.
 std::optional<Error> report(Bytes capture) {
   EngineOptions options;
   options.tcp = options.wanted.connections = true;
@@ -60,7 +60,7 @@ std::optional<Error> report(Bytes capture) {
   return Engine(options, records).run(input, "capture");
 }
 
-/// `capture` with at most `snap` bytes of each record.
+/// `capture` with at most `snap` bytes of each packet.
 Buffer snapped(Pieces capture, std::size_t snap) {
   for (Piece& piece : capture.all) piece.bytes.resize(std::min(piece.bytes.size(), snap));
   return fuzz::put_together(capture, fuzz::kCaptureLayout, ~std::size_t{0});
@@ -72,26 +72,26 @@ std::size_t longest_record(const Pieces& capture) {
   return longest;
 }
 
-TEST_CASE("fixtures cut at every byte" * doctest::test_suite("truncation")) {
+TEST_CASE("truncation: a fixture cut at any byte is read up to the cut" * doctest::test_suite("truncation")) {
   int captures = 0;
   for (const fs::path& path : small_fixtures(4000)) {
-    if (fs::file_size(path) > 10'000) continue;  // what comes below is as good, and not quadratic
+    if (fs::file_size(path) > 10'000) continue;  // the next test is as thorough, and not quadratic
     CAPTURE(path);
     const Buffer capture = slurp(path);
-    std::size_t whole = 0;  // cuts between two records
-    for (std::size_t cut = 0; cut <= capture.size(); ++cut) whole += !report(Bytes(capture).first(cut));
-    CHECK(whole == fuzz::take_apart(capture, fuzz::kCaptureLayout).all.size() + 1);
+    std::size_t complete = 0;  // cuts between two records
+    for (std::size_t cut = 0; cut <= capture.size(); ++cut) complete += !report(Bytes(capture).first(cut));
+    CHECK(complete == fuzz::take_apart(capture, fuzz::kCaptureLayout).all.size() + 1);
     ++captures;
   }
   CHECK(captures > 1);
 }
 
-TEST_CASE("fixtures cut at every byte of each record, after the record before it" * doctest::test_suite("truncation")) {
+TEST_CASE("truncation: each record of a fixture may be cut at any byte" * doctest::test_suite("truncation")) {
   std::size_t cuts = 0;
   for (const fs::path& path : small_fixtures(6000)) {
     CAPTURE(path);
     const Pieces capture = fuzz::take_apart(slurp(path), fuzz::kCaptureLayout);
-    std::size_t before = 0;  // bytes of the record before, with its header
+    std::size_t before = 0;  // bytes of the previous record with its header
     for (std::size_t at = 0; at < capture.all.size(); ++at) {
       CAPTURE(at);
       Pieces two{capture.head,
@@ -109,13 +109,13 @@ TEST_CASE("fixtures cut at every byte of each record, after the record before it
   CHECK(cuts > 1000);
 }
 
-TEST_CASE("fixtures snapped at every length" * doctest::test_suite("truncation")) {
+TEST_CASE("truncation: a fixture is read with any snaplen" * doctest::test_suite("truncation")) {
   int captures = 0;
   for (const fs::path& path : small_fixtures(21'000)) {
     CAPTURE(path);
     const Pieces capture = fuzz::take_apart(slurp(path), fuzz::kCaptureLayout);
     const std::size_t longest = longest_record(capture);
-    // Past the headers and the first lines of messages every seventh will do.
+    // Behind the headers and the first lines of messages, every seventh length suffices.
     const std::size_t step = are_all_wanted() ? 1 : 7;
     for (std::size_t snap = 0; snap <= longest; snap += snap < 160 ? 1 : step) {
       CAPTURE(snap);
@@ -126,7 +126,7 @@ TEST_CASE("fixtures snapped at every length" * doctest::test_suite("truncation")
   CHECK(captures > 5);
 }
 
-TEST_CASE("every fixture's frames, cut at every byte before a guard page" * doctest::test_suite("truncation")) {
+TEST_CASE("truncation: no byte behind a truncated frame is read" * doctest::test_suite("truncation")) {
   test::GuardedBuffer guarded;
   for (const fs::path& path : small_fixtures(~std::uintmax_t{0})) {
     CAPTURE(path);
@@ -139,7 +139,7 @@ TEST_CASE("every fixture's frames, cut at every byte before a guard page" * doct
       if (++frames > 60 && !are_all_wanted()) break;
       record.number = frames;
       record.length = piece.load(12);
-      // What comes after the headers is only pointed at.
+      // Bytes behind the headers are not read here.
       const std::size_t most = std::min<std::size_t>(piece.bytes.size(), are_all_wanted() ? 65'535 : 200);
       for (std::size_t held = 0; held <= most; ++held) {
         record.bytes = guarded.hold(Bytes(piece.bytes).first(held));

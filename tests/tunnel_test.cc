@@ -1,5 +1,5 @@
-// wire/: one real capture in every dress: link types, tunnels and IP fragments
-// must not change what is reported; two tenants must never meet.
+// wire/: one real capture in every encapsulation. Link types and tunnels do not change
+// the records, and connections of two tenants stay separate.
 #include <doctest/doctest.h>
 
 #include <sys/mman.h>
@@ -22,22 +22,22 @@
 namespace wirelap::test {
 namespace {
 
-// ---- a real capture ----------------------------------------------------------
+// ---- The packets of a real capture.
 
 /// A packet of a fixture, from its IP header on.
-struct Real {
+struct RealPacket {
   Nanos time;
   Buffer packet;
   bool from_client;
 };
 
-/// The IP packets of a fixture in plain Ethernet with one client, whose first packet is its own.
-std::vector<Real> real_packets(const std::string& fixture) {
+/// The IP packets of a fixture in Ethernet with one client, which sends the first packet.
+std::vector<RealPacket> real_packets(const std::string& fixture) {
   Input input({});
   REQUIRE(input.open("fixtures/" + fixture + ".pcap") == 0);
   Reader reader(input, fixture);
   REQUIRE(reader.start());
-  std::vector<Real> all;
+  std::vector<RealPacket> all;
   PacketRecord record;
   Segment segment;
   Address client;
@@ -51,12 +51,12 @@ std::vector<Real> real_packets(const std::string& fixture) {
   return all;
 }
 
-/// The report, as ndjson, of frames of one link type.
+/// The records, as ndjson, of frames of one link type.
 struct Run {
-  std::string report;
+  std::string records;
   DecodeCounts counts;
 };
-Run report(std::uint32_t link_type, const std::vector<std::pair<Nanos, Buffer>>& frames) {
+Run run_engine(std::uint32_t link_type, const std::vector<std::pair<Nanos, Buffer>>& frames) {
   PcapWriter::Options options;
   options.link_type = link_type;
   PcapWriter writer(options);
@@ -75,7 +75,7 @@ Run report(std::uint32_t link_type, const std::vector<std::pair<Nanos, Buffer>>&
   return {std::string(output.text()), engine.summary().decoded};
 }
 
-/// A report without these columns.
+/// Records without these columns.
 std::string without(std::string text, std::initializer_list<std::string_view> columns) {
   for (const std::string_view column : columns) {
     const std::string name = "\"" + std::string(column) + "\":";
@@ -88,7 +88,7 @@ std::string without(std::string text, std::initializer_list<std::string_view> co
 std::string without_numbers(std::string text) { return without(std::move(text), {"first_frame", "last_frame", "connection"}); }
 std::string without_vlan(std::string text) { return without(std::move(text), {"vlan"}); }
 
-// ---- dresses -------------------------------------------------------------------
+// ---- Encapsulations.
 
 bool is_v6(Bytes packet) { return packet[0] >> 4 == 6; }
 unsigned ether_type_of(Bytes packet) { return is_v6(packet) ? 0x86dd : 0x0800; }
@@ -98,80 +98,80 @@ Buffer type_of(Bytes packet) {
   return type;
 }
 
-/// `packet` behind a header in hexadecimal.
+/// A header in hexadecimal, and `packet`.
 Buffer behind(std::string_view header, Bytes packet) { return joined({hex(header), packet}); }
 
-/// In Ethernet, the addresses by direction.
-Buffer in_ethernet(unsigned ether_type, Bytes packet, bool there = true) {
-  Buffer frame = hex(there ? "020000000001 020000000002" : "020000000002 020000000001");
+/// An Ethernet frame; its addresses depend on the direction.
+Buffer in_ethernet(unsigned ether_type, Bytes packet, bool forward = true) {
+  Buffer frame = hex(forward ? "020000000001 020000000002" : "020000000002 020000000001");
   put16(frame, ether_type);
   append(frame, packet);
   return frame;
 }
-Buffer framed(Bytes packet, bool there) { return in_ethernet(ether_type_of(packet), packet, there); }
+Buffer framed(Bytes packet, bool forward) { return in_ethernet(ether_type_of(packet), packet, forward); }
 
-/// In an outer IPv4 packet between two routers.
-Buffer in_ipv4(std::uint8_t protocol, Bytes payload, bool there, const std::string& far = "203.0.113.2") {
+/// An outer IPv4 packet between two routers.
+Buffer in_ipv4(std::uint8_t protocol, Bytes payload, bool forward, const std::string& far = "203.0.113.2") {
   IpSpec ip;
   ip.source = "203.0.113.1";
   ip.destination = far;
-  if (!there) std::swap(ip.source, ip.destination);
+  if (!forward) std::swap(ip.source, ip.destination);
   ip.protocol = protocol;
   return ipv4_packet(ip, payload);
 }
-Buffer in_ipv6(std::uint8_t protocol, Bytes payload, bool there) {
+Buffer in_ipv6(std::uint8_t protocol, Bytes payload, bool forward) {
   IpSpec ip;
   ip.source = "2001:db8:ffff::1";
   ip.destination = "2001:db8:ffff::2";
-  if (!there) std::swap(ip.source, ip.destination);
+  if (!forward) std::swap(ip.source, ip.destination);
   ip.protocol = protocol;
   return ipv6_packet(ip, payload);
 }
-/// In a datagram to `port`, from any.
-Buffer in_udp(unsigned port, Bytes payload, bool there) {
+/// A UDP datagram to `port` in an outer IPv4 packet.
+Buffer in_udp(unsigned port, Bytes payload, bool forward) {
   Buffer datagram;
-  put16(datagram, there ? 51234 : 60001);
+  put16(datagram, forward ? 51234 : 60001);
   put16(datagram, port);
   put16(datagram, static_cast<unsigned>(payload.size() + 8) & 0xffff);
   put16(datagram, 0);
   append(datagram, payload);
-  return in_ipv4(17, datagram, there);
+  return in_ipv4(17, datagram, forward);
 }
-Buffer in_gre(std::string_view header, Bytes payload, bool there) { return in_ipv4(47, behind(header, payload), there); }
+Buffer in_gre(std::string_view header, Bytes payload, bool forward) { return in_ipv4(47, behind(header, payload), forward); }
 
 constexpr std::string_view kSnap = "aaaa03 000000 ";
 
-/// What one packet becomes on the wire.
-struct Dress {
+/// How a packet is sent, and the tunnel that the decoder must find.
+struct Encapsulation {
   std::string name;
   std::uint32_t link_type;
-  std::function<Buffer(Bytes packet, bool there)> put_on;
+  std::function<Buffer(Bytes packet, bool forward)> encapsulate;
   TunnelKind kind = TunnelKind::none;
   std::uint32_t id = 0;
 };
 
-/// Dresses whose first header is Ethernet's with `packet` in it.
-Dress over_ethernet(std::string name, std::function<Buffer(Bytes, bool)> inside, TunnelKind kind, std::uint32_t id = 0) {
-  const auto put_on = [inside = std::move(inside)](Bytes packet, bool there) {
-    return framed(inside(packet, there), there);
+/// A tunnel in Ethernet; `inside` returns the outer IP packet.
+Encapsulation over_ethernet(std::string name, std::function<Buffer(Bytes, bool)> inside, TunnelKind kind, std::uint32_t id = 0) {
+  const auto encapsulate = [inside = std::move(inside)](Bytes packet, bool forward) {
+    return framed(inside(packet, forward), forward);
   };
-  return {std::move(name), kLinkEthernet, put_on, kind, id};
+  return {std::move(name), kLinkEthernet, encapsulate, kind, id};
 }
 
-/// A link type whose header is the same for all packets, but for an EtherType at its end.
-Dress typed(std::string name, std::uint32_t link_type, std::string header) {
+/// A link type with the same header for all packets, except for an EtherType at its end.
+Encapsulation typed(std::string name, std::uint32_t link_type, std::string header) {
   return {std::move(name), link_type, [header = std::move(header)](Bytes packet, bool) {
             return joined({hex(header), type_of(packet), packet});
           }};
 }
-/// A link type whose header is the same for all packets.
-Dress fixed(std::string name, std::uint32_t link_type, std::string header) {
+/// A link type with the same header for all packets.
+Encapsulation fixed(std::string name, std::uint32_t link_type, std::string header) {
   return {std::move(name), link_type,
           [header = std::move(header)](Bytes packet, bool) { return behind(header, packet); }};
 }
 
-/// Linux netfilter's log: attributes before the packet's, and its own length, in either byte order.
-Dress nflog(std::string name, std::string before, bool big_endian = false) {
+/// Linux netfilter's log: `before` are the attributes before that of the packet, in either byte order.
+Encapsulation nflog(std::string name, std::string before, bool big_endian = false) {
   return {std::move(name), kLinkNflog, [before = std::move(before), big_endian](Bytes packet, bool) {
             Buffer attribute = hex(before);
             const auto put = [&](unsigned value) { put16(attribute, big_endian ? value : (value >> 8 | value << 8) & 0xffff); };
@@ -181,7 +181,7 @@ Dress nflog(std::string name, std::string before, bool big_endian = false) {
           }};
 }
 
-std::vector<Dress> link_dresses() {
+std::vector<Encapsulation> link_encapsulations() {
   const std::string wlan = "0801 0000 020000000001 020000000002 020000000003 1000 ";
   const std::string qos = "8801 0000 020000000001 020000000002 020000000003 1000 0000 ";
   const std::string snap{kSnap};
@@ -209,25 +209,25 @@ std::vector<Dress> link_dresses() {
       fixed("PPP, short protocol with address", kLinkPpp, "ff03 21"),
       fixed("PPP in HDLC", kLinkPppHdlc, "ff03 0021"),
       typed("Cisco HDLC under PPP's number", kLinkPppHdlc, "0f00"),
-      {"PPP of pppd", kLinkPppPppd, [](Bytes packet, bool there) { return behind(there ? "01 03 0021" : "00 03 0021", packet); }},
+      {"PPP of pppd", kLinkPppPppd, [](Bytes packet, bool forward) { return behind(forward ? "01 03 0021" : "00 03 0021", packet); }},
       {"PPP with direction", kLinkPppWithDirection,
-       [](Bytes packet, bool there) { return behind(there ? "01 ff03 0021" : "00 ff03 0021", packet); }},
+       [](Bytes packet, bool forward) { return behind(forward ? "01 ff03 0021" : "00 ff03 0021", packet); }},
       // RFC 2516
       {"PPPoE, link type", kLinkPppEther, [](Bytes packet, bool) { return behind("1100 0007 0500 0021", packet); },
        TunnelKind::pppoe, 7},
       {"PPPoE", kLinkEthernet,
-       [](Bytes packet, bool there) { return in_ethernet(0x8864, behind("1100 1234 0500 0021", packet), there); },
+       [](Bytes packet, bool forward) { return in_ethernet(0x8864, behind("1100 1234 0500 0021", packet), forward); },
        TunnelKind::pppoe, 0x1234},
       typed("Cisco HDLC", kLinkCiscoHdlc, "0f00"),
       typed("Cisco HDLC, multicast", kLinkCiscoHdlc, "8f00"),
       typed("Cisco HDLC with direction", kLinkCiscoHdlcWithDirection, "01 0f00"),
       // RFC 2427
-      fixed("PacketNumber Relay", kLinkFrameRelay, "1841 03 cc"),
-      fixed("PacketNumber Relay, SNAP", kLinkFrameRelay, "1841 03 00 80 000000 0800"),
-      fixed("PacketNumber Relay, address of 4 bytes", kLinkFrameRelay, "18400201 03 cc"),
-      typed("PacketNumber Relay, Cisco's", kLinkFrameRelay, "1841"),
-      {"PacketNumber Relay, bridged", kLinkFrameRelay,
-       [](Bytes packet, bool there) { return behind("1841 03 00 80 0080c2 0007", framed(packet, there)); }},
+      fixed("Frame Relay", kLinkFrameRelay, "1841 03 cc"),
+      fixed("Frame Relay, SNAP", kLinkFrameRelay, "1841 03 00 80 000000 0800"),
+      fixed("Frame Relay, address of 4 bytes", kLinkFrameRelay, "18400201 03 cc"),
+      typed("Frame Relay, Cisco's", kLinkFrameRelay, "1841"),
+      {"Frame Relay, bridged", kLinkFrameRelay,
+       [](Bytes packet, bool forward) { return behind("1841 03 00 80 0080c2 0007", framed(packet, forward)); }},
       typed("ATM, LLC", kLinkAtmLlc, "aaaa03 000000"),
       // IEEE 802.11, 9.3.2
       typed("802.11", kLinkWlan, wlan + snap),
@@ -266,39 +266,39 @@ std::vector<Dress> link_dresses() {
   };
 }
 
-/// TunnelKind::none where only what is the same in both directions counts, and there is nothing.
-std::vector<Dress> tunnel_dresses() {
+/// Tunnels. The kind is TunnelKind::none where the tunnel has no identifier that both directions share.
+std::vector<Encapsulation> tunnel_encapsulations() {
   using Kind = TunnelKind;
   const auto gre = [](std::string header, bool bridged = false) {
-    return [header = std::move(header), bridged](Bytes packet, bool there) {
-      return in_gre(header, bridged ? framed(packet, there) : Buffer(packet.begin(), packet.end()), there);
+    return [header = std::move(header), bridged](Bytes packet, bool forward) {
+      return in_gre(header, bridged ? framed(packet, forward) : Buffer(packet.begin(), packet.end()), forward);
     };
   };
   const auto udp = [](unsigned port, std::string header, bool bridged = false) {
-    return [port, header = std::move(header), bridged](Bytes packet, bool there) {
-      return in_udp(port, behind(header, bridged ? framed(packet, there) : Buffer(packet.begin(), packet.end())), there);
+    return [port, header = std::move(header), bridged](Bytes packet, bool forward) {
+      return in_udp(port, behind(header, bridged ? framed(packet, forward) : Buffer(packet.begin(), packet.end())), forward);
     };
   };
-  /// The header by direction: identifiers that name the receiver.
+  /// Headers whose identifier names the receiving end, so that each direction has its own.
   const auto two_way_udp = [](unsigned port, std::string to, std::string fro) {
-    return [=](Bytes packet, bool there) { return in_udp(port, behind(there ? to : fro, packet), there); };
+    return [=](Bytes packet, bool forward) { return in_udp(port, behind(forward ? to : fro, packet), forward); };
   };
   const auto mpls = [](std::string to, std::string fro) {
-    return [=](Bytes packet, bool there) { return in_ethernet(0x8847, behind(there ? to : fro, packet), there); };
+    return [=](Bytes packet, bool forward) { return in_ethernet(0x8847, behind(forward ? to : fro, packet), forward); };
   };
   const auto pseudowire = [](std::string to, std::string fro) {
-    return [=](Bytes packet, bool there) {
-      return in_ethernet(0x8847, behind(there ? to : fro, framed(packet, there)), there);
+    return [=](Bytes packet, bool forward) {
+      return in_ethernet(0x8847, behind(forward ? to : fro, framed(packet, forward)), forward);
     };
   };
-  std::vector<Dress> all = {
+  std::vector<Encapsulation> all = {
       // RFC 2003, RFC 2473
-      over_ethernet("IP in IP", [](Bytes p, bool there) { return in_ipv4(4, p, there); }, Kind::ip),
-      over_ethernet("IPv4 in IPv6", [](Bytes p, bool there) { return in_ipv6(4, p, there); }, Kind::ip),
-      over_ethernet("IP in IP in IP", [](Bytes p, bool there) { return in_ipv4(4, in_ipv6(4, p, there), there); }, Kind::ip),
+      over_ethernet("IP in IP", [](Bytes p, bool forward) { return in_ipv4(4, p, forward); }, Kind::ip),
+      over_ethernet("IPv4 in IPv6", [](Bytes p, bool forward) { return in_ipv6(4, p, forward); }, Kind::ip),
+      over_ethernet("IP in IP in IP", [](Bytes p, bool forward) { return in_ipv4(4, in_ipv6(4, p, forward), forward); }, Kind::ip),
       over_ethernet("IP in IP behind an authentication header (RFC 4302)",
-                    [](Bytes p, bool there) {
-                      return in_ipv4(51, behind("04 04 0000 00000001 00000002 0102030405060708090a0b0c", p), there);
+                    [](Bytes p, bool forward) {
+                      return in_ipv4(51, behind("04 04 0000 00000001 00000002 0102030405060708090a0b0c", p), forward);
                     }, Kind::ip),
       // RFC 2784, RFC 2890
       over_ethernet("GRE", gre("0000 0800"), Kind::gre),
@@ -318,9 +318,9 @@ std::vector<Dress> tunnel_dresses() {
       over_ethernet("GRE over UDP (RFC 8086)", udp(4754, "2000 0800 00000009"), Kind::gre, 9),
       // RFC 2637, 4.1
       over_ethernet("PPTP",
-                    [](Bytes p, bool there) {
-                      return there ? in_gre("3001 880b 0500 0007 00000001 ff03 0021", p, there)
-                                   : in_gre("3081 880b 0500 0008 00000001 00000001 21", p, there);
+                    [](Bytes p, bool forward) {
+                      return forward ? in_gre("3001 880b 0500 0007 00000001 ff03 0021", p, forward)
+                                   : in_gre("3081 880b 0500 0008 00000001 00000001 21", p, forward);
                     }, Kind::pptp),
       // draft-foschiano-erspan
       over_ethernet("ERSPAN I", gre("0000 88be", true), Kind::erspan),
@@ -351,20 +351,20 @@ std::vector<Dress> tunnel_dresses() {
                     Kind::gtp),
       // RFC 3931, 4.1; RFC 4719: the session is the receiver's
       over_ethernet("L2TPv3, Ethernet",
-                    [](Bytes p, bool there) {
-                      return in_ipv4(115, behind(there ? "00000001" : "00000002", framed(p, there)), there);
+                    [](Bytes p, bool forward) {
+                      return in_ipv4(115, behind(forward ? "00000001" : "00000002", framed(p, forward)), forward);
                     }, Kind::l2tp),
       over_ethernet("L2TPv3, Ethernet with sublayer and cookie",
-                    [](Bytes p, bool there) {
-                      return in_ipv4(115, behind(there ? "00000001 0102030405060708 40000001" : "00000002 1112131415161718 40000001",
-                                                 framed(p, there)), there);
+                    [](Bytes p, bool forward) {
+                      return in_ipv4(115, behind(forward ? "00000001 0102030405060708 40000001" : "00000002 1112131415161718 40000001",
+                                                 framed(p, forward)), forward);
                     }, Kind::l2tp),
       over_ethernet("L2TPv3 over UDP, Ethernet",
-                    [](Bytes p, bool there) {
-                      return in_udp(1701, behind(there ? "0003 0000 00000001 00000000" : "0003 0000 00000002 00000000", framed(p, there)), there);
+                    [](Bytes p, bool forward) {
+                      return in_udp(1701, behind(forward ? "0003 0000 00000001 00000000" : "0003 0000 00000002 00000000", framed(p, forward)), forward);
                     }, Kind::l2tp),
       over_ethernet("L2TPv3, PPP",
-                    [](Bytes p, bool there) { return in_ipv4(115, behind(there ? "00000001 ff03 0021" : "00000002 ff03 0021", p), there); },
+                    [](Bytes p, bool forward) { return in_ipv4(115, behind(forward ? "00000001 ff03 0021" : "00000002 ff03 0021", p), forward); },
                     Kind::l2tp),
       // RFC 2661, 3.1
       over_ethernet("L2TPv2", two_way_udp(1701, "0002 0001 0001 ff03 0021", "0002 0005 0006 0021"), Kind::l2tp),
@@ -375,8 +375,8 @@ std::vector<Dress> tunnel_dresses() {
       {"MPLS", kLinkEthernet, mpls("00010140", "00020140")},
       {"MPLS, three labels", kLinkEthernet, mpls("00010040 00011040 00012140", "00020140")},
       {"MPLS, one direction without (RFC 3032, 3.10)", kLinkEthernet,
-       [](Bytes p, bool there) { return there ? in_ethernet(0x8847, behind("00010140", p), true) : framed(p, false); }},
-      over_ethernet("MPLS in IP", [](Bytes p, bool there) { return in_ipv4(137, behind("00010140", p), there); }, Kind::none),
+       [](Bytes p, bool forward) { return forward ? in_ethernet(0x8847, behind("00010140", p), true) : framed(p, false); }},
+      over_ethernet("MPLS in IP", [](Bytes p, bool forward) { return in_ipv4(137, behind("00010140", p), forward); }, Kind::none),
       over_ethernet("MPLS over UDP", udp(6635, "00010140"), Kind::none),
       // RFC 4448
       {"MPLS, Ethernet", kLinkEthernet, pseudowire("00010140", "00020140"), Kind::mpls},
@@ -384,101 +384,101 @@ std::vector<Dress> tunnel_dresses() {
       {"MPLS in PPP", kLinkPpp, [](Bytes p, bool) { return behind("ff03 0281 00010140", p); }},
       // IEEE 802.1Q, 9.7
       {"PBB", kLinkEthernet,
-       [](Bytes p, bool there) { return in_ethernet(0x88e7, behind("00000064", framed(p, there)), there); }, Kind::backbone, 100},
-      // One in another
+       [](Bytes p, bool forward) { return in_ethernet(0x88e7, behind("00000064", framed(p, forward)), forward); }, Kind::backbone, 100},
+      // Nested tunnels
       over_ethernet("VXLAN in GRE in GTP-U",
-                    [=](Bytes p, bool there) {
-                      const Buffer vxlan = in_udp(4789, behind("08000000 00002a00", framed(p, there)), there);
-                      return in_udp(2152, behind(there ? "30 ff 0500 00001111" : "30 ff 0500 00002222",
-                                                 in_gre("0000 0800", vxlan, there)), there);
+                    [=](Bytes p, bool forward) {
+                      const Buffer vxlan = in_udp(4789, behind("08000000 00002a00", framed(p, forward)), forward);
+                      return in_udp(2152, behind(forward ? "30 ff 0500 00001111" : "30 ff 0500 00002222",
+                                                 in_gre("0000 0800", vxlan, forward)), forward);
                     }, Kind::vxlan, 42),
       {"IP in IP over PPPoE over 802.11", kLinkRadiotap,
-       [](Bytes p, bool there) {
+       [](Bytes p, bool forward) {
          return behind("00 00 0800 00000000 0801 0000 020000000001 020000000002 020000000003 1000 aaaa03 000000 8864 1100 0009 0500 0021",
-                       in_ipv4(4, p, there));
+                       in_ipv4(4, p, forward));
        }, Kind::ip},
   };
   return all;
 }
 
-std::vector<Dress> all_dresses() {
-  std::vector<Dress> all = link_dresses();
-  for (Dress& dress : tunnel_dresses()) all.push_back(std::move(dress));
+std::vector<Encapsulation> all_encapsulations() {
+  std::vector<Encapsulation> all = link_encapsulations();
+  for (Encapsulation& encapsulation : tunnel_encapsulations()) all.push_back(std::move(encapsulation));
   return all;
 }
 
-std::string plain_report(const std::vector<Real>& packets) {
+std::string plain_records(const std::vector<RealPacket>& packets) {
   std::vector<std::pair<Nanos, Buffer>> frames;
-  for (const Real& real : packets) frames.emplace_back(real.time, framed(real.packet, real.from_client));
-  return report(kLinkEthernet, frames).report;
+  for (const RealPacket& real : packets) frames.emplace_back(real.time, framed(real.packet, real.from_client));
+  return run_engine(kLinkEthernet, frames).records;
 }
 
-TEST_CASE("tunnel: a real capture in every dress gives the same exchanges") {
-  const std::vector<Real> packets = real_packets("curl-nginx-10ms");
-  const std::string plain = plain_report(packets);
+TEST_CASE("tunnel: a capture in every encapsulation has the same exchanges") {
+  const std::vector<RealPacket> packets = real_packets("curl-nginx-10ms");
+  const std::string plain = plain_records(packets);
   REQUIRE(std::count(plain.begin(), plain.end(), '\n') == 5);
-  for (const Dress& dress : all_dresses()) {
-    INFO(dress.name);
+  for (const Encapsulation& encapsulation : all_encapsulations()) {
+    INFO(encapsulation.name);
     std::vector<std::pair<Nanos, Buffer>> frames;
-    for (const Real& real : packets) frames.emplace_back(real.time, dress.put_on(real.packet, real.from_client));
-    const Run run = report(dress.link_type, frames);
-    CHECK(run.report == plain);
+    for (const RealPacket& real : packets) frames.emplace_back(real.time, encapsulation.encapsulate(real.packet, real.from_client));
+    const Run run = run_engine(encapsulation.link_type, frames);
+    CHECK(run.records == plain);
     CHECK(run.counts.errors.total() == 0);
 
     Decoder decoder;
     Segment segment;
-    REQUIRE(decoder.decode(make_record(frames[0].second, 0, 1, dress.link_type), segment));
-    CHECK(static_cast<int>(tunnel_kind(segment.tunnel)) == static_cast<int>(dress.kind));
-    if (dress.id != 0) CHECK(tunnel_id(segment.tunnel) == dress.id);
+    REQUIRE(decoder.decode(make_record(frames[0].second, 0, 1, encapsulation.link_type), segment));
+    CHECK(static_cast<int>(tunnel_kind(segment.tunnel)) == static_cast<int>(encapsulation.kind));
+    if (encapsulation.id != 0) CHECK(tunnel_id(segment.tunnel) == encapsulation.id);
   }
 }
 
-TEST_CASE("tunnel: IPv6 in what carries IPv4 too") {
-  const std::vector<Real> packets = real_packets("ipv6");
-  const std::string plain = plain_report(packets);
-  const std::vector<Dress> dresses = {
+TEST_CASE("tunnel: IPv6 is decoded in the encapsulations that also carry IPv4") {
+  const std::vector<RealPacket> packets = real_packets("ipv6");
+  const std::string plain = plain_records(packets);
+  const std::vector<Encapsulation> encapsulations = {
       fixed("PPP", kLinkPpp, "ff03 0057"),
-      fixed("PacketNumber Relay", kLinkFrameRelay, "1841 03 8e"),
+      fixed("Frame Relay", kLinkFrameRelay, "1841 03 8e"),
       fixed("raw IPv6", kLinkIpv6, ""),
       nflog("NFLOG", "0a 00 0000"),
-      over_ethernet("6in4 (RFC 4213)", [](Bytes p, bool there) { return in_ipv4(41, p, there); }, TunnelKind::ip),
-      over_ethernet("IPv6 in IPv6", [](Bytes p, bool there) { return in_ipv6(41, p, there); }, TunnelKind::ip),
-      over_ethernet("GRE", [](Bytes p, bool there) { return in_gre("2000 86dd 00000001", p, there); }, TunnelKind::gre),
-      over_ethernet("GTP-U", [](Bytes p, bool there) { return in_udp(2152, behind("30 ff 0500 00001111", p), there); }, TunnelKind::gtp),
-      over_ethernet("VXLAN", [](Bytes p, bool there) { return in_udp(4789, behind("08000000 00002a00", framed(p, there)), there); },
+      over_ethernet("6in4 (RFC 4213)", [](Bytes p, bool forward) { return in_ipv4(41, p, forward); }, TunnelKind::ip),
+      over_ethernet("IPv6 in IPv6", [](Bytes p, bool forward) { return in_ipv6(41, p, forward); }, TunnelKind::ip),
+      over_ethernet("GRE", [](Bytes p, bool forward) { return in_gre("2000 86dd 00000001", p, forward); }, TunnelKind::gre),
+      over_ethernet("GTP-U", [](Bytes p, bool forward) { return in_udp(2152, behind("30 ff 0500 00001111", p), forward); }, TunnelKind::gtp),
+      over_ethernet("VXLAN", [](Bytes p, bool forward) { return in_udp(4789, behind("08000000 00002a00", framed(p, forward)), forward); },
                     TunnelKind::vxlan),
       // RFC 4380, 5.1.1
-      over_ethernet("Teredo", [](Bytes p, bool there) { return in_udp(3544, p, there); }, TunnelKind::teredo),
+      over_ethernet("Teredo", [](Bytes p, bool forward) { return in_udp(3544, p, forward); }, TunnelKind::teredo),
       over_ethernet("Teredo, authentication and origin",
-                    [](Bytes p, bool there) {
-                      return in_udp(3544, behind("0001 04 00 61626364 0102030405060708 00 0000 9c40 f5fffffe", p), there);
+                    [](Bytes p, bool forward) {
+                      return in_udp(3544, behind("0001 04 00 61626364 0102030405060708 00 0000 9c40 f5fffffe", p), forward);
                     }, TunnelKind::teredo),
-      // draft-massar-v6ops-ayiya-02, 3: an identity of 16 bytes and a signature of 20, or neither of them
+      // draft-massar-v6ops-ayiya-02, section 3: an identity of 16 bytes and a signature of 20 bytes, or neither
       over_ethernet("AYIYA",
-                    [](Bytes p, bool there) {
-                      const std::string fixed = there ? "41 52 11 29 4b000001" : "41 52 11 29 4b000002";
-                      return in_udp(5072, behind(fixed + " 20010db8000000000000000000000001" + std::string(40, '7'), p), there);
+                    [](Bytes p, bool forward) {
+                      const std::string fixed = forward ? "41 52 11 29 4b000001" : "41 52 11 29 4b000002";
+                      return in_udp(5072, behind(fixed + " 20010db8000000000000000000000001" + std::string(40, '7'), p), forward);
                     }, TunnelKind::ayiya),
-      over_ethernet("AYIYA, IPv6 in it, of the shortest header", [](Bytes p, bool there) { return in_udp(5072, behind("00 00 01 29 4b000001 00", p), there); },
+      over_ethernet("AYIYA with the shortest header", [](Bytes p, bool forward) { return in_udp(5072, behind("00 00 01 29 4b000001 00", p), forward); },
                     TunnelKind::ayiya),
-      {"MPLS", kLinkEthernet, [](Bytes p, bool there) { return in_ethernet(0x8847, behind("00010140", p), there); }},
+      {"MPLS", kLinkEthernet, [](Bytes p, bool forward) { return in_ethernet(0x8847, behind("00010140", p), forward); }},
   };
-  for (const Dress& dress : dresses) {
-    INFO(dress.name);
+  for (const Encapsulation& encapsulation : encapsulations) {
+    INFO(encapsulation.name);
     std::vector<std::pair<Nanos, Buffer>> frames;
-    for (const Real& real : packets) frames.emplace_back(real.time, dress.put_on(real.packet, real.from_client));
-    CHECK(report(dress.link_type, frames).report == plain);
+    for (const RealPacket& real : packets) frames.emplace_back(real.time, encapsulation.encapsulate(real.packet, real.from_client));
+    CHECK(run_engine(encapsulation.link_type, frames).records == plain);
   }
 }
 
-// ---- tenants -------------------------------------------------------------------
+// ---- Tenants.
 
-TEST_CASE("tunnel: two tenants with the same addresses never meet") {
-  const std::vector<Real> packets = real_packets("curl-nginx-10ms");
-  const std::string plain = without_vlan(without_numbers(plain_report(packets)));
+TEST_CASE("tunnel: connections of two tenants with the same addresses stay separate") {
+  const std::vector<RealPacket> packets = real_packets("curl-nginx-10ms");
+  const std::string plain = without_vlan(without_numbers(plain_records(packets)));
   struct Case {
     std::string name;
-    std::function<Buffer(Bytes packet, bool there, int tenant)> put_on;
+    std::function<Buffer(Bytes packet, bool forward, int tenant)> encapsulate;
   };
   const auto digit = [](int tenant) { return std::to_string(tenant + 1); };
   const auto tagged = [](unsigned id, Bytes frame) {
@@ -520,40 +520,40 @@ TEST_CASE("tunnel: two tenants with the same addresses never meet") {
   for (const Case& test : cases) {
     INFO(test.name);
     std::vector<std::pair<Nanos, Buffer>> frames;
-    for (const Real& real : packets) {
-      for (const int tenant : {0, 1}) frames.emplace_back(real.time, test.put_on(real.packet, real.from_client, tenant));
+    for (const RealPacket& real : packets) {
+      for (const int tenant : {0, 1}) frames.emplace_back(real.time, test.encapsulate(real.packet, real.from_client, tenant));
     }
-    // Each of a tenant's records is out before the other's, as their packets take turns.
+    // The packets of the tenants alternate, so their records do too.
     std::string twice;
     for (std::size_t at = 0; at < plain.size();) {
       const std::size_t end = plain.find('\n', at) + 1;
       for (int i = 0; i < 2; ++i) twice += plain.substr(at, end - at);
       at = end;
     }
-    CHECK(without_vlan(without_numbers(report(kLinkEthernet, frames).report)) == twice);
+    CHECK(without_vlan(without_numbers(run_engine(kLinkEthernet, frames).records)) == twice);
   }
 }
 
-TEST_CASE("tunnel: the vlan column is the innermost frame's") {
-  const std::vector<Real> packets = real_packets("curl-nginx-10ms");
+TEST_CASE("tunnel: the column vlan has the VLAN of the innermost frame") {
+  const std::vector<RealPacket> packets = real_packets("curl-nginx-10ms");
   std::vector<std::pair<Nanos, Buffer>> frames;
-  for (const Real& real : packets) {
+  for (const RealPacket& real : packets) {
     const Buffer inner = ethernet(0x0800, real.packet, {{0x8100, 7}});
     const Buffer outer = in_udp(4789, behind("08000000 00000100", inner), real.from_client);
     frames.emplace_back(real.time, ethernet(0x0800, outer, {{0x8100, 99}}));
   }
-  const std::string text = report(kLinkEthernet, frames).report;
+  const std::string text = run_engine(kLinkEthernet, frames).records;
   CHECK(text.find("\"vlan\":7,") != std::string::npos);
   CHECK(text.find("99") == std::string::npos);
 }
 
-// ---- hostile -------------------------------------------------------------------
+// ---- Truncated and malicious frames.
 
-bool lies_in(Bytes part, Bytes whole) {
+bool is_within(Bytes part, Bytes whole) {
   return part.empty() || (part.data() >= whole.data() && part.data() + part.size() <= whole.data() + whole.size());
 }
 bool is_consistent(const Segment& segment, Bytes frame) {
-  return lies_in(segment.data, frame) && lies_in(segment.tcp.options, frame) &&
+  return is_within(segment.data, frame) && is_within(segment.tcp.options, frame) &&
          segment.data.size() <= segment.data_length && segment.vlan.count <= 2;
 }
 
@@ -566,25 +566,25 @@ const Buffer& small_packet() {
   return packet;
 }
 
-TEST_CASE("tunnel: every prefix of every dress, before a guard page") {
+TEST_CASE("tunnel: a frame truncated at any byte gives an error, and no byte behind it is read") {
   GuardedBuffer guarded;
   const std::size_t packet_bytes = small_packet().size();
-  for (const Dress& dress : all_dresses()) {
-    INFO(dress.name);
-    const Buffer frame = dress.put_on(small_packet(), true);
+  for (const Encapsulation& encapsulation : all_encapsulations()) {
+    INFO(encapsulation.name);
+    const Buffer frame = encapsulation.encapsulate(small_packet(), true);
     const std::size_t headers_end = frame.size() - packet_bytes + 40;
     for (std::size_t held = 0; held <= frame.size(); ++held) {
       CAPTURE(held);
       const Bytes bytes = guarded.hold(Bytes(frame).first(held));
-      PacketRecord record = make_record(bytes, 0, 1, dress.link_type);
+      PacketRecord record = make_record(bytes, 0, 1, encapsulation.link_type);
       record.length = static_cast<std::uint32_t>(frame.size());
       Segment segment;
-      const DecodeError stop = decode(record, segment);
+      const DecodeError error = decode(record, segment);
       if (held < headers_end) {
-        REQUIRE(stop != DecodeError::none);
+        REQUIRE(error != DecodeError::none);
         continue;
       }
-      REQUIRE(stop == DecodeError::none);
+      REQUIRE(error == DecodeError::none);
       REQUIRE(is_consistent(segment, bytes));
       REQUIRE(segment.data_length == 18);
       REQUIRE(segment.data.size() == held - headers_end);
@@ -592,12 +592,12 @@ TEST_CASE("tunnel: every prefix of every dress, before a guard page") {
   }
 }
 
-TEST_CASE("tunnel: every byte of every dress through hostile values") {
+TEST_CASE("tunnel: any byte of any encapsulation may have a malicious value") {
   constexpr std::uint8_t kValues[] = {0, 1, 2, 3, 4, 6, 0x0f, 0x10, 0x2f, 0x40, 0x45, 0x60, 0x7f, 0x80, 0xaa, 0xff};
   GuardedBuffer guarded;
-  for (const Dress& dress : all_dresses()) {
-    INFO(dress.name);
-    const Buffer frame = dress.put_on(small_packet(), true);
+  for (const Encapsulation& encapsulation : all_encapsulations()) {
+    INFO(encapsulation.name);
+    const Buffer frame = encapsulation.encapsulate(small_packet(), true);
     Decoder decoder;
     int segments = 0;
     for (std::size_t at = 0; at < frame.size(); ++at) {
@@ -606,7 +606,7 @@ TEST_CASE("tunnel: every byte of every dress through hostile values") {
         broken[at] = value;
         const Bytes bytes = guarded.hold(broken);
         Segment segment;
-        const PacketRecord record = make_record(bytes, 0, 1, dress.link_type);
+        const PacketRecord record = make_record(bytes, 0, 1, encapsulation.link_type);
         if (decode(record, segment) == DecodeError::none) {
           ++segments;
           if (!is_consistent(segment, bytes)) FAIL("byte " << at << " set to " << int{value});
@@ -620,27 +620,27 @@ TEST_CASE("tunnel: every byte of every dress through hostile values") {
   }
 }
 
-// RFC 4380, 2.6: Teredo's ends talk at any port.
-TEST_CASE("tunnel: Teredo between peers is known by its prefix and its length") {
+// RFC 4380, section 2.6: Teredo clients may use any port among themselves.
+TEST_CASE("tunnel: Teredo between clients is recognized by its prefix and its length") {
   SegmentSpec spec;
   spec.source = "2001:0:4136:e378:8000:63bf:3fff:fdd2";
   spec.destination = "2001:db8::1";
   spec.payload = "GET / HTTP/1.1\r\n\r\n";
-  const auto stop_of = [](const Buffer& packet) {
+  const auto error_of = [](const Buffer& packet) {
     Segment segment;
     const Buffer frame = framed(in_udp(50'000, packet, true), true);
     return decode(make_record(frame), segment);
   };
   const Buffer packet = ip_packet(spec);
-  CHECK(stop_of(packet) == DecodeError::none);
-  CHECK(stop_of(joined({packet, hex("00")})) == DecodeError::not_tcp);
+  CHECK(error_of(packet) == DecodeError::none);
+  CHECK(error_of(joined({packet, hex("00")})) == DecodeError::not_tcp);
   std::swap(spec.source, spec.destination);
-  CHECK(stop_of(ip_packet(spec)) == DecodeError::none);
+  CHECK(error_of(ip_packet(spec)) == DecodeError::none);
   spec.destination = "2001:db8::2";
-  CHECK(stop_of(ip_packet(spec)) == DecodeError::not_tcp);
+  CHECK(error_of(ip_packet(spec)) == DecodeError::not_tcp);
 }
 
-TEST_CASE("tunnel: as deep as it is bounded, and no deeper") {
+TEST_CASE("tunnel: the number of nested tunnels and headers is bounded") {
   Segment segment;
   Buffer packet = small_packet();
   for (int depth = 1; depth <= kMaxTunnels + 2; ++depth) {
@@ -648,24 +648,24 @@ TEST_CASE("tunnel: as deep as it is bounded, and no deeper") {
     CAPTURE(depth);
     CHECK(decode(make_record(packet, 0, 1, kLinkRaw), segment) == (depth <= kMaxTunnels ? DecodeError::none : DecodeError::too_deep));
   }
-  // Headers that are no tunnels: PPI in PPI.
+  // Nested headers that are not tunnels: PPI in PPI.
   Buffer nested = small_packet();
   for (int i = 0; i < 500; ++i) nested = behind("0000 0800 c0000000", nested);
   CHECK(decode(make_record(nested, 0, 1, kLinkPpi), segment) == DecodeError::too_deep);
-  // Labels and tags count as one header, and end with the frame.
+  // Any number of labels counts as one header; decoding ends at the frame's end.
   Buffer labels = in_ethernet(0x8847, {});
   for (int i = 0; i < 5000; ++i) put32(labels, 0x00010040);
   GuardedBuffer guarded;
   CHECK(decode(make_record(guarded.hold(labels)), segment) == DecodeError::link_truncated);
 }
 
-TEST_CASE("tunnel: what is not opened says why") {
+TEST_CASE("tunnel: the error and its detail name why a packet is not decoded") {
   struct Case {
     std::string name;
     std::uint32_t link_type;
     Buffer frame;
-    DecodeError stop;
-    std::uint32_t about = 0;
+    DecodeError error;
+    std::uint32_t detail = 0;
   };
   const Buffer& p = small_packet();
   const auto udp = [&](unsigned port, std::string_view header) { return framed(in_udp(port, behind(header, p), true), true); };
@@ -716,7 +716,7 @@ TEST_CASE("tunnel: what is not opened says why") {
       {"radiotap, fields without end", kLinkRadiotap, behind("0000 0c00 00000080 00000080", p), DecodeError::link_malformed},
       {"NFLOG, an attribute of 3 bytes", kLinkNflog, behind("02 00 0000 0300 0900", p), DecodeError::link_malformed},
       {"NFLOG, no packet", kLinkNflog, hex("02 00 0000 0800 0500 00000002"), DecodeError::link_truncated},
-      {"PacketNumber Relay, an address of 5 bytes", kLinkFrameRelay, behind("18404040 03 cc", p), DecodeError::link_malformed},
+      {"Frame Relay, an address of 5 bytes", kLinkFrameRelay, behind("18404040 03 cc", p), DecodeError::link_malformed},
       {"MACsec", kLinkEthernet, in_ethernet(0x88e5, p), DecodeError::not_ip, 0x88e5},
   };
   for (const Case& test : cases) {
@@ -726,14 +726,14 @@ TEST_CASE("tunnel: what is not opened says why") {
     CHECK_FALSE(decoder.decode(make_record(test.frame, 0, 1, test.link_type), segment));
     const auto errors = decoder.counts().errors.sorted();
     REQUIRE(errors.size() == 1);
-    CHECK(static_cast<int>(errors[0].error) == static_cast<int>(test.stop));
-    CHECK(errors[0].detail == test.about);
+    CHECK(static_cast<int>(errors[0].error) == static_cast<int>(test.error));
+    CHECK(errors[0].detail == test.detail);
     CHECK(errors[0].records == 1);
     CHECK_FALSE(decode_error_text(errors[0].error, errors[0].detail).empty());
   }
 }
 
-TEST_CASE("stop: counts are sorted, bounded and lose nothing") {
+TEST_CASE("decode error: counts are sorted, complete, and bounded in memory") {
   CHECK(decode_error_text(DecodeError::not_ip, 0x0806) == "ARP (EtherType 0x0806, not IP)");
   CHECK(decode_error_text(DecodeError::not_ip, 0x1234) == "EtherType 0x1234, not IP");
   CHECK(decode_error_text(DecodeError::not_ip, 0) == "not IP");

@@ -1,4 +1,4 @@
-// wire/: frames of every link type to TCP segments, whole, cut and broken.
+// wire/: frames of every link type are decoded to TCP segments; truncated and malformed frames give an error.
 
 #include <doctest/doctest.h>
 
@@ -10,30 +10,30 @@ namespace wirelap::test {
 namespace {
 
 struct Decoded {
-  DecodeError stop = DecodeError::none;
+  DecodeError error = DecodeError::none;
   Segment segment;
 };
 
-/// Decodes `frame`; `wire_length` 0: as long as it is.
+/// Decodes `frame`. `wire_length` 0: the frame's size.
 Decoded decode_frame(std::uint32_t link_type, Bytes frame, std::size_t wire_length = 0) {
   PacketRecord record = make_record(frame, 0, 1, link_type);
   if (wire_length != 0) record.length = static_cast<std::uint32_t>(wire_length);
   Decoded decoded;
-  decoded.stop = decode(record, decoded.segment);
+  decoded.error = decode(record, decoded.segment);
   return decoded;
 }
 
-bool lies_in(Bytes part, Bytes whole) {
+bool is_within(Bytes part, Bytes whole) {
   return part.empty() || (part.data() >= whole.data() && part.data() + part.size() <= whole.data() + whole.size());
 }
 
-/// What holds for every segment, however broken the frame.
+/// The properties of every decoded segment, also of malformed frames.
 bool is_consistent(const Segment& segment, Bytes frame) {
   const unsigned header_bytes = segment.tcp.data_offset / 16 * 4;
-  const bool is_cut = segment.tcp.options.size() + 20 < header_bytes;
-  return lies_in(segment.data, frame) && lies_in(segment.tcp.options, frame) &&
+  const bool is_truncated = segment.tcp.options.size() + 20 < header_bytes;
+  return is_within(segment.data, frame) && is_within(segment.tcp.options, frame) &&
          segment.data.size() <= segment.data_length && header_bytes >= 20 &&
-         segment.tcp.options.size() + 20 <= header_bytes && (!is_cut || segment.data.empty()) &&
+         segment.tcp.options.size() + 20 <= header_bytes && (!is_truncated || segment.data.empty()) &&
          segment.data.data() == segment.tcp.options.data() + segment.tcp.options.size() && segment.vlan.count <= 2;
 }
 
@@ -67,9 +67,9 @@ IpSpec ip_of(const SegmentSpec& spec) {
   return ip;
 }
 
-/// Checks that all that `spec` says came through.
-void check_whole(const Decoded& decoded, const SegmentSpec& spec) {
-  REQUIRE(decoded.stop == DecodeError::none);
+/// Checks that the segment has all values of `spec`.
+void check_segment(const Decoded& decoded, const SegmentSpec& spec) {
+  REQUIRE(decoded.error == DecodeError::none);
   const Segment& segment = decoded.segment;
   const bool v6 = is_ipv6(spec);
   const auto address = [&](const std::string& text) {
@@ -90,18 +90,18 @@ void check_whole(const Decoded& decoded, const SegmentSpec& spec) {
   CHECK(segment.data_length == spec.payload.size());
 }
 
-/// A well-formed frame and where its headers end.
+/// A well-formed frame and the ends of its headers.
 struct Sample {
   std::string name;
   std::uint32_t link_type;
   Buffer frame;
-  std::size_t link_end;  ///< the IP header starts here
-  std::size_t ip_end;    ///< the TCP header starts here
+  std::size_t link_end;  ///< offset of the IP header
+  std::size_t ip_end;    ///< offset of the TCP header
   std::vector<std::uint16_t> vlans = {};
   bool v6 = false;
 };
 
-/// A sample whose link header is `header` in hexadecimal.
+/// A sample with a link header in hexadecimal.
 Sample sample(std::string name, std::uint32_t link_type, std::string_view header, const Buffer& packet,
               std::vector<std::uint16_t> vlans = {}) {
   const Buffer link = hex(header);
@@ -110,7 +110,7 @@ Sample sample(std::string name, std::uint32_t link_type, std::string_view header
   return {std::move(name), link_type, joined({link, packet}), link.size(), link.size() + ip_bytes, std::move(vlans), v6};
 }
 
-/// An IPv6 packet whose extension headers are `extensions` in hexadecimal, of which the first is `first`.
+/// A sample of an IPv6 packet with `extensions` in hexadecimal; the first one is of type `first`.
 Sample sample6(const std::string& name, std::uint8_t first, std::string_view extensions) {
   IpSpec ip = ip_of(kSpec6);
   ip.protocol = first;
@@ -123,7 +123,7 @@ Sample sample6(const std::string& name, std::uint8_t first, std::string_view ext
 constexpr const char* kEthernetAddresses = "0200 0000 0001 0200 0000 0002 ";
 std::string ether(const std::string& rest) { return kEthernetAddresses + rest; }
 
-/// Frames of every kind that is decoded, each with the same segment in it.
+/// Frames of all kinds that wirelap decodes. All contain the same segment.
 const std::vector<Sample>& samples() {
   static const std::vector<Sample> all = [] {
     const Buffer v4 = ip_packet(kSpec), v6 = ip_packet(kSpec6);
@@ -188,20 +188,19 @@ const std::vector<Sample>& samples() {
   return all;
 }
 
-TEST_CASE("wire: every link type, VLAN tags, IP options and extension headers") {
+TEST_CASE("wire: every link type is decoded, with VLAN tags, IP options and extension headers") {
   for (const Sample& test : samples()) {
     INFO(test.name);
     const Decoded decoded = decode_frame(test.link_type, test.frame);
-    check_whole(decoded, test.v6 ? kSpec6 : kSpec);
+    check_segment(decoded, test.v6 ? kSpec6 : kSpec);
     const VlanTags& vlan = decoded.segment.vlan;
     CHECK(std::vector<std::uint16_t>(vlan.ids, vlan.ids + vlan.count) == test.vlans);
     CHECK(is_consistent(decoded.segment, test.frame));
   }
 }
 
-// A snaplen cuts the bytes, not the length on the wire; a truncated file's record
-// has both short. Either way what is missing is told, and never read.
-TEST_CASE("wire: every prefix of every frame, before a guard page") {
+// With a snaplen, a record has fewer bytes than its length on the wire; in a malformed record both may be short.
+TEST_CASE("wire: a frame truncated at any byte gives an error, and no byte behind it is read") {
   GuardedBuffer guarded;
   for (const Sample& test : samples()) {
     INFO(test.name);
@@ -215,7 +214,7 @@ TEST_CASE("wire: every prefix of every frame, before a guard page") {
                                                       : DecodeError::none;
       for (const std::size_t wire_length : {test.frame.size(), held}) {
         const Decoded decoded = decode_frame(test.link_type, bytes, wire_length);
-        REQUIRE(decoded.stop == expected);
+        REQUIRE(decoded.error == expected);
         if (expected != DecodeError::none) continue;
         REQUIRE(is_consistent(decoded.segment, bytes));
         REQUIRE(decoded.segment.data_length == payload_bytes);
@@ -225,8 +224,8 @@ TEST_CASE("wire: every prefix of every frame, before a guard page") {
   }
 }
 
-// Hostile captures: whatever a byte says, what comes out lies within what is there.
-TEST_CASE("wire: every byte of some frames through all its values") {
+// Malicious captures: for any value of any byte, a segment lies within the frame.
+TEST_CASE("wire: any value of any byte of a frame gives an error or a segment within the frame") {
   SegmentSpec spec = kSpec;
   spec.options = hex("020405b4 0402 080a0000000100000002 010303070101050a 0000000100000002");
   spec.vlans = {100, 200};
@@ -239,7 +238,7 @@ TEST_CASE("wire: every byte of some frames through all its values") {
                                ipv6_packet(ip, joined({chain, tcp_segment(spec)}))})}};
   GuardedBuffer guarded;
   for (const auto& [link_type, frame] : frames) {
-    REQUIRE(decode_frame(link_type, frame).stop == DecodeError::none);
+    REQUIRE(decode_frame(link_type, frame).error == DecodeError::none);
     int segments = 0;
     for (std::size_t at = 0; at < frame.size(); ++at) {
       Buffer broken = frame;
@@ -247,23 +246,23 @@ TEST_CASE("wire: every byte of some frames through all its values") {
         broken[at] = static_cast<std::uint8_t>(value);
         const Bytes bytes = guarded.hold(broken);
         const Decoded decoded = decode_frame(link_type, bytes);
-        if (decoded.stop != DecodeError::none) continue;
+        if (decoded.error != DecodeError::none) continue;
         ++segments;
         const TcpOptions options = decode_tcp_options(decoded.segment.tcp.options);
-        const bool sane = is_consistent(decoded.segment, bytes) && options.sack_blocks <= 4 && options.window_shift <= 14;
-        if (!sane) FAIL("byte " << at << " set to " << value);
+        const bool is_valid = is_consistent(decoded.segment, bytes) && options.sack_blocks <= 4 && options.window_shift <= 14;
+        if (!is_valid) FAIL("byte " << at << " set to " << value);
       }
     }
     CHECK(segments > static_cast<int>(frame.size()) * 100);
   }
 }
 
-TEST_CASE("wire: frames without IP") {
+TEST_CASE("wire: the error of a frame without IP names its protocol") {
   struct Case {
     std::string name;
     std::uint32_t link_type;
     std::string header;
-    DecodeError stop;
+    DecodeError error;
   };
   const Case cases[] = {
       {"ARP", kLinkEthernet, ether("0806"), DecodeError::not_ip},
@@ -278,20 +277,20 @@ TEST_CASE("wire: frames without IP") {
       {"loopback, family in neither byte order", kLinkNull, "02000002", DecodeError::not_ip},
       {"loopback, zero", kLinkLoop, "00000000", DecodeError::not_ip},
       {"USB", 220, "", DecodeError::link_unknown},
-      {"a number without meaning", 0xffffffff, "", DecodeError::link_unknown},
+      {"an unassigned link type", 0xffffffff, "", DecodeError::link_unknown},
   };
   for (const Case& test : cases) {
     INFO(test.name);
-    CHECK(decode_frame(test.link_type, joined({hex(test.header), ip_packet(kSpec)})).stop == test.stop);
+    CHECK(decode_frame(test.link_type, joined({hex(test.header), ip_packet(kSpec)})).error == test.error);
   }
-  // Tags to the frame's end: no endless loop, no over-read.
+  // A frame of VLAN tags only: decoding ends, without an over-read.
   Buffer tags = hex(kEthernetAddresses);
   for (int i = 0; i < 500; ++i) put32(tags, 0x81000001);
   GuardedBuffer guarded;
-  CHECK(decode_frame(kLinkEthernet, guarded.hold(tags)).stop == DecodeError::link_truncated);
+  CHECK(decode_frame(kLinkEthernet, guarded.hold(tags)).error == DecodeError::link_truncated);
 }
 
-TEST_CASE("wire: IP headers that carry no TCP segment or contradict themselves") {
+TEST_CASE("wire: the errors of IP headers without TCP and of malformed IP headers") {
   const auto v4 = [](auto change) {
     Buffer packet = ip_packet(kSpec);
     change(packet);
@@ -305,7 +304,7 @@ TEST_CASE("wire: IP headers that carry no TCP segment or contradict themselves")
   struct Case {
     std::string name;
     Buffer packet;
-    DecodeError stop;
+    DecodeError error;
   };
   const auto set16 = [](std::size_t at, unsigned value) {
     return [=](Buffer& packet) {
@@ -329,8 +328,8 @@ TEST_CASE("wire: IP headers that carry no TCP segment or contradict themselves")
       {"version 15", v4(set8(0, 0xf5)), DecodeError::ip_malformed},
       {"IHL 0", v4(set8(0, 0x40)), DecodeError::ip_malformed},
       {"IHL 4", v4(set8(0, 0x44)), DecodeError::ip_malformed},
-      {"IHL past the total length", v4(set16(2, 20)), DecodeError::tcp_malformed},
-      {"total length below the header's", v4(set16(2, 19)), DecodeError::ip_malformed},
+      {"IHL greater than the total length", v4(set16(2, 20)), DecodeError::tcp_malformed},
+      {"total length less than the header length", v4(set16(2, 19)), DecodeError::ip_malformed},
       {"total length 1", v4(set16(2, 1)), DecodeError::ip_malformed},
       {"UDP", v4(set8(9, 17)), DecodeError::not_tcp},
       {"ICMP", v4(set8(9, 1)), DecodeError::not_tcp},
@@ -347,30 +346,30 @@ TEST_CASE("wire: IP headers that carry no TCP segment or contradict themselves")
       {"UDP in IPv6", v6(set8(6, 17)), DecodeError::not_tcp},
       {"no next header (59)", v6(set8(6, 59)), DecodeError::not_tcp},
       {"ESP (50)", v6(set8(6, 50)), DecodeError::not_tcp},
-      {"payload length below TCP's", v6(set16(4, 19)), DecodeError::tcp_malformed},
+      {"payload length less than a TCP header", v6(set16(4, 19)), DecodeError::tcp_malformed},
       {"ICMPv6 after an extension header", extension(0, "3a 00 010400000000"), DecodeError::not_tcp},
       {"a later fragment", extension(44, "06 00 0008 01020304"), DecodeError::fragment},
       {"the last possible fragment", extension(44, "06 00 fff8 01020304"), DecodeError::fragment},
       {"a later fragment after hop-by-hop", extension(0, "2c 00 010400000000 06 00 0009 01020304"), DecodeError::fragment},
       {"an extension header past the payload length", extension(0, "06 01 010400000000 0000000000000000", 8), DecodeError::ip_malformed},
-      {"an extension header of 2048 bytes that are not there", extension(60, "06 ff 010400000000"), DecodeError::ip_malformed},
+      {"an extension header of 2048 bytes, which the packet does not have", extension(60, "06 ff 010400000000"), DecodeError::ip_malformed},
       {"authentication past the payload length", extension(51, "06 ff 0000 00000001 00000002"), DecodeError::ip_malformed},
       {"no bytes", {}, DecodeError::ip_truncated},
   };
   GuardedBuffer guarded;
   for (const Case& test : cases) {
     INFO(test.name);
-    CHECK(decode_frame(kLinkRaw, guarded.hold(test.packet)).stop == test.stop);
+    CHECK(decode_frame(kLinkRaw, guarded.hold(test.packet)).error == test.error);
   }
-  // A chain of extension headers as long as a packet can be ends.
+  // Decoding a packet of the maximum length that consists of extension headers ends.
   Buffer chain;
   for (int i = 0; i < 8000; ++i) append(chain, hex("3c 00 010400000000"));
   IpSpec ip = ip_of(kSpec6);
   ip.protocol = 60;
-  CHECK(decode_frame(kLinkRaw, guarded.hold(ipv6_packet(ip, chain))).stop != DecodeError::none);
+  CHECK(decode_frame(kLinkRaw, guarded.hold(ipv6_packet(ip, chain))).error != DecodeError::none);
 }
 
-TEST_CASE("wire: the IP header tells the payload's length, not the frame") {
+TEST_CASE("wire: the IP header determines the payload's length, not the frame") {
   SegmentSpec spec = kSpec;
   for (const std::string payload : {"", "x", "payload"}) {
     for (const bool v6 : {false, true}) {
@@ -380,17 +379,17 @@ TEST_CASE("wire: the IP header tells the payload's length, not the frame") {
         CAPTURE(trailer);
         spec = v6 ? kSpec6 : kSpec;
         spec.payload = payload;
-        // Padding to Ethernet's 60 bytes (IEEE 802.3, 3.2.8), or a frame check sequence.
+        // Padding to Ethernet's minimum of 60 bytes (IEEE 802.3, section 3.2.8), or a frame check sequence.
         const Buffer frame = joined({ethernet_frame(spec), Buffer(trailer, 0x99)});
-        check_whole(decode_frame(kLinkEthernet, frame), spec);
+        check_segment(decode_frame(kLinkEthernet, frame), spec);
       }
     }
   }
 }
 
-// Segmentation offload leaves IPv4's total length 0 at the sender; IPv6's is 0 in
-// jumbograms (RFC 2675) and in packets over 64 KB that offload has built.
-TEST_CASE("wire: IP length 0 takes the length that the capture tells") {
+// Segmentation offload leaves IPv4's Total Length 0 at the sender. IPv6's Payload Length is 0 in jumbograms
+// (RFC 2675) and in packets over 64 KB that offload built.
+TEST_CASE("wire: for an IP length of 0, the length in the capture counts") {
   struct Case {
     std::string name;
     bool v6;
@@ -412,10 +411,10 @@ TEST_CASE("wire: IP length 0 takes the length that the capture tells") {
     if (!extensions.empty()) ip.protocol = 0;
     const Buffer packet = joined({extensions, tcp_segment(spec)});
     const Buffer frame = test.v6 ? ethernet(0x86dd, ipv6_packet(ip, packet)) : ethernet(0x0800, ipv4_packet(ip, packet));
-    check_whole(decode_frame(kLinkEthernet, frame), spec);
+    check_segment(decode_frame(kLinkEthernet, frame), spec);
 
     const Decoded cut = decode_frame(kLinkEthernet, Bytes(frame).first(200), frame.size());
-    REQUIRE(cut.stop == DecodeError::none);
+    REQUIRE(cut.error == DecodeError::none);
     CHECK(cut.segment.data_length == test.payload_bytes);
     CHECK(cut.segment.data.size() == 200 - (frame.size() - test.payload_bytes));
   }
@@ -423,22 +422,22 @@ TEST_CASE("wire: IP length 0 takes the length that the capture tells") {
   IpSpec ip = ip_of(kSpec);
   ip.length = 0;
   const Buffer frame = ethernet(0x0800, ipv4_packet(ip, tcp_segment(kSpec)));
-  // A capture that says less than a header was on the wire.
+  // The length in the capture is less than that of the headers.
   for (const std::size_t wire_length : {1, 14, 33}) {
     CAPTURE(wire_length);
-    CHECK(decode_frame(kLinkEthernet, frame, wire_length).stop == DecodeError::ip_malformed);
+    CHECK(decode_frame(kLinkEthernet, frame, wire_length).error == DecodeError::ip_malformed);
   }
-  CHECK(decode_frame(kLinkEthernet, frame, 53).stop == DecodeError::tcp_malformed);
+  CHECK(decode_frame(kLinkEthernet, frame, 53).error == DecodeError::tcp_malformed);
   ip = ip_of(kSpec6);
   ip.length = 0;
   const Buffer frame6 = ethernet(0x86dd, ipv6_packet(ip, tcp_segment(kSpec6)));
   for (const std::size_t wire_length : {1, 14, 53, 54, 73}) {
     CAPTURE(wire_length);
-    CHECK(decode_frame(kLinkEthernet, frame6, wire_length).stop == DecodeError::tcp_malformed);
+    CHECK(decode_frame(kLinkEthernet, frame6, wire_length).error == DecodeError::tcp_malformed);
   }
 }
 
-TEST_CASE("wire: a snaplen cuts the data, not their length") {
+TEST_CASE("wire: a snaplen limits the captured data of a segment, not their length") {
   SegmentSpec spec = kSpec;
   spec.payload = std::string(1448, 'd');
   spec.options = hex("0101 080a0000000100000002");
@@ -450,22 +449,22 @@ TEST_CASE("wire: a snaplen cuts the data, not their length") {
   for (const Case& test : cases) {
     CAPTURE(test.snap);
     const Decoded decoded = decode_frame(kLinkEthernet, Bytes(frame).first(test.snap), frame.size());
-    REQUIRE(decoded.stop == DecodeError::none);
+    REQUIRE(decoded.error == DecodeError::none);
     CHECK(decoded.segment.data_length == 1448);
     CHECK(decoded.segment.data.size() == test.held);
     CHECK(decoded.segment.tcp.options.size() == std::min<std::size_t>(12, test.snap - 54));
   }
 }
 
-TEST_CASE("wire: a first fragment has the bytes that it holds, not the datagram's") {
+TEST_CASE("wire: without reassembly, a first fragment is decoded with the bytes that it contains") {
   SegmentSpec spec = kSpec;
   spec.payload = std::string(40, 'f');
   IpSpec ip = ip_of(spec);
   ip.fragment = 0x2000;
-  check_whole(decode_frame(kLinkRaw, ipv4_packet(ip, tcp_segment(spec))), spec);
+  check_segment(decode_frame(kLinkRaw, ipv4_packet(ip, tcp_segment(spec))), spec);
 }
 
-TEST_CASE("wire: nothing of the segment before is left in one decoded into the same place") {
+TEST_CASE("wire: a reused Segment keeps no value of the previous packet") {
   SegmentSpec tagged = kSpec;
   tagged.vlans = {1, 2};
   tagged.options = hex("020405b4");
@@ -475,9 +474,9 @@ TEST_CASE("wire: nothing of the segment before is left in one decoded into the s
   CHECK(segment.time == 5);
   CHECK(segment.packet == 7);
   Decoded decoded;
-  decoded.stop = decode(make_record(second, 6, 8), segment);
+  decoded.error = decode(make_record(second, 6, 8), segment);
   decoded.segment = segment;
-  check_whole(decoded, kSpec6);
+  check_segment(decoded, kSpec6);
   CHECK(segment.vlan.count == 0);
   CHECK(segment.tcp.options.empty());
   CHECK(segment.time == 6);
@@ -485,22 +484,22 @@ TEST_CASE("wire: nothing of the segment before is left in one decoded into the s
 }
 
 // RFC 9293, section 3.1
-TEST_CASE("tcp: header length") {
+TEST_CASE("tcp: the header length is checked against the segment") {
   struct Case {
     std::string name;
     unsigned words;
     std::size_t held;
     std::uint32_t wire_length;
-    DecodeError stop;
+    DecodeError error;
   };
   const Case cases[] = {{"no options", 5, 20, 20, DecodeError::none},
                         {"data offset 0", 0, 60, 60, DecodeError::tcp_malformed},
                         {"data offset 4", 4, 60, 60, DecodeError::tcp_malformed},
                         {"all options", 15, 60, 60, DecodeError::none},
-                        {"past the segment", 6, 23, 23, DecodeError::tcp_malformed},
-                        {"past the segment by its length on the wire", 15, 60, 59, DecodeError::tcp_malformed},
-                        {"options cut off", 15, 20, 60, DecodeError::none},
-                        {"header cut off", 5, 19, 20, DecodeError::tcp_truncated},
+                        {"longer than the segment", 6, 23, 23, DecodeError::tcp_malformed},
+                        {"longer than the segment on the wire", 15, 60, 59, DecodeError::tcp_malformed},
+                        {"truncated options", 15, 20, 60, DecodeError::none},
+                        {"truncated header", 5, 19, 20, DecodeError::tcp_truncated},
                         {"nothing captured", 5, 0, 20, DecodeError::tcp_truncated},
                         {"too short on the wire", 5, 19, 19, DecodeError::tcp_malformed},
                         {"nothing on the wire", 5, 0, 0, DecodeError::tcp_malformed}};
@@ -508,18 +507,18 @@ TEST_CASE("tcp: header length") {
   for (const Case& test : cases) {
     INFO(test.name);
     Buffer bytes(60, 1);
-    bytes[12] = static_cast<std::uint8_t>(test.words << 4 | 0x0f);  // reserved bits are no part of it
+    bytes[12] = static_cast<std::uint8_t>(test.words << 4 | 0x0f);  // the lower bits are reserved
     TcpHeader tcp;
     std::uint32_t header_bytes = 0;
-    const DecodeError stop = decode_tcp(guarded.hold(Bytes(bytes).first(test.held)), test.wire_length, tcp, header_bytes);
-    CHECK(stop == test.stop);
-    if (stop != DecodeError::none) continue;
+    const DecodeError error = decode_tcp(guarded.hold(Bytes(bytes).first(test.held)), test.wire_length, tcp, header_bytes);
+    CHECK(error == test.error);
+    if (error != DecodeError::none) continue;
     CHECK(header_bytes == test.words * 4);
     CHECK(tcp.options.size() == std::min<std::size_t>(test.held, header_bytes) - 20);
   }
 }
 
-TEST_CASE("tcp: options, well-formed and not") {
+TEST_CASE("tcp: well-formed options are decoded, malformed ones end the list or are ignored") {
   struct Case {
     std::string name;
     std::string options;
@@ -535,7 +534,7 @@ TEST_CASE("tcp: options, well-formed and not") {
       {"after no-operations", "010101 020405b4", mss},
       {"before the end of the list", "020405b4 00 030307", mss},
       {"after the end of the list", "00 020405b4", nothing},
-      {"sent twice: the last counts", "02040001 020405b4", mss},
+      {"twice: the last one counts", "02040001 020405b4", mss},
       {"of a wrong length", "020305 02050005b4 0202", nothing},
       // RFC 7323, sections 2.2, 2.3 and 3.2
       {"window scale 0", "030300", [](TcpOptions& o) { o.window_shift = 0; }},
@@ -558,7 +557,7 @@ TEST_CASE("tcp: options, well-formed and not") {
        "050a 00000009 00000009",
        [](TcpOptions& o) { o.sack_blocks = 4; for (auto& block : o.sack) block = {1, 2}; }},
       // RFC 9293, section 3.1: unknown options are skipped by their length.
-      {"unknown ones between", "fd04abcd 020405b4 1e0400 00 220a0102030405060708", mss},
+      {"unknown options in between", "fd04abcd 020405b4 1e0400 00 220a0102030405060708", mss},
       {"length 0", "020405b4 0300 030307", mss},
       {"length 1", "020405b4 0301 030307", mss},
       {"length past the end", "020405b4 0304 07", mss},
@@ -572,22 +571,22 @@ TEST_CASE("tcp: options, well-formed and not") {
     INFO(test.name);
     TcpOptions expected;
     test.expect(expected);
-    const TcpOptions parsed = decode_tcp_options(guarded.hold(hex(test.options)));
-    CHECK(parsed.max_segment_size == expected.max_segment_size);
-    CHECK(int{parsed.window_shift} == int{expected.window_shift});
-    CHECK(parsed.sack_permitted == expected.sack_permitted);
-    CHECK(parsed.has_timestamps == expected.has_timestamps);
-    CHECK(parsed.tsval == expected.tsval);
-    CHECK(parsed.tsecr == expected.tsecr);
-    REQUIRE(parsed.sack_blocks == expected.sack_blocks);
-    for (int i = 0; i < parsed.sack_blocks; ++i) {
-      CHECK(parsed.sack[i].left_edge == expected.sack[i].left_edge);
-      CHECK(parsed.sack[i].right_edge == expected.sack[i].right_edge);
+    const TcpOptions decoded = decode_tcp_options(guarded.hold(hex(test.options)));
+    CHECK(decoded.max_segment_size == expected.max_segment_size);
+    CHECK(int{decoded.window_shift} == int{expected.window_shift});
+    CHECK(decoded.sack_permitted == expected.sack_permitted);
+    CHECK(decoded.has_timestamps == expected.has_timestamps);
+    CHECK(decoded.tsval == expected.tsval);
+    CHECK(decoded.tsecr == expected.tsecr);
+    REQUIRE(decoded.sack_blocks == expected.sack_blocks);
+    for (int i = 0; i < decoded.sack_blocks; ++i) {
+      CHECK(decoded.sack[i].left_edge == expected.sack[i].left_edge);
+      CHECK(decoded.sack[i].right_edge == expected.sack[i].right_edge);
     }
   }
 }
 
-TEST_CASE("tcp: every prefix and every byte of an option list, before a guard page") {
+TEST_CASE("tcp: no byte behind a truncated or malformed option list is read") {
   const Buffer options = hex("020405b4 0402 080a0000000100000002 01 030307 0512 00000001 00000002 00000003 00000004 00 00");
   GuardedBuffer guarded;
   for (std::size_t held = 0; held <= options.size(); ++held) {
@@ -597,16 +596,15 @@ TEST_CASE("tcp: every prefix and every byte of an option list, before a guard pa
       const std::uint8_t kept = byte;
       for (unsigned value = 0; value < 256; ++value) {
         byte = static_cast<std::uint8_t>(value);
-        const TcpOptions parsed = decode_tcp_options(guarded.hold(prefix));
-        if (parsed.sack_blocks > 4 || parsed.window_shift > 14) FAIL("value " << value);
+        const TcpOptions decoded = decode_tcp_options(guarded.hold(prefix));
+        if (decoded.sack_blocks > 4 || decoded.window_shift > 14) FAIL("value " << value);
       }
       byte = kept;
     }
   }
 }
 
-// bytes.h
-TEST_CASE("bytes: integers at any alignment, in both orders") {
+TEST_CASE("bytes: integers are loaded at any alignment, in both byte orders") {
   GuardedBuffer guarded;
   for (std::size_t skipped = 0; skipped < 8; ++skipped) {
     CAPTURE(skipped);
@@ -619,7 +617,7 @@ TEST_CASE("bytes: integers at any alignment, in both orders") {
   }
 }
 
-TEST_CASE("key: both directions of a connection have one; VLANs and IP versions keep connections apart") {
+TEST_CASE("key: both directions of a connection have the same key; different VLANs and IP versions have different keys") {
   const auto key_of = [](const SegmentSpec& spec, Side& sender) {
     const Buffer frame = ethernet_frame(spec);
     return make_flow_key(decode_frame(kLinkEthernet, frame).segment, sender);

@@ -1,11 +1,11 @@
-// tests: the addresses of packets that nobody sent.
+// Writes addresses into IP headers that tests build without packet bytes.
 #pragma once
 
 #include "wire/ip.h"
 
 namespace wirelap::test {
 
-/// Writes `source` and `destination` as a packet of `ip.version` has them.
+/// Sets the addresses of `ip`, in the layout for its version.
 inline void put_addresses(IpHeader& ip, const Address& source, const Address& destination) {
   std::uint8_t* at = ip.addresses;
   const auto put = [&at](std::uint64_t value, int bytes) {

@@ -1,4 +1,4 @@
-// Traffic made to take all memory, as a pcap of any size, a piece at a time.
+// Generates traffic that is made to exhaust memory, as a pcap capture of any size, in pieces.
 #pragma once
 
 #include <algorithm>
@@ -8,19 +8,19 @@
 
 namespace wirelap::test {
 
-/// Makes the capture of a flood. The same kind and count give the same bytes.
+/// Generates the capture of a flood. Equal kinds and counts generate equal bytes.
 class Flood {
  public:
-  /// Kinds, and what `count` counts:
+  /// The kinds of floods, and what `count` counts:
   ///   syns       SYNs, each from an address of its own
-  ///   holes      connections, each with a hole in a request and three segments past it
-  ///   heads      connections, each with 28 KiB of a head that does not end
-  ///   streams    connections of HTTP/2, each with 1,000 open streams
-  ///   fragments  first fragments of datagrams that never come whole
-  ///   large      streams of 40 KiB of path in one connection, while a hundred others wait for their answer
-  ///   reading    segments of one endless response, while a hundred others wait for their answer
-  ///   shifts     connections in all: a flood of each kind after the other, and SYNs again
-  /// At the end one exchange is complete, at a server of its own (10.9.9.9), after a pause of a minute.
+  ///   gaps       connections, each with a sequence gap in a request and three segments behind it
+  ///   heads      connections, each with 28 KiB of a message head that does not end
+  ///   streams    HTTP/2 connections, each with 1,000 open streams
+  ///   fragments  first fragments of IP datagrams that never become complete
+  ///   large      streams with 40 KiB of path each in one connection, while a hundred others wait for their response
+  ///   reading    segments of one endless response, while a hundred other connections wait for theirs
+  ///   shifts     connections in all: floods of syns, gaps, heads, streams and syns in turn
+  /// Each flood ends, after a pause of a minute, with a complete exchange with the server 10.9.9.9.
   Flood(std::string_view kind, std::uint64_t count) : kind_(kind), count_(count) {
     put32(0xa1b2c3d4);
     put32(0x00040002);
@@ -28,17 +28,17 @@ class Flood {
   }
 
   static bool is_kind(std::string_view kind) {
-    for (const char* const known : {"syns", "holes", "heads", "streams", "fragments", "large", "reading", "shifts"}) {
+    for (const char* const known : {"syns", "gaps", "heads", "streams", "fragments", "large", "reading", "shifts"}) {
       if (kind == known) return true;
     }
     return false;
   }
 
-  /// The next bytes, valid until the next call; empty at the end.
+  /// The next piece of the capture, valid until the next call; empty at the end.
   std::string_view next() {
-    if (begun_) bytes_.clear();
-    begun_ = true;
-    while (bytes_.size() < kPiece && !over_) step();
+    if (started_) bytes_.clear();
+    started_ = true;
+    while (bytes_.size() < kPiece && !done_) step();
     return bytes_;
   }
 
@@ -49,15 +49,15 @@ class Flood {
   static constexpr std::size_t kPiece = 64 * 1024;
   static constexpr std::uint8_t kFin = 1, kSyn = 2, kPsh = 8, kAck = 16;
   static constexpr std::uint32_t kServer = 0x0a000001, kLastServer = 0x0a090909, kFirstClient = 0x0b000000;
-  static constexpr std::uint32_t kInnocents = 100;
-  static constexpr std::uint32_t kInnocent = 0x0c000000;
+  static constexpr std::uint32_t kWaitingCount = 100;
+  static constexpr std::uint32_t kFirstWaiting = 0x0c000000;
 
   void put32(std::uint32_t value) { bytes_.append(reinterpret_cast<const char*>(&value), 4); }
   static void put_be(char* at, std::uint32_t value, int count) {
     for (int i = 0; i < count; ++i) at[i] = static_cast<char>(value >> (count - 1 - i) * 8);
   }
 
-  /// A packet; `fragment`: flags and offset of IPv4.
+  /// Adds a packet. `fragment`: the flags and offset of IPv4.
   void put(std::uint32_t source, unsigned source_port, std::uint32_t destination, unsigned destination_port,
            std::uint32_t sequence, std::uint32_t acknowledgment, std::uint8_t flags, std::string_view payload,
            unsigned fragment = 0) {
@@ -86,7 +86,7 @@ class Flood {
     ++packets_;
   }
 
-  /// One end's view of a connection with `server`.
+  /// A connection with `server`, with the client's sequence numbers.
   struct Peer {
     std::uint32_t client;
     unsigned port;
@@ -115,85 +115,104 @@ class Flood {
   }
 
   void step() {
-    if (at_ == 0 && has_innocents()) begin_innocents();
+    if (at_ == 0 && has_waiting()) begin_waiting();
     if (at_ < count_) {
       step(kind_, at_++);
     } else {
-      if (has_innocents()) end_innocents();
+      if (has_waiting()) end_waiting();
       finish();
-      over_ = true;
+      done_ = true;
     }
   }
 
+  /// Adds the packets of the `number`-th of `count_`.
   void step(std::string_view kind, std::uint64_t number) {
     if (kind == "syns") {
       put(kFirstClient + static_cast<std::uint32_t>(number), port_of(number), kServer, 80, 7, 0, kSyn, {});
-    } else if (kind == "holes") {
-      Peer one = peer(number);
-      open(one);
-      ask(one, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n");
-      one.sent += 5000;
-      for (int i = 0; i < 3; ++i) ask(one, filler_.substr(0, 1000));
+    } else if (kind == "gaps") {
+      add_gap(number);
     } else if (kind == "heads") {
-      Peer one = peer(number);
-      open(one);
-      ask(one, "GET / HTTP/1.1\r\nHost: h\r\nX: ");
-      for (int i = 0; i < 20; ++i) ask(one, filler_.substr(0, 1400));
+      add_head(number);
     } else if (kind == "streams") {
-      Peer one = peer(number);
-      open(one);
-      ask(one, preface());
-      std::string frames;
-      for (std::uint32_t stream = 0; stream < 1000; ++stream) {
-        frames += headers(2 * stream + 1, "/a/path/of/thirty/characters/" + std::to_string(stream));
-        if (frames.size() > 1300 || stream == 999) {
-          ask(one, frames);
-          frames.clear();
-        }
-      }
+      add_streams(number);
     } else if (kind == "fragments") {
       constexpr unsigned kMore = 0x2000;
       put(kFirstClient + static_cast<std::uint32_t>(number), 1024, kServer, 80, 1, 1, kAck, filler_.substr(0, 1348), kMore);
     } else if (kind == "large") {
-      if (number == 0) {
-        hog_ = peer(0);
-        open(hog_);
-        ask(hog_, preface());
-      }
-      std::string frames = headers(static_cast<std::uint32_t>(2 * number + 1), std::string(40 << 10, 'p'));
-      for (std::string_view rest = frames; !rest.empty(); rest.remove_prefix(std::min<std::size_t>(rest.size(), 1400))) {
-        ask(hog_, rest.substr(0, 1400));
-      }
+      add_large(number);
     } else if (kind == "reading") {
-      if (number == 0) {
-        hog_ = peer(0);
-        open(hog_);
-        ask(hog_, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
-        answer(hog_, "HTTP/1.1 200 OK\r\nContent-Length: 999999999999\r\n\r\n");
-      }
-      answer(hog_, filler_.substr(0, 1400));
+      add_reading(number);
     } else {
-      constexpr std::string_view kKinds[] = {"syns", "holes", "heads", "streams", "syns"};
-      const std::uint64_t part = count_ / 5 + 1;
-      // Heads and streams are much larger than the others.
-      const std::uint64_t of = number / part;
-      if ((of == 2 && number % 8 != 0) || (of == 3 && number % 64 != 0)) return;
-      step(kKinds[of], number);
+      add_shift(number);
     }
   }
 
-  bool has_innocents() const { return kind_ == "large" || kind_ == "reading"; }
+  void add_gap(std::uint64_t number) {
+    Peer one = peer(number);
+    open(one);
+    ask(one, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n");
+    one.sent += 5000;
+    for (int i = 0; i < 3; ++i) ask(one, filler_.substr(0, 1000));
+  }
+  void add_head(std::uint64_t number) {
+    Peer one = peer(number);
+    open(one);
+    ask(one, "GET / HTTP/1.1\r\nHost: h\r\nX: ");
+    for (int i = 0; i < 20; ++i) ask(one, filler_.substr(0, 1400));
+  }
+  void add_streams(std::uint64_t number) {
+    Peer one = peer(number);
+    open(one);
+    ask(one, preface());
+    std::string frames;
+    for (std::uint32_t stream = 0; stream < 1000; ++stream) {
+      frames += headers(2 * stream + 1, "/a/path/of/thirty/characters/" + std::to_string(stream));
+      if (frames.size() > 1300 || stream == 999) {
+        ask(one, frames);
+        frames.clear();
+      }
+    }
+  }
+  void add_large(std::uint64_t number) {
+    if (number == 0) {
+      large_ = peer(0);
+      open(large_);
+      ask(large_, preface());
+    }
+    const std::string frames = headers(static_cast<std::uint32_t>(2 * number + 1), std::string(40 << 10, 'p'));
+    for (std::string_view rest = frames; !rest.empty(); rest.remove_prefix(std::min<std::size_t>(rest.size(), 1400))) {
+      ask(large_, rest.substr(0, 1400));
+    }
+  }
+  void add_reading(std::uint64_t number) {
+    if (number == 0) {
+      large_ = peer(0);
+      open(large_);
+      ask(large_, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+      answer(large_, "HTTP/1.1 200 OK\r\nContent-Length: 999999999999\r\n\r\n");
+    }
+    answer(large_, filler_.substr(0, 1400));
+  }
+  void add_shift(std::uint64_t number) {
+    constexpr std::string_view kKinds[] = {"syns", "gaps", "heads", "streams", "syns"};
+    const std::uint64_t of = number / (count_ / 5 + 1);
+    // Connections with heads and streams are much larger than the others: there are fewer of them.
+    if ((of == 2 && number % 8 != 0) || (of == 3 && number % 64 != 0)) return;
+    step(kKinds[of], number);
+  }
 
-  void begin_innocents() {
-    for (std::uint32_t i = 0; i < kInnocents; ++i) {
-      Peer one{kInnocent + i, 5000, kServer};
+  bool has_waiting() const { return kind_ == "large" || kind_ == "reading"; }
+
+  void begin_waiting() {
+    for (std::uint32_t i = 0; i < kWaitingCount; ++i) {
+      Peer one{kFirstWaiting + i, 5000, kServer};
       open(one);
       ask(one, kRequest);
     }
   }
-  void end_innocents() {
-    for (std::uint32_t i = 0; i < kInnocents; ++i) {
-      Peer one{kInnocent + i, 5000, kServer};
+  void end_waiting() {
+    for (std::uint32_t i = 0; i < kWaitingCount; ++i) {
+      Peer one{kFirstWaiting + i, 5000, kServer};
       one.sent += static_cast<std::uint32_t>(kRequest.size());
       answer(one, kResponse);
     }
@@ -201,7 +220,7 @@ class Flood {
 
   void finish() {
     micros_ += 60'000'000;
-    Peer last{kInnocent - 1, 5000, kLastServer};
+    Peer last{kFirstWaiting - 1, 5000, kLastServer};
     open(last);
     ask(last, kRequest);
     answer(last, kResponse);
@@ -221,7 +240,7 @@ class Flood {
     put_be(header + 5, stream, 4);
     return std::string(header, sizeof header).append(payload);
   }
-  /// GET of `path`, whole; none of its fields goes to the table.
+  /// A complete GET request for `path`, whose fields are not added to the dynamic table.
   static std::string headers(std::uint32_t stream, const std::string& path) {
     std::string block("\x82\x86\x04", 3);
     std::size_t length = path.size();
@@ -233,10 +252,10 @@ class Flood {
       block += static_cast<char>(length);
     }
     block += path;
-    constexpr std::size_t kMostPayload = 16384;
-    std::string frames = frame(1, block.size() <= kMostPayload ? 5 : 1, stream, std::string_view(block).substr(0, kMostPayload));
-    for (std::size_t at = kMostPayload; at < block.size(); at += kMostPayload) {
-      frames += frame(9, at + kMostPayload >= block.size() ? 4 : 0, stream, std::string_view(block).substr(at, kMostPayload));
+    constexpr std::size_t kMaxPayload = 16384;
+    std::string frames = frame(1, block.size() <= kMaxPayload ? 5 : 1, stream, std::string_view(block).substr(0, kMaxPayload));
+    for (std::size_t at = kMaxPayload; at < block.size(); at += kMaxPayload) {
+      frames += frame(9, at + kMaxPayload >= block.size() ? 4 : 0, stream, std::string_view(block).substr(at, kMaxPayload));
     }
     return frames;
   }
@@ -246,12 +265,12 @@ class Flood {
   const std::string filler_text_ = std::string(2000, 'x');
   const std::string_view filler_ = filler_text_;
   std::string bytes_;
-  bool begun_ = false;
-  bool over_ = false;
+  bool started_ = false;
+  bool done_ = false;
   std::uint64_t at_ = 0;
   std::uint64_t packets_ = 0;
   std::uint64_t micros_ = 2'000'000'000ull * 1'000'000;
-  Peer hog_{};
+  Peer large_{};
 };
 
 }  // namespace wirelap::test

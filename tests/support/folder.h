@@ -12,8 +12,8 @@
 
 namespace wirelap::test {
 
-/// A folder that is gone with its guard. Everybody may read and write in it, since a
-/// program that was started as root goes on as nobody.
+/// A temporary folder, which the destructor removes. All users may read and write in it, because
+/// wirelap becomes the user nobody where it was started as root.
 class Folder {
  public:
   Folder() {
@@ -24,6 +24,7 @@ class Folder {
   }
   ~Folder() { std::filesystem::remove_all(path_); }
   Folder(const Folder&) = delete;
+  /// Creates the file `name` with `content`. Returns its path.
   std::string add(const std::string& name, std::string_view content, int mode = 0644) const {
     const std::string path = path_ + "/" + name;
     std::ofstream(path, std::ios::binary) << content;
@@ -31,7 +32,7 @@ class Folder {
     return path;
   }
   const std::string& path() const { return path_; }
-  /// The path of the file `name` in it.
+  /// The path of the file `name` in the folder.
   std::string operator/(const std::string& name) const { return path_ + "/" + name; }
 
  private:

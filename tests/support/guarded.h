@@ -1,7 +1,7 @@
-// A buffer that ends where reading on is fatal.
+// A buffer that ends at an unreadable page: reading past its end ends the process.
 //
-// ASan sees no over-read inside a larger allocation, and a record is always
-// inside one. Here the last byte touches a page that cannot be read.
+// AddressSanitizer does not detect an over-read within a larger allocation, and a
+// record is always within one.
 #pragma once
 
 #include <sys/mman.h>
@@ -14,6 +14,7 @@
 
 namespace wirelap::test {
 
+/// Holds up to 64 KiB.
 class GuardedBuffer {
  public:
   GuardedBuffer() {
@@ -26,7 +27,7 @@ class GuardedBuffer {
   GuardedBuffer(const GuardedBuffer&) = delete;
   GuardedBuffer& operator=(const GuardedBuffer&) = delete;
 
-  /// A copy of `content` right before the guard; valid until the next call.
+  /// Copies `content` to directly before the unreadable page. Returns the copy, valid until the next call.
   Bytes hold(Bytes content) {
     if (content.size() > kBytes) std::abort();
     std::uint8_t* const at = begin_ + kBytes - content.size();

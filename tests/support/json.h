@@ -1,7 +1,7 @@
-// A strict checker of JSON (RFC 8259) that shares nothing with what writes it.
+// A strict checker of JSON (RFC 8259) that shares no code with the writers.
 //
-// Stricter than the grammar: the text is UTF-8 without surrogates (RFC 3629), no
-// object has a name twice, and nesting has a bound.
+// It requires more than the grammar: UTF-8 without surrogates (RFC 3629), different
+// names within an object, and at most kMaxDepth levels of nesting.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +14,7 @@ namespace wirelap::test {
 
 class JsonChecker {
  public:
-  /// Whether `text` is one JSON value and nothing else but white space around it.
+  /// Whether `text` is exactly one JSON value, with or without white space around it.
   static bool is_valid(std::string_view text) {
     JsonChecker checker(text);
     checker.skip_space();
@@ -30,12 +30,12 @@ class JsonChecker {
 
   bool at_end() const { return at_ == text_.size(); }
   unsigned char peek() const { return at_end() ? 0 : static_cast<unsigned char>(text_[at_]); }
-  bool take(char c) {
+  bool accept(char c) {
     if (at_end() || text_[at_] != c) return false;
     ++at_;
     return true;
   }
-  bool take(std::string_view word) {
+  bool accept(std::string_view word) {
     if (text_.substr(at_, word.size()) != word) return false;
     at_ += word.size();
     return true;
@@ -51,32 +51,32 @@ class JsonChecker {
       case '{': return object(depth);
       case '[': return array(depth);
       case '"': return string();
-      case 't': return take("true");
-      case 'f': return take("false");
-      case 'n': return take("null");
+      case 't': return accept("true");
+      case 'f': return accept("false");
+      case 'n': return accept("null");
       default: return number();
     }
   }
 
   bool object(int depth) {
     std::vector<std::string_view> names;
-    take('{');
+    accept('{');
     skip_space();
-    if (take('}')) return true;
+    if (accept('}')) return true;
     do {
       skip_space();
       const std::size_t begin = at_;
       if (!string() || !add(names, text_.substr(begin, at_ - begin))) return false;
       skip_space();
-      if (!take(':')) return false;
+      if (!accept(':')) return false;
       skip_space();
       if (!value(depth + 1)) return false;
       skip_space();
-    } while (take(','));
-    return take('}');
+    } while (accept(','));
+    return accept('}');
   }
 
-  /// False where it is there. Objects are small: to look at each costs less than an order.
+  /// Returns false where `names` contains `name`. Objects are small: a linear search is faster than a set.
   static bool add(std::vector<std::string_view>& names, std::string_view name) {
     for (const std::string_view other : names) {
       if (other.size() == name.size() && other == name) return false;
@@ -86,15 +86,15 @@ class JsonChecker {
   }
 
   bool array(int depth) {
-    take('[');
+    accept('[');
     skip_space();
-    if (take(']')) return true;
+    if (accept(']')) return true;
     do {
       skip_space();
       if (!value(depth + 1)) return false;
       skip_space();
-    } while (take(','));
-    return take(']');
+    } while (accept(','));
+    return accept(']');
   }
 
   bool digits() {
@@ -104,25 +104,25 @@ class JsonChecker {
   }
 
   bool number() {
-    take('-');
-    if (!take('0') && !digits()) return false;
-    if (take('.') && !digits()) return false;
-    if (!take('e') && !take('E')) return true;
-    if (!take('+')) take('-');
+    accept('-');
+    if (!accept('0') && !digits()) return false;
+    if (accept('.') && !digits()) return false;
+    if (!accept('e') && !accept('E')) return true;
+    if (!accept('+')) accept('-');
     return digits();
   }
 
   bool string() {
-    if (!take('"')) return false;
+    if (!accept('"')) return false;
     while (true) {
       skip_plain();
-      if (take('"')) return true;
-      if (peek() < 0x20) return false;  // at the end, too
+      if (accept('"')) return true;
+      if (peek() < 0x20) return false;  // also at the end of the text
       if (!(peek() == '\\' ? escape() : character())) return false;
     }
   }
 
-  /// Most of a text: ASCII that needs no other look.
+  /// Skips characters that need no check of their own.
   void skip_plain() {
     const auto is_plain = [](unsigned char c) { return c >= 0x20 && c < 0x80 && c != '"' && c != '\\'; };
     const char *at = text_.data() + at_, *const end = text_.data() + text_.size();
@@ -132,7 +132,7 @@ class JsonChecker {
 
   bool escape() {
     ++at_;
-    if (!take('u')) {
+    if (!accept('u')) {
       const bool known = !at_end() && std::string_view("\"\\/bfnrt").find(text_[at_]) != std::string_view::npos;
       ++at_;
       return known;
@@ -141,7 +141,7 @@ class JsonChecker {
     if (!hex4(code)) return false;
     if (code >= 0xdc00 && code < 0xe000) return false;
     if (code < 0xd800 || code > 0xdbff) return true;
-    return take("\\u") && hex4(code) && code >= 0xdc00 && code < 0xe000;
+    return accept("\\u") && hex4(code) && code >= 0xdc00 && code < 0xe000;
   }
 
   bool hex4(std::uint32_t& code) {

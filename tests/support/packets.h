@@ -1,8 +1,8 @@
 // Builds packets and captures in memory.
 //
-// Every layer is a function from what it carries to bytes, so that a test can
-// break any of them: link header ( IP header ( TCP header ( payload ) ) ).
-// Checksums are left 0: wirelap does not look at them.
+// Each layer is a function from its payload to bytes, so that a test can change any
+// of them: link header ( IP header ( TCP header ( payload ) ) ). Checksums are 0:
+// wirelap does not verify them.
 #pragma once
 
 #include <arpa/inet.h>
@@ -37,7 +37,7 @@ inline void put32(Buffer& to, std::uint32_t value) {
   put16(to, value >> 16);
   put16(to, value & 0xffff);
 }
-/// Bytes written as pairs of digits, with spaces anywhere.
+/// Bytes from hexadecimal digits; spaces are ignored.
 inline Buffer hex(std::string_view text) {
   Buffer bytes;
   std::string digits;
@@ -59,7 +59,7 @@ inline Buffer joined(std::initializer_list<Bytes> parts) {
 
 /// A TCP segment in IPv4 or IPv6 in Ethernet.
 struct SegmentSpec {
-  std::string source = "10.0.0.1";       ///< with a colon in it: IPv6, and the other address too
+  std::string source = "10.0.0.1";       ///< an address with a colon is IPv6; both are of one version
   std::string destination = "10.0.0.2";
   std::uint16_t source_port = 40000;
   std::uint16_t destination_port = 80;
@@ -68,8 +68,8 @@ struct SegmentSpec {
   std::uint8_t flags = kAck;             ///< TcpFlag bits
   std::uint16_t window = 65535;
   std::string payload;
-  Buffer options;                        ///< of TCP; filled up to 4 bytes with zeros
-  std::uint16_t ip_id = 0;               ///< IPv4 alone
+  Buffer options;                        ///< of TCP; padded with zeros to a multiple of 4 bytes
+  std::uint16_t ip_id = 0;               ///< IPv4 only
   std::vector<std::uint16_t> vlans;      ///< outermost first
 };
 
@@ -91,15 +91,15 @@ inline Buffer tcp_segment(const SegmentSpec& spec) {
   return segment;
 }
 
-/// What IPv4 and IPv6 headers hold besides their payload.
+/// The fields of an IPv4 or IPv6 header.
 struct IpSpec {
   std::string source = "10.0.0.1";
   std::string destination = "10.0.0.2";
   std::uint8_t protocol = kProtocolTcp;  ///< IPv6: next header
-  int length = -1;                       ///< the header's length field; -1: the right one
-  Buffer options = {};                   ///< IPv4 alone; a multiple of 4 bytes
-  std::uint16_t id = 0;                  ///< IPv4 alone
-  std::uint16_t fragment = 0;            ///< IPv4 alone: flags and offset
+  int length = -1;                       ///< the length field; -1: the correct value
+  Buffer options = {};                   ///< IPv4 only; a multiple of 4 bytes
+  std::uint16_t id = 0;                  ///< IPv4 only
+  std::uint16_t fragment = 0;            ///< IPv4 only: flags and offset
 };
 
 inline Buffer address_bytes(int family, const std::string& text) {
@@ -108,7 +108,7 @@ inline Buffer address_bytes(int family, const std::string& text) {
   return bytes;
 }
 
-/// RFC 791, section 3.1.
+/// An IPv4 packet (RFC 791, section 3.1).
 inline Buffer ipv4_packet(const IpSpec& spec, Bytes payload) {
   const std::size_t header_bytes = 20 + spec.options.size();
   Buffer packet;
@@ -127,7 +127,7 @@ inline Buffer ipv4_packet(const IpSpec& spec, Bytes payload) {
   return packet;
 }
 
-/// RFC 8200, section 3; extension headers are the start of `payload`.
+/// An IPv6 packet (RFC 8200, section 3). Extension headers are part of `payload`.
 inline Buffer ipv6_packet(const IpSpec& spec, Bytes payload) {
   Buffer packet;
   put32(packet, 0x60000000);
@@ -150,7 +150,7 @@ inline Buffer ip_packet(const SegmentSpec& spec) {
   return is_ipv6(spec) ? ipv6_packet(ip, tcp_segment(spec)) : ipv4_packet(ip, tcp_segment(spec));
 }
 
-/// Link header of Ethernet; `tags` are EtherType and VLAN identifier, outermost first.
+/// An Ethernet frame. `tags` are pairs of EtherType and VLAN identifier, outermost first.
 inline Buffer ethernet(std::uint16_t ether_type, Bytes payload,
                        const std::vector<std::pair<std::uint16_t, std::uint16_t>>& tags = {}) {
   Buffer frame(12);
@@ -163,7 +163,7 @@ inline Buffer ethernet(std::uint16_t ether_type, Bytes payload,
   return frame;
 }
 
-/// The whole frame. The inner VLAN tag is 802.1Q's, those around it 802.1ad's.
+/// The segment in an Ethernet frame. The innermost VLAN tag is 802.1Q's, outer ones are 802.1ad's.
 inline Buffer ethernet_frame(const SegmentSpec& spec) {
   std::vector<std::pair<std::uint16_t, std::uint16_t>> tags;
   for (std::size_t i = 0; i < spec.vlans.size(); ++i) {
@@ -172,7 +172,7 @@ inline Buffer ethernet_frame(const SegmentSpec& spec) {
   return ethernet(is_ipv6(spec) ? 0x86dd : 0x0800, ip_packet(spec), tags);
 }
 
-/// A record as a reader would hand it on; `frame` is borrowed.
+/// A record as a Reader delivers it. `frame` is borrowed.
 inline PacketRecord make_record(Bytes frame, Nanos time = 0, std::uint64_t number = 1,
                         std::uint32_t link_type = kLinkEthernet) {
   return {time, number, frame, static_cast<std::uint32_t>(frame.size()), link_type};
@@ -185,12 +185,12 @@ class PcapWriter {
     bool big_endian = false;
     int decimals = 6;               ///< of timestamps: 6 or 9
     std::uint32_t link_type = kLinkEthernet;
-    std::uint32_t fcs_bits = 0;     ///< what stands above the link type
+    std::uint32_t fcs_bits = 0;     ///< the upper 16 bits of the link type field
     std::uint32_t snap_length = 262144;
     unsigned version_major = 2;
     unsigned version_minor = 4;
-    bool modified = false;          ///< Kuznetzov's patch: 8 bytes more in a record's header
-    bool captured_last = false;     ///< of a record's two lengths
+    bool modified = false;          ///< Kuznetzov's patch: record headers are 8 bytes longer
+    bool captured_last = false;     ///< the captured length is the second of the two lengths
   };
 
   PcapWriter() : PcapWriter(Options{}) {}
@@ -204,7 +204,7 @@ class PcapWriter {
     put(options.fcs_bits << 16 | options.link_type);
   }
 
-  /// Adds a record, cut to the snap length. `wire_length` 0: the frame's.
+  /// Adds a record, truncated to the snap length. `wire_length` 0: the frame's length.
   void add(Nanos time, Bytes frame, std::size_t wire_length = 0) {
     starts_.push_back(bytes_.size());
     const Bytes captured = frame.first(std::min<std::size_t>(frame.size(), options_.snap_length));
@@ -220,7 +220,7 @@ class PcapWriter {
   }
 
   const Buffer& bytes() const { return bytes_; }
-  /// Offsets at which the records' headers start.
+  /// Offsets of the record headers.
   const std::vector<std::size_t>& starts() const { return starts_; }
 
  private:

@@ -1,5 +1,5 @@
 // Builds pcapng captures in memory (draft-ietf-opsawg-pcapng), block by block, so
-// that a test can break any of them.
+// that a test can change any of them.
 #pragma once
 
 #include "packets.h"
@@ -8,7 +8,7 @@ namespace wirelap::test {
 
 class PcapngWriter {
  public:
-  /// Begins with a section in this byte order.
+  /// Starts with a section in this byte order.
   explicit PcapngWriter(bool big_endian = false) { section(big_endian); }
 
   /// Section 4.1.
@@ -32,7 +32,7 @@ class PcapngWriter {
     block(1, body);
   }
 
-  /// Section 4.3. `wire_length` -1: the frame's.
+  /// Section 4.3. `wire_length` -1: the frame's length.
   void enhanced(std::uint32_t interface, std::uint64_t units, Bytes frame, Bytes options = {}, int wire_length = -1) {
     Buffer body;
     put_32(body, interface);
@@ -55,7 +55,7 @@ class PcapngWriter {
     block(3, padded(body));
   }
 
-  /// Section 3.1; `body` is a multiple of 4 bytes.
+  /// Section 3.1. The size of `body` is a multiple of 4.
   void block(std::uint32_t type, Bytes body) {
     const auto length = static_cast<std::uint32_t>(body.size() + 12);
     starts_.push_back(bytes_.size());
@@ -65,7 +65,7 @@ class PcapngWriter {
     put_32(bytes_, length);
   }
 
-  /// Section 3.5: an option, padded.
+  /// An option with its padding (section 3.5).
   Buffer option(unsigned code, Bytes value) const {
     Buffer option;
     put_16(option, code);
@@ -93,10 +93,10 @@ class PcapngWriter {
 
   Buffer& bytes() { return bytes_; }
   const Buffer& bytes() const { return bytes_; }
-  /// Offsets at which the blocks start.
+  /// Offsets of the blocks.
   const std::vector<std::size_t>& starts() const { return starts_; }
 
-  // In the section's byte order.
+  // Integers in the section's byte order.
   void put_16(Buffer& to, std::uint32_t value) const {
     put16(to, big_endian_ ? value & 0xffff : (value & 0xff) << 8 | (value >> 8 & 0xff));
   }

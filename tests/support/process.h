@@ -1,4 +1,4 @@
-// A program that runs while the test goes on: its input and output are pipes.
+// Runs a program in parallel with the test. Its standard input and output are pipes.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -24,7 +24,7 @@ namespace wirelap::test {
 
 class Process {
  public:
-  /// `prepare` is called in the child, before the program is.
+  /// The child calls `prepare` before it executes the program.
   explicit Process(std::vector<std::string> arguments, const std::function<void()>& prepare = [] {}) {
     int in[2], out[2];
     REQUIRE(::pipe2(in, O_CLOEXEC) == 0);
@@ -65,20 +65,20 @@ class Process {
   void close_input() { close_end(to_); }
   void close_output() { close_end(from_); }
 
-  /// Waits until there is output to read, or it has ended.
+  /// Waits until there is output to read, or the program has closed its output.
   void await_output() const {
     pollfd ready{from_, POLLIN, 0};
     REQUIRE(::poll(&ready, 1, 20'000) > 0);
   }
 
-  /// What it writes until there are `lines` lines, or it ends.
+  /// Reads output until it has `lines` lines, or ends.
   std::string read_lines(std::ptrdiff_t lines) {
     std::string got;
     while (std::count(got.begin(), got.end(), '\n') < lines && read_some(got, 4096)) {
     }
     return got;
   }
-  /// What it writes to its end, `piece` bytes at a time.
+  /// Reads all output, `piece` bytes at a time.
   std::string read_all(std::size_t piece = 65536) {
     std::string got;
     while (read_some(got, piece)) {
@@ -86,7 +86,7 @@ class Process {
     return got;
   }
 
-  /// Its exit code, or 128 + the number of the signal that ended it.
+  /// Waits for the end of the program. Returns its exit code, or 128 + the number of the signal that ended it.
   int wait() {
     int status = 0;
     REQUIRE(::waitpid(id_, &status, 0) == id_);
@@ -94,7 +94,7 @@ class Process {
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   }
 
-  /// What it wrote to standard error; once, after wait().
+  /// Returns what the program wrote to standard error. To be called once, after wait().
   std::string errors() { return content_of(std::exchange(errors_, -1)); }
 
  private:
@@ -117,7 +117,7 @@ class Process {
   int to_ = -1, from_ = -1, errors_ = -1;
 };
 
-/// For `prepare`: a limit of the child's.
+/// A `prepare` that sets a resource limit of the child.
 inline std::function<void()> with_limit(decltype(RLIMIT_FSIZE) what, rlim_t soft, rlim_t hard) {
   return [=] {
     const rlimit limit{soft, hard};

@@ -1,4 +1,4 @@
-// Reads captures from memory: as a file, and through a pipe in pieces.
+// Reads captures that tests build in memory: from a file, and through a pipe in pieces.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -17,7 +17,7 @@
 
 namespace wirelap::test {
 
-/// A record that outlives its reader.
+/// A copy of a record, which stays valid.
 struct Copy {
   Nanos time;
   std::uint64_t number;
@@ -66,7 +66,7 @@ class File {
   int fd_;
 };
 
-/// A pipe; either end can be closed before.
+/// A pipe. The destructor closes the ends that are still open.
 struct Pipe {
   Pipe() { REQUIRE(::pipe2(fds, O_CLOEXEC) == 0); }
   ~Pipe() {
@@ -95,7 +95,7 @@ inline ReadResult read_file_by(Bytes content, std::size_t window_bytes) {
   return read_file(content, std::move(options));
 }
 
-/// Feeds a pipe with the next `piece_bytes` whenever the reader would block.
+/// Reads `content` through a pipe; whenever the reader would block, the next `piece_bytes` bytes are written.
 inline ReadResult read_pipe_by(Bytes content, std::size_t piece_bytes, std::optional<std::size_t> window_bytes = {}) {
   Pipe pipe;
   Input::Options options;
@@ -111,13 +111,14 @@ inline ReadResult read_pipe_by(Bytes content, std::size_t piece_bytes, std::opti
   return read_all(input);
 }
 
-/// What wirelap says of a capture with these bytes, as a file and through a pipe.
-inline std::string complaint(Bytes content) {
+/// The text of the error that ends the reading of a capture; empty where there is none. It is the same
+/// for a file and a pipe.
+inline std::string read_error(Bytes content) {
   const ReadResult by_file = read_file(content);
   const ReadResult by_pipe = read_pipe_by(content, 5);
-  const std::string said = by_file.error ? error_text(*by_file.error) : "";
-  CHECK((by_pipe.error ? error_text(*by_pipe.error) : "") == said);
-  return said;
+  const std::string error = by_file.error ? error_text(*by_file.error) : "";
+  CHECK((by_pipe.error ? error_text(*by_pipe.error) : "") == error);
+  return error;
 }
 
 }  // namespace wirelap::test

@@ -1,4 +1,4 @@
-// Runs a program to its end.
+// Runs a program and waits for its end.
 #pragma once
 
 #include <fcntl.h>
@@ -18,13 +18,13 @@
 
 namespace wirelap::test {
 
-/// The program under test, as the Makefile says.
+/// The path of the program under test, from the environment variable WIRELAP.
 inline std::string program() {
   const char* const path = std::getenv("WIRELAP");
   return path != nullptr ? path : "build/wirelap";
 }
 
-/// A file's content; empty where there is none.
+/// The content of a file; empty where the file does not exist.
 inline std::string slurp(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
@@ -35,7 +35,7 @@ inline bool has(const std::string& text, const std::string& part) { return text.
 struct RunResult {
   int exit_code = -1;  ///< 128 + number of the signal that ended it
   std::string output;  ///< what it wrote to standard output
-  std::string errors;  ///< and to standard error
+  std::string errors;  ///< what it wrote to standard error
 };
 
 inline std::string content_of(int fd) {
@@ -45,7 +45,7 @@ inline std::string content_of(int fd) {
   return all;
 }
 
-/// Writes all of `input` to a pipe, unless its reader leaves before; closes it.
+/// Writes `input` to a pipe until its reader closes it, and closes the pipe.
 inline void feed_pipe(int fd, std::string_view input) {
   sigset_t broken_pipe;
   sigemptyset(&broken_pipe);
@@ -59,8 +59,8 @@ inline void feed_pipe(int fd, std::string_view input) {
   ::close(fd);
 }
 
-/// Runs `arguments`, the first of which is the program's name or path, with
-/// `input` through a pipe as its standard input.
+/// Runs a program; `arguments` starts with its name or path. Its standard input is a pipe that
+/// delivers `input`.
 inline RunResult run(std::vector<std::string> arguments, std::string_view input = {}) {
   int in[2];
   if (::pipe2(in, O_CLOEXEC) != 0) std::abort();

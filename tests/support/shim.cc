@@ -1,10 +1,10 @@
-// Stands between a program and its C library (LD_PRELOAD), where calls go wrong
-// as WIRELAP_SHIM says, words with spaces between:
-//   interrupt    every other read, write and poll, by chance, is interrupted before it does anything
-//   short        reads give at most 7 bytes, writes take at most 5
+// Makes system calls of a program fail: a library for LD_PRELOAD that replaces some
+// functions of the C library. WIRELAP_SHIM contains words with spaces in between:
+//   interrupt    half of all calls of read, write and poll, at random, return EINTR
+//   short        read returns at most 7 bytes, write writes at most 5
 //   read=N       the Nth read fails (EIO)
 //   write=N      the Nth write fails (EIO)
-//   clock        each look at the steady clock is a second after the one before
+//   clock        each call of the monotonic clock returns at least a second more
 //   late         closing standard output fails (ENOSPC)
 #include <dlfcn.h>
 #include <poll.h>
@@ -18,19 +18,19 @@
 
 namespace {
 
-/// The number behind `word=` in WIRELAP_SHIM; 1 where the word is there alone, else 0.
-long wish(const char* word) {
-  const char* const wishes = std::getenv("WIRELAP_SHIM");
-  const char* const at = wishes != nullptr ? std::strstr(wishes, word) : nullptr;
+/// The number behind `word=` in WIRELAP_SHIM; 1 for the word alone; 0 where the word is missing.
+long setting(const char* word) {
+  const char* const settings = std::getenv("WIRELAP_SHIM");
+  const char* const at = settings != nullptr ? std::strstr(settings, word) : nullptr;
   if (at == nullptr) return 0;
   return at[std::strlen(word)] == '=' ? std::atol(at + std::strlen(word) + 1) : 1;
 }
 
 bool interrupts() {
-  static const bool wished = wish("interrupt") != 0;
+  static const bool is_set = setting("interrupt") != 0;
   static unsigned chance = 1;
-  chance = chance * 1103515245 + 12345;  // by turns a loop of two calls would never end
-  if (!wished || (chance >> 16 & 1) == 0) return false;
+  chance = chance * 1103515245 + 12345;  // not strictly alternating: a loop of two calls would never end
+  if (!is_set || (chance >> 16 & 1) == 0) return false;
   errno = EINTR;
   return true;
 }
@@ -50,8 +50,8 @@ Function* real(const char* name) {
 
 extern "C" ssize_t read(int fd, void* bytes, size_t count) {
   static const auto next = real<ssize_t(int, void*, size_t)>("read");
-  static const bool is_short = wish("short") != 0;
-  static const long nth = wish("read");
+  static const bool is_short = setting("short") != 0;
+  static const long nth = setting("read");
   static long calls = 0;
   if (interrupts() || fails(calls, nth)) return -1;
   return next(fd, bytes, is_short ? std::min<size_t>(count, 7) : count);
@@ -59,8 +59,8 @@ extern "C" ssize_t read(int fd, void* bytes, size_t count) {
 
 extern "C" ssize_t write(int fd, const void* bytes, size_t count) {
   static const auto next = real<ssize_t(int, const void*, size_t)>("write");
-  static const bool is_short = wish("short") != 0;
-  static const long nth = wish("write");
+  static const bool is_short = setting("short") != 0;
+  static const long nth = setting("write");
   static long calls = 0;
   if (interrupts() || fails(calls, nth)) return -1;
   return next(fd, bytes, is_short ? std::min<size_t>(count, 5) : count);
@@ -73,7 +73,7 @@ extern "C" int poll(pollfd* fds, nfds_t count, int timeout_ms) {
 
 extern "C" int close(int fd) {
   static const auto next = real<int(int)>("close");
-  static const bool late = wish("late") != 0;
+  static const bool late = setting("late") != 0;
   if (!late || fd != STDOUT_FILENO) return next(fd);
   errno = ENOSPC;
   return -1;
@@ -81,7 +81,7 @@ extern "C" int close(int fd) {
 
 extern "C" int clock_gettime(clockid_t clock, timespec* now) noexcept {
   static const auto next = real<int(clockid_t, timespec*)>("clock_gettime");
-  static const bool runs = wish("clock") != 0;
+  static const bool runs = setting("clock") != 0;
   static time_t looks = 0;
   const int status = next(clock, now);
   if (runs && clock == CLOCK_MONOTONIC) now->tv_sec += ++looks;

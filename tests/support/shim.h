@@ -1,4 +1,4 @@
-// The program with calls that go wrong, or a clock that runs: support/shim.cc.
+// Runs the program with system calls that fail (support/shim.cc).
 #pragma once
 
 #include <doctest/doctest.h>
@@ -11,19 +11,20 @@
 
 namespace wirelap::test {
 
-/// Where the calls go wrong as `wishes` say; support/shim.cc.
-inline std::vector<std::string> shimmed(const std::string& wishes, const std::vector<std::string>& arguments) {
+/// The command that runs the program with `arguments` and the failures `failures`, which support/shim.cc lists.
+inline std::vector<std::string> shimmed(const std::string& failures, const std::vector<std::string>& arguments) {
   const char* const shim = std::getenv("WIRELAP_SHIM_LIBRARY");
   REQUIRE(shim != nullptr);
-  std::vector<std::string> command = {"/usr/bin/env", "LD_PRELOAD=" + std::string(shim), "WIRELAP_SHIM=" + wishes,
+  std::vector<std::string> command = {"/usr/bin/env", "LD_PRELOAD=" + std::string(shim), "WIRELAP_SHIM=" + failures,
                                       "ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0", program()};
   command.insert(command.end(), arguments.begin(), arguments.end());
   return command;
 }
 
+/// Whether the shim library is available; reports a skipped test otherwise.
 inline bool has_shim() {
   if (std::getenv("WIRELAP_SHIM_LIBRARY") != nullptr) return true;
-  MESSAGE("skipped: WIRELAP_SHIM_LIBRARY names no shim, as make test does");
+  MESSAGE("skipped: WIRELAP_SHIM_LIBRARY is not set; make test sets it");
   return false;
 }
 

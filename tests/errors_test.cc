@@ -1,6 +1,6 @@
-// What the system does to a run: files that change under it, outputs that fill
-// up or are closed, calls that are interrupted or give less than was asked for,
-// inputs that are none.
+// Errors of the system during a run: input files that change, outputs that are full or
+// closed, system calls that are interrupted, fail or transfer less than requested, and
+// inputs that cannot be read.
 #include <doctest/doctest.h>
 
 #include <filesystem>
@@ -24,7 +24,7 @@ namespace {
 
 constexpr std::size_t kPacketsEach = 6;
 
-/// `count` connections one after the other, each with one exchange.
+/// A capture of `count` consecutive connections, each with one exchange.
 PcapWriter many_exchanges(unsigned count) {
   PcapWriter writer;
   Nanos time = 1'700'000'000 * kNanosPerSecond;
@@ -44,13 +44,14 @@ PcapWriter many_exchanges(unsigned count) {
   };
   for (unsigned i = 0; i < count; ++i) {
     const unsigned port = 2000 + i;
-    const auto asked = static_cast<std::uint32_t>(1 + request.size()), told = static_cast<std::uint32_t>(1 + response.size());
+    const auto request_end = static_cast<std::uint32_t>(1 + request.size());
+    const auto response_end = static_cast<std::uint32_t>(1 + response.size());
     add(true, port, 0, 0, kSyn, "");
     add(false, port, 0, 1, kSyn | kAck, "");
     add(true, port, 1, 1, kAck | kPsh, request);
-    add(false, port, 1, asked, kAck | kPsh, response);
-    add(true, port, asked, told, kAck | kFin, "");
-    add(false, port, told, asked + 1, kAck | kFin, "");
+    add(false, port, 1, request_end, kAck | kPsh, response);
+    add(true, port, request_end, response_end, kAck | kFin, "");
+    add(false, port, response_end, request_end + 1, kAck | kFin, "");
   }
   return writer;
 }
@@ -63,20 +64,20 @@ const PcapWriter& large_capture() {
 
 std::vector<std::string> formats() { return {"ndjson", "json", "csv", "table"}; }
 
-/// Whether `text` is the beginning of `whole`, up to the end of a line or not at all.
+/// Whether `text` is a prefix of `whole` that ends at the end of a line, or is empty.
 bool is_whole_lines_of(const std::string& text, const std::string& whole) {
   return whole.starts_with(text) && (text.empty() || text.ends_with('\n'));
 }
 
 std::ptrdiff_t count_lines(const std::string& text) { return std::count(text.begin(), text.end(), '\n'); }
 
-// ---- Files that change while they are read.
+// ---- Input files that change while they are read.
 
-/// A program that reads `path` and has stopped in the middle: nobody reads what it writes.
+/// Runs the program on `path`. It blocks in the middle of the file, because nobody reads its output.
 struct Stalled {
   explicit Stalled(const std::string& path, std::vector<std::string> more = {}) : process(command(path, std::move(more))) {
     ::fcntl(process.output(), F_SETPIPE_SZ, 4096);
-    process.await_output();  // by then its first 64 KiB are on the way, which do not fit
+    process.await_output();  // it is then writing its first 64 KiB, which do not fit into the pipe
   }
   static std::vector<std::string> command(const std::string& path, std::vector<std::string> more) {
     std::vector<std::string> all = {program(), "-q", "-f", "ndjson", path};
@@ -86,34 +87,34 @@ struct Stalled {
   Process process;
 };
 
-TEST_CASE("faults: a file that shrinks while it is read ends as a cut one does, with a line, and exit code 1") {
+TEST_CASE("errors: a file that shrinks while it is read ends with one line of error and exit code 1") {
   const PcapWriter& capture = large_capture();
   const std::size_t size = capture.bytes().size();
   const Folder folder;
   const std::string whole = run({program(), "-q", "-f", "ndjson", folder.add("x.pcap", text_of(capture.bytes()))}).output;
   REQUIRE(count_lines(whole) == kExchanges);
   REQUIRE(size > 1'000'000);
-  const std::size_t record = kPacketsEach * 1500 + 2;  // of a connection that has not asked yet
+  const std::size_t record = kPacketsEach * 1500 + 2;  // within a connection before its request
   struct Case {
     const char* name;
-    std::size_t cut_to;
-    bool is_exact;  // it has not come so far when the file is cut
+    std::size_t new_size;
+    bool is_exact;  // the program has not read so far when the file shrinks
   };
   const Case cases[] = {{"in the middle of a record", capture.starts()[record] + 20, true},
                         {"between two records", capture.starts()[record], true},
                         {"in a record's header", capture.starts()[record] + 3, true},
-                        {"to less than was read", 100'000, false},
+                        {"before what was read", 100'000, false},
                         {"to nothing", 0, false}};
   for (const Case& test : cases) {
     INFO(test.name);
     const std::string path = folder.add("x.pcap", text_of(capture.bytes()));
     Stalled reader(path);
-    REQUIRE(::truncate(path.c_str(), static_cast<off_t>(test.cut_to)) == 0);
+    REQUIRE(::truncate(path.c_str(), static_cast<off_t>(test.new_size)) == 0);
     const std::string output = reader.process.read_all();
     CHECK(reader.process.wait() == 1);
     const std::string errors = reader.process.errors();
     const std::string error = "the file shrank while it was read: from " + std::to_string(size) + " to " +
-                              std::to_string(test.cut_to) + " bytes\n";
+                              std::to_string(test.new_size) + " bytes\n";
     CHECK(errors.starts_with("wirelap: " + path + ": record "));
     CHECK(errors.ends_with(error));
     CHECK(count_lines(errors) == 1);
@@ -123,18 +124,18 @@ TEST_CASE("faults: a file that shrinks while it is read ends as a cut one does, 
       CHECK(count_lines(output) == 1500);
       CHECK(is_whole_lines_of(output, whole));
     } else {
-      // All that it had read is reported; what was under way, as at a capture's end.
+      // All that was read is reported; the unfinished exchange as at the end of a capture.
       const std::size_t end = output.find("\"outcome\":\"capture_end\"");
-      const std::size_t sure = end == std::string::npos ? output.size() : output.rfind('\n', end) + 1;
-      CHECK(is_whole_lines_of(output.substr(0, sure), whole));
+      const std::size_t complete = end == std::string::npos ? output.size() : output.rfind('\n', end) + 1;
+      CHECK(is_whole_lines_of(output.substr(0, complete), whole));
       CHECK(output.ends_with('\n'));
-      CHECK(count_lines(output.substr(sure)) <= 1);
+      CHECK(count_lines(output.substr(complete)) <= 1);
       CHECK(count_lines(output) > 100);
     }
   }
 }
 
-TEST_CASE("faults: of several files one that shrinks stops none; a file that vanishes after the start is read") {
+TEST_CASE("errors: after a file that shrinks, the next file is read, even where it was deleted after the start") {
   const Folder folder;
   const std::string first = folder.add("a.pcap", text_of(large_capture().bytes()));
   const std::string second = folder.add("b.pcap", slurp("fixtures/ipv6.pcap"));
@@ -147,7 +148,7 @@ TEST_CASE("faults: of several files one that shrinks stops none; a file that van
   CHECK(count_lines(reader.process.errors()) == 1);
 }
 
-TEST_CASE("faults: a file that grows is read to the size that it had") {
+TEST_CASE("errors: a file that grows is read up to its size at the start") {
   const Folder folder;
   const std::string path = folder.add("x.pcap", text_of(large_capture().bytes()));
   Stalled reader(path);
@@ -157,24 +158,24 @@ TEST_CASE("faults: a file that grows is read to the size that it had") {
   CHECK(reader.process.errors() == "");
 }
 
-TEST_CASE("faults: standard input that is a file is read from where it stands") {
+TEST_CASE("errors: standard input that is a file is read from its current offset") {
   const Folder folder;
   const std::string path = folder.add("x.pcap", "noise" + slurp("fixtures/ipv6.pcap"));
-  const std::string packed = folder.add("x.gz", "noise" + slurp("fixtures/dress/nanoseconds.pcap.gz"));
+  const std::string compressed = folder.add("x.gz", "noise" + slurp("fixtures/dress/nanoseconds.pcap.gz"));
   const RunResult plain = run({"sh", "-c", "{ head -c 5 > /dev/null; " + program() + " -q -; } < " + path});
   CHECK(plain.errors == "");
   CHECK(count_lines(plain.output) == 4);
   const std::string skip = "{ dd bs=5 count=1 status=none > /dev/null; ";
   CHECK(run({"sh", "-c", skip + program() + " -q -; } < " + path}).output == plain.output);
   if (run({"sh", "-c", "command -v gzip"}).exit_code != 0) return;
-  const RunResult unpacked = run({"sh", "-c", skip + program() + " -q; } < " + packed});
-  CHECK(unpacked.errors == "");
-  CHECK(count_lines(unpacked.output) == 3);
+  const RunResult decompressed = run({"sh", "-c", skip + program() + " -q; } < " + compressed});
+  CHECK(decompressed.errors == "");
+  CHECK(count_lines(decompressed.output) == 3);
 }
 
 // ---- Outputs.
 
-TEST_CASE("faults: an output past the limit on files' sizes ends with a whole line, in every format") {
+TEST_CASE("errors: an output that exceeds the file size limit ends with a complete line, in every format") {
   const Folder folder;
   const std::string capture = folder.add("x.pcap", text_of(many_exchanges(200).bytes()));
   const std::string path = folder.path() + "/out";
@@ -187,16 +188,16 @@ TEST_CASE("faults: an output past the limit on files' sizes ends with a whole li
       INFO(format, " ", limit);
       Process process(command, with_limit(RLIMIT_FSIZE, limit, limit));
       CHECK(process.wait() == 1);
-      // Standard error is a file, too, and has the same limit.
+      // Standard error is a file too: its size has the same limit.
       CHECK(process.errors() == ("wirelap: " + path + ": File too large\n").substr(0, limit));
       const std::string written = slurp(path);
       CHECK(is_whole_lines_of(written, whole));
-      CHECK(whole.find('\n', written.size()) >= limit);  // no whole line is missing that fits
+      CHECK(whole.find('\n', written.size()) >= limit);  // every complete line that fits is there
     }
   }
 }
 
-TEST_CASE("faults: of an output that is appended to nothing else is taken back") {
+TEST_CASE("errors: only incomplete output of wirelap is removed from a file that is appended to") {
   const Folder folder;
   const std::string path = folder.add("out", "an older line\nand half of one");
   const std::string whole = run({program(), "-q", "fixtures/ipv6.pcap"}).output;
@@ -213,7 +214,7 @@ TEST_CASE("faults: of an output that is appended to nothing else is taken back")
   CHECK(count_lines(written) >= 2);
 }
 
-TEST_CASE("faults: a full file system") {
+TEST_CASE("errors: an output on a full file system ends with a complete line") {
   const Folder folder;
   if (::mount("tmpfs", folder.path().c_str(), "tmpfs", 0, "size=64k,mode=0777") != 0) {
     MESSAGE("skipped: mounting needs root");
@@ -235,19 +236,19 @@ TEST_CASE("faults: a full file system") {
   ::umount2(folder.path().c_str(), MNT_DETACH);
 }
 
-TEST_CASE("faults: an output that is closed, or may not be written to") {
+TEST_CASE("errors: a closed or unwritable output is an error") {
   CHECK(run({"/bin/sh", "-c", program() + " -q fixtures/ipv6.pcap >&-"}).errors == "wirelap: output: Bad file descriptor\n");
   CHECK(run({"/bin/sh", "-c", program() + " -q fixtures/ipv6.pcap >&-"}).exit_code == 1);
   CHECK(run({program(), "-o", "/does/not/exist", "fixtures/ipv6.pcap"}).errors ==
         "wirelap: /does/not/exist: No such file or directory\n");
   CHECK(run({program(), "-o", "fixtures", "fixtures/ipv6.pcap"}).errors == "wirelap: fixtures: Is a directory\n");
   CHECK(run({"/bin/sh", "-c", program() + " --help > /dev/full"}).exit_code == 1);
-  // Nowhere to complain: the exit code tells.
+  // Where standard error cannot be written, only the exit code reports the error.
   CHECK(run({"/bin/sh", "-c", program() + " /does/not/exist 2>&-"}).exit_code == 1);
   CHECK(run({"/bin/sh", "-c", program() + " -q fixtures/ipv6.pcap > /dev/full 2> /dev/full"}).exit_code == 1);
 }
 
-TEST_CASE("faults: a reader that leaves ends the run with 1, not by a signal, and soon") {
+TEST_CASE("errors: a reader that closes the pipe ends the run with exit code 1, without a signal") {
   const Folder folder;
   const std::string capture = folder.add("x.pcap", text_of(large_capture().bytes()));
   for (const std::string& format : formats()) {
@@ -267,7 +268,7 @@ TEST_CASE("faults: a reader that leaves ends the run with 1, not by a signal, an
   CHECK(help.wait() == 1);
 }
 
-TEST_CASE("faults: a slow reader of a small pipe gets every byte, where writes block and where not") {
+TEST_CASE("errors: a slow reader of a small pipe gets every byte, with blocking and non-blocking writes") {
   const Folder folder;
   const std::string capture = folder.add("x.pcap", text_of(many_exchanges(300).bytes()));
   const std::string whole = run({program(), "-q", "-f", "csv", capture}).output;
@@ -282,7 +283,7 @@ TEST_CASE("faults: a slow reader of a small pipe gets every byte, where writes b
   }
 }
 
-TEST_CASE("faults: SIGINT in the middle of a file: what was read is reported, in whole lines") {
+TEST_CASE("errors: SIGINT in the middle of a file ends the run; what was read is reported in complete lines") {
   const Folder folder;
   const std::string capture = folder.add("x.pcap", text_of(large_capture().bytes()));
   const std::string whole = run({program(), "-q", "-f", "ndjson", capture}).output;
@@ -301,23 +302,23 @@ TEST_CASE("faults: SIGINT in the middle of a file: what was read is reported, in
   }
 }
 
-// ---- Calls that are interrupted, fail, or give less than was asked for.
+// ---- System calls that are interrupted, fail, or transfer less than requested.
 
-TEST_CASE("faults: interrupted calls, short reads and short writes change nothing") {
+TEST_CASE("errors: interrupted calls, short reads and short writes do not change the output") {
   if (!has_shim()) return;
   const bool has_gzip = run({"sh", "-c", "command -v gzip"}).exit_code == 0;
   for (const std::string path : {"fixtures/vlan.pcap", "fixtures/dress/nanoseconds.pcapng", "fixtures/dress/nanoseconds.pcap.gz"}) {
     if (path.ends_with(".gz") && !has_gzip) continue;
-    for (const std::string wishes : {"interrupt", "short", "interrupt short"}) {
+    for (const std::string failures : {"interrupt", "short", "interrupt short"}) {
       for (const std::string format : {"ndjson", "csv"}) {
-        INFO(path, " ", wishes, " ", format);
+        INFO(path, " ", failures, " ", format);
         const RunResult expected = run({program(), "-f", format, path});
-        const RunResult file = run(shimmed(wishes, {"-f", format, path}));
+        const RunResult file = run(shimmed(failures, {"-f", format, path}));
         CHECK(file.exit_code == 0);
         CHECK(file.output == expected.output);
         CHECK(file.errors == expected.errors);
         if (format != "ndjson") continue;
-        const RunResult pipe = run(shimmed(wishes, {"-f", format}), slurp(path));
+        const RunResult pipe = run(shimmed(failures, {"-f", format}), slurp(path));
         CHECK(pipe.exit_code == 0);
         CHECK(pipe.errors == expected.errors);
         CHECK(pipe.output.size() + (path.size() - 1) * static_cast<std::size_t>(count_lines(pipe.output)) == expected.output.size());
@@ -326,7 +327,7 @@ TEST_CASE("faults: interrupted calls, short reads and short writes change nothin
   }
 }
 
-TEST_CASE("faults: a read that fails is told with its place, after all before it") {
+TEST_CASE("errors: a failed read is reported with its place, after all earlier records") {
   if (!has_shim()) return;
   const Folder folder;
   const PcapWriter& capture = large_capture();
@@ -341,12 +342,12 @@ TEST_CASE("faults: a read that fails is told with its place, after all before it
   CHECK(has(result.errors, " at byte " + std::to_string(capture.starts()[record - 1]) + ":"));
   CHECK(count_lines(result.output) >= static_cast<std::ptrdiff_t>((record - 1) / kPacketsEach));
   CHECK(result.output.ends_with('\n'));
-  // The first two reads are that of 4 KiB, and a window.
+  // The first two reads are the 4 KiB of the file's start and one window.
   CHECK(capture.starts()[record - 1] <= 4096 + (256 << 10));
   CHECK(capture.starts()[record] > (256 << 10));
 }
 
-TEST_CASE("faults: a write that fails, and one that fails only when the file is closed") {
+TEST_CASE("errors: a failed write and a failed close of the output are reported") {
   if (!has_shim()) return;
   const Folder folder;
   const std::string path = folder.add("x.pcap", text_of(large_capture().bytes()));
@@ -356,17 +357,17 @@ TEST_CASE("faults: a write that fails, and one that fails only when the file is 
   CHECK(failed.errors == "wirelap: output: Input/output error\n");
   CHECK(is_whole_lines_of(failed.output, whole));
   CHECK(count_lines(failed.output) > 100);
-  const RunResult torn = run(shimmed("short write=30", {"-q", path}));
-  CHECK(torn.exit_code == 1);
-  CHECK(torn.output == "");  // 145 bytes were written, of one line
+  const RunResult incomplete = run(shimmed("short write=30", {"-q", path}));
+  CHECK(incomplete.exit_code == 1);
+  CHECK(incomplete.output == "");  // the 145 bytes that were written are one incomplete line
   const RunResult late = run(shimmed("late", {"-q", "fixtures/ipv6.pcap"}));
   CHECK(late.exit_code == 1);
   CHECK(late.errors == "wirelap: output: No space left on device\n");
 }
 
-// ---- Inputs that are none, or come in odd ways.
+// ---- Inputs that cannot be read, and unusual inputs.
 
-TEST_CASE("faults: what is no file to read is told, and stops no other") {
+TEST_CASE("errors: an input that cannot be read is reported, and the other inputs are read") {
   const Folder folder;
   const std::string socket = folder.path() + "/socket";
   const int listening = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -387,7 +388,7 @@ TEST_CASE("faults: what is no file to read is told, and stops no other") {
   CHECK(count_lines(result.output) == 4);
 }
 
-TEST_CASE("faults: standard input that is a directory, a socket, or closed") {
+TEST_CASE("errors: standard input may be a socket; a directory or a closed descriptor is an error") {
   CHECK(run({"/bin/sh", "-c", program() + " - < fixtures"}).errors == "wirelap: -: read failed: Is a directory\n");
   const RunResult closed = run({"/bin/sh", "-c", program() + " - <&-"});
   CHECK(closed.exit_code == 1);
@@ -403,12 +404,12 @@ TEST_CASE("faults: standard input that is a directory, a socket, or closed") {
   CHECK(process.wait() == 0);
 }
 
-TEST_CASE("faults: a file that may not be read") {
+TEST_CASE("errors: a file without read permission is an error") {
   const Folder folder;
   const std::string path = folder.add("x.pcap", slurp("fixtures/ipv6.pcap"), 0);
   const int executable = ::open(program().c_str(), O_RDONLY);
   Process process({program()}, [&] {
-    // Root may read everything.
+    // Root may read every file.
     if (::geteuid() == 0 && (::setgid(65534) != 0 || ::setuid(65534) != 0)) ::_exit(126);
     char name[] = "wirelap";
     char* const arguments[] = {name, const_cast<char*>(path.c_str()), nullptr};
@@ -420,7 +421,7 @@ TEST_CASE("faults: a file that may not be read") {
   CHECK(process.errors() == "wirelap: " + path + ": Permission denied\n");
 }
 
-TEST_CASE("faults: FIFOs are read in their order, whoever writes to them first, and one whose writer leaves is empty") {
+TEST_CASE("errors: FIFOs are read in the order of the command line; a FIFO whose writer closes it is empty") {
   const Folder folder;
   const std::string capture = slurp("fixtures/ipv6.pcap");
   std::vector<std::string> paths;
@@ -441,7 +442,7 @@ TEST_CASE("faults: FIFOs are read in their order, whoever writes to them first, 
   CHECK(output.find(paths[1]) > output.rfind(paths[0]));
   CHECK(process.errors() == "wirelap: " + paths[2] + ": empty: a capture starts with a header of 24 bytes\n");
 
-  // Nobody ever writes: a signal ends the wait.
+  // A signal ends the wait for a writer.
   Process waiting({program(), "-q", "-f", "ndjson", "fixtures/ipv6.pcap", paths[0]});
   CHECK(count_lines(waiting.read_lines(4)) == 4);
   ::kill(waiting.id(), SIGTERM);
@@ -449,14 +450,14 @@ TEST_CASE("faults: FIFOs are read in their order, whoever writes to them first, 
   CHECK(waiting.errors() == "");
 }
 
-TEST_CASE("faults: more captures than files may be open at first; more than ever may be") {
+TEST_CASE("errors: more captures than the soft limit of open files are read; over the hard limit the rest are errors") {
   std::vector<std::string> command = {program(), "-q", "-f", "csv"};
   for (int i = 0; i < 300; ++i) command.emplace_back("fixtures/ipv6.pcap");
   Process many(command, with_limit(RLIMIT_NOFILE, 64, 1024));
   CHECK(count_lines(many.read_all()) == 1 + 300 * 4);
   CHECK(many.wait() == 0);
   CHECK(many.errors() == "");
-  Process too_many(command, with_limit(RLIMIT_NOFILE, 64, 64));  // 24 are for other things
+  Process too_many(command, with_limit(RLIMIT_NOFILE, 64, 64));  // 24 of them are reserved for other uses
   const std::ptrdiff_t lines = count_lines(too_many.read_all());
   CHECK(too_many.wait() == 1);
   const std::string errors = too_many.errors();
@@ -465,9 +466,9 @@ TEST_CASE("faults: more captures than files may be open at first; more than ever
   CHECK(lines == 1 + 40 * 4);
 }
 
-// ---- Decompressors; how they end is in container_test.cc.
+// ---- Decompressors. container_test.cc tests their exit codes and messages.
 
-TEST_CASE("faults: a decompressor that has ended its output and does not end is ended") {
+TEST_CASE("errors: a decompressor that does not exit after the end of its output is killed") {
   const Folder programs;
   programs.add("gzip", "#!/bin/sh\ncat " + programs.add("capture", slurp("fixtures/ipv6.pcap")) + "; exec sleep 1000 >&-\n", 0755);
   const std::string path = programs.add("x.gz", std::string("\x1f\x8b\x08", 3) + std::string(40, '\0'));
@@ -477,7 +478,7 @@ TEST_CASE("faults: a decompressor that has ended its output and does not end is 
   CHECK(result.errors == "wirelap: " + path + ": record 36 at byte 25531 decompressed: decompression failed: gzip -dc was ended by signal 9\n");
 }
 
-TEST_CASE("faults: many compressed captures take one decompressor at a time") {
+TEST_CASE("errors: many compressed captures run one decompressor at a time") {
   if (run({"sh", "-c", "command -v gzip"}).exit_code != 0) return;
   std::vector<std::string> command = {program(), "-q", "-f", "csv"};
   for (int i = 0; i < 100; ++i) command.emplace_back(i % 3 == 0 ? "fixtures/ipv6.pcap" : "fixtures/dress/nanoseconds.pcap.gz");
