@@ -120,7 +120,7 @@ WIRELAP_STAGE stage_report(const char* path, Counts&) {
   const int null = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
   Output output(null);
   const EngineOptions options;
-  const auto writer = make_writer(Format::ndjson, output, options.wanted);
+  const auto writer = make_writer("ndjson", output, options.wanted);
   Engine engine(options, *writer);
   Input input({});
   // Records contain the name of their capture; its length must not depend on the folder.

@@ -55,7 +55,7 @@ Options parse_command_line(int argc, char** argv) {
   if (const auto* error = std::get_if<UsageError>(&parsed)) exit_with_usage_error(error->text);
   Options& options = std::get<Options>(parsed);
   switch (options.action) {
-    case Options::Action::print_help: print_and_exit(kHelp);
+    case Options::Action::print_help: print_and_exit(help_text());
     case Options::Action::print_version: print_and_exit("wirelap " WIRELAP_VERSION "\n");
     case Options::Action::print_columns: print_and_exit(list_columns(::isatty(STDOUT_FILENO) != 0));
     case Options::Action::read: break;
@@ -153,8 +153,7 @@ class OutputFile {
       : name_(option.path == "-" ? "output" : option.path),
         fd_(open_output(option.path)),
         output_(fd_),
-        writer_(make_writer(option.format.value_or(is_terminal() ? Format::table : Format::ndjson), output_, wanted,
-                            TableStyle{wants_colour(fd_), table_width(fd_)})) {}
+        writer_(make(option.format, wanted)) {}
 
   Output& output() { return output_; }
   RecordWriter& writer() { return *writer_; }
@@ -172,6 +171,13 @@ class OutputFile {
   }
 
  private:
+  /// Null for classic. `format`: null for the default.
+  std::unique_ptr<RecordWriter> make(const Format* format, const Wanted& wanted) {
+    if (format == nullptr) format = find_format(is_terminal() ? "table" : "ndjson");
+    const TableStyle style{wants_colour(fd_), table_width(fd_)};
+    return format->make != nullptr ? format->make(output_, wanted, style) : nullptr;
+  }
+
   std::string name_;
   int fd_;
   Output output_;

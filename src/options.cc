@@ -12,16 +12,18 @@
 
 namespace wirelap {
 
-const char kHelp[] =
+namespace {
+
+constexpr std::string_view kHelp =
     R"(wirelap reports how long each request in a packet capture took, and why.
 
-usage: wirelap [OPTIONS] [CAPTURE...]     '-', or none: standard input
+usage: wirelap [OPTIONS] [[-r] CAPTURE...]     '-', or none: standard input
 
-  -r CAPTURE         the same as CAPTURE
   -o, --output F     write to the file F ('-': standard output); repeatable.
                      Its suffix is the format: .ndjson, .json, .csv
-  -f, --format F     format of the next -o, else of standard output: table,
-                     ndjson, json, csv, classic (a terminal's default: table)
+  -f, --format F     format of the next -o, else of standard output:
+                     @FORMATS@
+                     (default: table on a terminal, else ndjson)
   -p, --port N       report only servers at port N; repeatable
       --join         the captures are consecutive pieces of one (tcpdump -C, -G)
       --memory S     memory for connections, at least 512k (default: 256M)
@@ -38,52 +40,6 @@ usage: wirelap [OPTIONS] [CAPTURE...]     '-', or none: standard input
 Live: tcpdump --immediate-mode -U -w - 'tcp port 80' | wirelap
 Exit: 0 all was read; 1 a capture is damaged, or output failed; 2 bad usage
 )";
-
-namespace {
-
-struct FormatName {
-  std::string_view name;
-  std::string_view suffix;  ///< of files in this format; empty: none
-  enum class Kind { records, classic, planned } kind;
-  Format format = Format::ndjson;  ///< has a meaning only with Kind::records
-};
-
-using Kind = FormatName::Kind;
-
-constexpr FormatName kFormats[] = {
-    {"table", "", Kind::records, Format::table},
-    {"ndjson", ".ndjson", Kind::records, Format::ndjson},
-    {"json", ".json", Kind::records, Format::json},
-    {"csv", ".csv", Kind::records, Format::csv},
-    {"classic", "", Kind::classic},
-    {"report", ".txt", Kind::planned},
-    {"report-json", ".report.json", Kind::planned},
-    {"html", ".html", Kind::planned},
-    {"har", ".har", Kind::planned},
-    {"trace", ".trace", Kind::planned},
-    {"prom", ".prom", Kind::planned},
-    {"pcapng", ".pcapng", Kind::planned},
-    {"otlp", ".otlp.json", Kind::planned},
-};
-
-/// Null where no format has this name.
-const FormatName* find_format(std::string_view name) {
-  const auto* found = std::find_if(std::begin(kFormats), std::end(kFormats),
-                                   [&](const FormatName& format) { return format.name == name; });
-  return found != std::end(kFormats) ? found : nullptr;
-}
-
-/// The format with the longest suffix that `path` has; ndjson where it has none of them.
-const FormatName* format_of(std::string_view path) {
-  const FormatName* longest = find_format("ndjson");
-  std::size_t length = 0;
-  for (const FormatName& format : kFormats) {
-    if (format.suffix.size() <= length || !path.ends_with(format.suffix)) continue;
-    longest = &format;
-    length = format.suffix.size();
-  }
-  return longest;
-}
 
 // Options without a letter. Those from kClassicHasNone on do not go with the classic format.
 enum : int {
@@ -186,12 +142,12 @@ class Parser {
 
   void set_format(std::string_view name) {
     next_format_ = find_format(name);
-    if (next_format_ == nullptr) fail("unknown format " + quoted(name) + ": table, ndjson, json, csv or classic");
+    if (next_format_ == nullptr) fail("unknown format " + quoted(name) + ": expected one of " + format_names());
   }
 
   void add_output(std::string_view path) {
-    const FormatName* const format = std::exchange(next_format_, nullptr);
-    outputs_.push_back({std::string(path), format != nullptr || path == "-" ? format : format_of(path)});
+    const Format* const format = std::exchange(next_format_, nullptr);
+    outputs_.push_back({std::string(path), format != nullptr || path == "-" ? format : &format_of_file(path)});
   }
 
   void add_port(std::string_view text) {
@@ -246,11 +202,11 @@ class Parser {
       const auto is_same = [name = std::string_view(path)](const OutputOption& output) { return output.path == name; };
       if (std::any_of(options_.outputs.begin(), options_.outputs.end(), is_same))
         fail("two outputs go to " + (path == "-" ? "standard output" : quoted(path)));
-      options_.outputs.push_back({path, {}});
-      if (format == nullptr) continue;
-      if (format->kind == Kind::planned) fail("format " + quoted(format->name) + " is not available yet");
-      if (format->kind == Kind::records) options_.outputs.back().format = format->format;
-      options_.classic = options_.classic || format->kind == Kind::classic;
+      options_.outputs.push_back({path, format});
+      const bool is_classic = format != nullptr && format->name == kClassicName;
+      if (format != nullptr && format->make == nullptr && !is_classic)
+        fail("format " + quoted(format->name) + " is not available yet");
+      options_.classic = options_.classic || is_classic;
     }
   }
 
@@ -260,17 +216,23 @@ class Parser {
 
   struct Named {
     std::string path;
-    const FormatName* format;  // null: the default of standard output
+    const Format* format;  // null: the default of standard output
   };
 
   Options options_;
   std::string error_;
   std::vector<Named> outputs_;
-  const FormatName* next_format_ = nullptr;  // of a -f that no -o has followed yet
-  std::string not_classic_;                  // the first option that does not go with the classic format
+  const Format* next_format_ = nullptr;  // of a -f that no -o has followed yet
+  std::string not_classic_;              // the first option that does not go with the classic format
 };
 
 }  // namespace
+
+std::string help_text() {
+  constexpr std::string_view kPlace = "@FORMATS@";
+  std::string text(kHelp);
+  return text.replace(text.find(kPlace), kPlace.size(), format_names());
+}
 
 std::variant<Options, UsageError> parse_options(int argc, char** argv) { return Parser().parse(argc, argv); }
 

@@ -4,7 +4,6 @@
 // here.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -16,8 +15,8 @@ namespace wirelap {
 
 /// One output of a run.
 struct OutputOption {
-  std::string path = "-";        ///< "-": standard output
-  std::optional<Format> format;  ///< none: standard output's default, which depends on what that is
+  std::string path = "-";          ///< "-": standard output
+  const Format* format = nullptr;  ///< null: the default of standard output, which depends on what that is
 };
 
 struct Options {
@@ -41,6 +40,6 @@ struct UsageError {
 std::variant<Options, UsageError> parse_options(int argc, char** argv);
 
 /// The text of --help.
-extern const char kHelp[];
+std::string help_text();
 
 }  // namespace wirelap

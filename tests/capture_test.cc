@@ -539,7 +539,7 @@ TEST_CASE("program: errors are written to standard error, and the exit code is 1
       {"directory", {"."}, "", 1, "wirelap: .: Is a directory\n"},
       {"no capture", {"-"}, std::string(24, 'x'), 1, "wirelap: -: not a pcap or pcapng capture: unknown magic number\n"},
       {"unknown format", {"-f", "xml"}, "", 2,
-       "wirelap: unknown format 'xml': table, ndjson, json, csv or classic\nTry 'wirelap --help'.\n"},
+       "wirelap: unknown format 'xml': expected one of table, ndjson, json, csv, classic\nTry 'wirelap --help'.\n"},
   };
   for (const Case& test : cases) {
     INFO(test.name);

@@ -69,7 +69,7 @@ std::string through_pipe(const std::string& capture, const std::string& name, st
   });
   Output output(-1);
   const Wanted wanted;
-  const auto records = make_writer(Format::ndjson, output, wanted);
+  const auto records = make_writer("ndjson", output, wanted);
   Input input({});
   input.attach(ends[0]);
   EngineOptions options;

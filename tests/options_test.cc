@@ -29,25 +29,15 @@ std::vector<std::string> words(const std::string& line) {
   return all;
 }
 
-std::string name_of(std::optional<Format> format) {
-  if (!format) return "default";
-  switch (*format) {
-    case Format::ndjson: return "ndjson";
-    case Format::json: return "json";
-    case Format::csv: return "csv";
-    case Format::table: return "table";
-  }
-  return "?";
-}
-
 /// The outputs as "PATH=FORMAT", or the usage error.
 std::string outputs(const std::string& line) {
   const auto parsed = parse(words(line));
   if (const auto* error = std::get_if<UsageError>(&parsed)) return error->text;
   const Options& options = std::get<Options>(parsed);
+  CHECK(options.classic == (options.outputs[0].format == find_format("classic")));
   std::string text;
   for (const OutputOption& output : options.outputs)
-    text += (text.empty() ? "" : " ") + output.path + "=" + (options.classic ? "classic" : name_of(output.format));
+    (text += (text.empty() ? "" : " ") + output.path + "=") += output.format ? output.format->name : "default";
   return text;
 }
 
@@ -78,7 +68,7 @@ TEST_CASE("options: outputs and their formats") {
       {"-o a -o b -o a", "two outputs go to 'a'"},
       {"-f classic -o a -o b", "format 'classic' cannot be combined with other outputs"},
       {"-o a -f classic", "format 'classic' cannot be combined with other outputs"},
-      {"-f xml", "unknown format 'xml': table, ndjson, json, csv or classic"},
+      {"-f xml", "unknown format 'xml': expected one of table, ndjson, json, csv, classic"},
       {"-f html", "format 'html' is not available yet"},
       {"-o a.txt", "format 'report' is not available yet"},
       {"-o a.report.json", "format 'report-json' is not available yet"},

@@ -51,7 +51,7 @@ std::optional<Error> report(Bytes capture) {
   EngineOptions options;
   options.tcp = options.wanted.connections = true;
   options.wanted.headers = {"content-type"};
-  fuzz::CheckedRecords records(options.wanted, Format::csv);
+  fuzz::CheckedRecords records(options.wanted, "csv");
   Input::Options reading;
   reading.window_bytes = 1;
   Input input(reading);

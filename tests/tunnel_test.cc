@@ -66,7 +66,7 @@ Run run_engine(std::uint32_t link_type, const std::vector<std::pair<Nanos, Buffe
   ::lseek(fd, 0, SEEK_SET);
   Output output(-1);
   const Wanted wanted;
-  const auto records = make_writer(Format::ndjson, output, wanted);
+  const auto records = make_writer("ndjson", output, wanted);
   Input input({});
   input.attach(fd);
   Engine engine({}, *records);

@@ -72,11 +72,11 @@ Output& spare_buffer() {
 
 }  // namespace
 
-CheckedRecords::CheckedRecords(const Wanted& wanted, Format also)
+CheckedRecords::CheckedRecords(const Wanted& wanted, std::string_view also)
     : output_(text_buffer()),
       spare_(spare_buffer()),
-      ndjson_(make_writer(Format::ndjson, output_, wanted)),
-      also_(also != Format::ndjson ? make_writer(also, spare_, wanted) : nullptr) {}
+      ndjson_(make_writer("ndjson", output_, wanted)),
+      also_(also != "ndjson" ? make_writer(also, spare_, wanted) : nullptr) {}
 
 void CheckedRecords::write(const Record& record) {
   check(record);

@@ -16,7 +16,7 @@ namespace wirelap::fuzz {
 /// exists at a time: they share the memory for the texts.
 class CheckedRecords : public RecordWriter {
  public:
-  CheckedRecords(const Wanted& wanted, Format also);
+  CheckedRecords(const Wanted& wanted, std::string_view also);
   bool joined = false;  ///< a record may have packets of several files
 
   void write(const Record& record) override;

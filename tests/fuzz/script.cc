@@ -113,7 +113,8 @@ struct Messages {
 
 class MessageWriter : public RecordWriter {
  public:
-  MessageWriter(const Wanted& wanted, Format also, Messages& messages) : checked_(wanted, also), all_(messages) {}
+  MessageWriter(const Wanted& wanted, std::string_view also, Messages& messages)
+      : checked_(wanted, also), all_(messages) {}
 
   void write(const Record& record) override {
     checked_.write(record);
@@ -145,7 +146,7 @@ class MessageWriter : public RecordWriter {
   Messages& all_;
 };
 
-Messages run(const Buffer& pcap, const EngineOptions& options, Format also = Format::ndjson) {
+Messages run(const Buffer& pcap, const EngineOptions& options, std::string_view also = "ndjson") {
   Messages messages;
   MessageWriter writer(options.wanted, also, messages);
   const MemoryFile file(pcap);
@@ -197,7 +198,7 @@ bool looks_known(const Pieces& script) {
 
 void play(const Pieces& script, const EngineOptions& options) {
   // Half of the scripts are written in a further format.
-  constexpr Format kAlso[] = {Format::ndjson, Format::csv, Format::ndjson, Format::table};
+  constexpr std::string_view kAlso[] = {"ndjson", "csv", "ndjson", "table"};
   const std::uint8_t choice = script.all.empty() ? 0 : script.all.front().header[1];
   const Messages whole = run(pcap_of(script, false), options, kAlso[choice % 4]);
   if (!whole.certain || !is_all_counted(script, whole)) return;
