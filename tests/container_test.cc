@@ -78,7 +78,7 @@ std::multiset<std::string> without_place(const std::string& ndjson) {
   return records;
 }
 
-/// `ndjson` with times of nine decimals that end in 000 shortened to six decimals.
+/// Shortens the times in `ndjson` from nine to six decimals, where the last three are 000.
 std::string in_microseconds(std::string ndjson) {
   for (std::size_t at = 0; (at = ndjson.find('.', at)) != std::string::npos; ++at) {
     const auto end = ndjson.find_first_not_of("0123456789", at + 1);

@@ -236,7 +236,7 @@ TEST_CASE("errors: an output on a full file system ends with a complete line") {
   ::umount2(folder.path().c_str(), MNT_DETACH);
 }
 
-TEST_CASE("errors: a closed or unwritable output is an error") {
+TEST_CASE("errors: a closed or unwritable output ends the run with exit code 1") {
   CHECK(run({"/bin/sh", "-c", program() + " -q fixtures/ipv6.pcap >&-"}).errors == "wirelap: output: Bad file descriptor\n");
   CHECK(run({"/bin/sh", "-c", program() + " -q fixtures/ipv6.pcap >&-"}).exit_code == 1);
   CHECK(run({program(), "-o", "/does/not/exist", "fixtures/ipv6.pcap"}).errors ==

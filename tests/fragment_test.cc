@@ -120,7 +120,7 @@ TEST_CASE("fragments: overlapping, missing and malformed fragments cannot change
   const Buffer whole = tcp_segment(spec_with(64 - kTcpBytes));
   const Bytes bytes(whole);
   const Buffer other(64, 'X');
-  const Bytes evil(other);
+  const Bytes foreign(other);  // bytes that must not be in the datagram
   struct Case {
     std::string name;
     std::vector<Buffer> packets;
@@ -138,17 +138,17 @@ TEST_CASE("fragments: overlapping, missing and malformed fragments cannot change
       {"a gap", {f(bytes, 0, 24, true), f(bytes, 32, 64, false)}, "-", 0, 2, 0},
       {"a repeated fragment", {f(bytes, 0, 32, true), f(bytes, 0, 32, true), f(bytes, 32, 64, false)}, payload, 2, 0, 0},
       // RFC 1858, RFC 3128: of overlapping bytes, those that arrived first are kept.
-      {"overlap over the header", {f(bytes, 0, 32, true), f(evil, 8, 32, true), f(bytes, 32, 64, false)}, payload, 2, 0, 0},
-      {"overlap inside", {f(bytes, 0, 40, true), f(evil, 32, 40, true), f(bytes, 40, 64, false)}, payload, 2, 0, 0},
-      {"overlap of the end (teardrop)", {f(bytes, 32, 64, false), f(evil, 56, 64, true), f(bytes, 0, 32, true)}, payload, 2, 0, 0},
+      {"overlap over the header", {f(bytes, 0, 32, true), f(foreign, 8, 32, true), f(bytes, 32, 64, false)}, payload, 2, 0, 0},
+      {"overlap inside", {f(bytes, 0, 40, true), f(foreign, 32, 40, true), f(bytes, 40, 64, false)}, payload, 2, 0, 0},
+      {"overlap of the end (teardrop)", {f(bytes, 32, 64, false), f(foreign, 56, 64, true), f(bytes, 0, 32, true)}, payload, 2, 0, 0},
       {"a fragment over all gaps", {f(bytes, 0, 8, true), f(bytes, 48, 64, false), f(bytes, 24, 32, true),
                               f(bytes, 0, 64, true)}, payload, 3, 0, 0},
-      {"a second end: the first counts", {f(bytes, 32, 64, false), f(evil, 32, 40, false), f(bytes, 0, 32, true)}, payload, 2, 0, 0},
-      {"an end before earlier fragments", {f(bytes, 32, 64, true), f(evil, 8, 16, false), f(bytes, 0, 32, true)}, "-", 0, 3, 0},
-      {"data past the end are ignored", {f(bytes, 32, 64, false), fragment4(evil.first(16), 64, true), f(bytes, 0, 32, true)}, payload, 2, 0, 0},
+      {"a second end: the first counts", {f(bytes, 32, 64, false), f(foreign, 32, 40, false), f(bytes, 0, 32, true)}, payload, 2, 0, 0},
+      {"an end before earlier fragments", {f(bytes, 32, 64, true), f(foreign, 8, 16, false), f(bytes, 0, 32, true)}, "-", 0, 3, 0},
+      {"data past the end are ignored", {f(bytes, 32, 64, false), fragment4(foreign.first(16), 64, true), f(bytes, 0, 32, true)}, payload, 2, 0, 0},
       {"a length that is not a multiple of 8", {f(bytes, 0, 31, true), f(bytes, 32, 64, false)}, "-", 0, 1, 1},
       {"no bytes", {fragment4({}, 0, true), f(bytes, 32, 64, false)}, "-", 0, 1, 1},
-      {"past 65,535 (ping of death)", {fragment4(evil, 65528, false), f(bytes, 0, 32, true)}, "-", 0, 1, 1},
+      {"past 65,535 (ping of death)", {fragment4(foreign, 65528, false), f(bytes, 0, 32, true)}, "-", 0, 1, 1},
       {"different IDs", {f(bytes, 0, 32, true, 7), f(bytes, 32, 64, false, 8)}, "-", 0, 2, 0},
       {"different protocols", {f(bytes, 0, 32, true), fragment4(bytes.subspan(32), 32, false, 7, 17)}, "-", 0, 2, 0},
       {"different senders", {f(bytes, 0, 32, true), fragment4(bytes.subspan(32), 32, false, 7, 6, "10.0.0.9")}, "-", 0, 2, 0},

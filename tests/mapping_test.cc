@@ -96,9 +96,9 @@ TEST_CASE("mapping: a truncated capture ends with the same error, mapped or read
   const Buffer capture = large_records().bytes();
   for (std::size_t length = capture.size() - 400'000; length < capture.size(); length += 7'919) {
     CAPTURE(length);
-    const Bytes cut = Bytes(capture).first(length);
-    const ReadResult mapped = read_file(cut, {.map_threshold_bytes = 1});
-    const ReadResult read = read_file(cut, {.map_threshold_bytes = capture.size()});
+    const Bytes truncated = Bytes(capture).first(length);
+    const ReadResult mapped = read_file(truncated, {.map_threshold_bytes = 1});
+    const ReadResult read = read_file(truncated, {.map_threshold_bytes = capture.size()});
     CHECK(mapped.records == read.records);
     REQUIRE(mapped.error.has_value() == read.error.has_value());
     if (read.error) CHECK(error_text(*mapped.error) == error_text(*read.error));
@@ -126,7 +126,7 @@ TEST_CASE("mapping: a file that shrinks while it is mapped ends with an error, n
     }
     REQUIRE(maps_a_capture());
     REQUIRE(::truncate(file.path().c_str(), static_cast<off_t>(new_size)) == 0);
-    // Zeros up to the page's end are read as empty records of 16 bytes.
+    // Zeros up to the page's end look like records of 16 bytes without a packet.
     std::size_t more = 0;
     while (reader.next(record)) {
       touch(record.bytes);

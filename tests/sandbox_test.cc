@@ -103,7 +103,7 @@ TEST_CASE("sandbox: a system call that is not allowed kills the process") {
 #ifdef __x86_64__
       {"a call of the x32 ABI", [] { return ::syscall(0x40000000 + SYS_read, 0, nullptr, 0); }},
       {"a call of i386", [] {
-         long result = 20;  // getpid there, writev here
+         long result = 20;  // getpid on i386, writev on x86-64
          asm volatile("int $0x80" : "+a"(result) : : "memory");
          return result;
        }},

@@ -75,7 +75,7 @@ std::size_t longest_record(const Pieces& capture) {
 TEST_CASE("truncation: a fixture cut at any byte is read up to the cut" * doctest::test_suite("truncation")) {
   int captures = 0;
   for (const fs::path& path : small_fixtures(4000)) {
-    if (fs::file_size(path) > 10'000) continue;  // the next test is as thorough, and not quadratic
+    if (fs::file_size(path) > 10'000) continue;  // would take long: the time of this test is quadratic in the size
     CAPTURE(path);
     const Buffer capture = slurp(path);
     std::size_t complete = 0;  // cuts between two records

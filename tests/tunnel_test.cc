@@ -592,7 +592,7 @@ TEST_CASE("tunnel: a frame truncated at any byte gives an error, and no byte beh
   }
 }
 
-TEST_CASE("tunnel: any byte of any encapsulation may have a malicious value") {
+TEST_CASE("tunnel: a malicious value of any header byte gives an error or a segment within the frame") {
   constexpr std::uint8_t kValues[] = {0, 1, 2, 3, 4, 6, 0x0f, 0x10, 0x2f, 0x40, 0x45, 0x60, 0x7f, 0x80, 0xaa, 0xff};
   GuardedBuffer guarded;
   for (const Encapsulation& encapsulation : all_encapsulations()) {

@@ -155,8 +155,8 @@ const std::vector<Sample>& samples() {
         sample("raw IP, IPv6", kLinkRaw, "", v6),
         sample("raw IP, the BSD number", kLinkRawBsd, "", v4),
         sample("raw IP, the OpenBSD number", kLinkRawOpenBsd, "", v6),
-        sample("IPv4 alone", kLinkIpv4, "", v4),
-        sample("IPv6 alone", kLinkIpv6, "", v6),
+        sample("LINKTYPE_IPV4", kLinkIpv4, "", v4),
+        sample("LINKTYPE_IPV6", kLinkIpv6, "", v6),
         sample("Linux cooked, IPv4", kLinkLinuxSll, "0000 0001 0006 020000000001 0000 0800", v4),
         sample("Linux cooked, IPv6", kLinkLinuxSll, "0004 0304 0006 000000000000 0000 86dd", v6),
         sample("Linux cooked, 802.1Q", kLinkLinuxSll, "0000 0001 0006 020000000001 0000 8100 0064 0800", v4, {100}),
@@ -361,7 +361,7 @@ TEST_CASE("wire: the errors of IP headers without TCP and of malformed IP header
     INFO(test.name);
     CHECK(decode_frame(kLinkRaw, guarded.hold(test.packet)).error == test.error);
   }
-  // Decoding a packet of the maximum length that consists of extension headers ends.
+  // Decoding also ends for a packet of 64,000 bytes that consists of extension headers only.
   Buffer chain;
   for (int i = 0; i < 8000; ++i) append(chain, hex("3c 00 010400000000"));
   IpSpec ip = ip_of(kSpec6);
@@ -413,10 +413,10 @@ TEST_CASE("wire: for an IP length of 0, the length in the capture counts") {
     const Buffer frame = test.v6 ? ethernet(0x86dd, ipv6_packet(ip, packet)) : ethernet(0x0800, ipv4_packet(ip, packet));
     check_segment(decode_frame(kLinkEthernet, frame), spec);
 
-    const Decoded cut = decode_frame(kLinkEthernet, Bytes(frame).first(200), frame.size());
-    REQUIRE(cut.error == DecodeError::none);
-    CHECK(cut.segment.data_length == test.payload_bytes);
-    CHECK(cut.segment.data.size() == 200 - (frame.size() - test.payload_bytes));
+    const Decoded truncated = decode_frame(kLinkEthernet, Bytes(frame).first(200), frame.size());
+    REQUIRE(truncated.error == DecodeError::none);
+    CHECK(truncated.segment.data_length == test.payload_bytes);
+    CHECK(truncated.segment.data.size() == 200 - (frame.size() - test.payload_bytes));
   }
 
   IpSpec ip = ip_of(kSpec);

@@ -12,7 +12,7 @@
 
 namespace wirelap {
 
-/// Read-only bytes that somebody else owns; the owner's documentation states how long they are valid.
+/// Read-only bytes that another object owns. Functions that return them document how long they are valid.
 using Bytes = std::span<const std::uint8_t>;
 
 /// `bytes` as text; valid as long as `bytes` are.

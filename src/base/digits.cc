@@ -2,7 +2,7 @@
 
 namespace wirelap {
 
-// Rare cases are in functions of their own, so that short numbers do not save the registers that those need.
+// Rare cases are in functions of their own, so that writing a short number does not save the registers that they need.
 
 /// write_integer for values of 10'000 or more.
 [[gnu::noinline]] static char* write_by_four(char* at, std::uint64_t value) {

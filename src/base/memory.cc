@@ -75,7 +75,7 @@ struct alignas(kLineBytes) Memory::Chunk {
   }
   /// The first block. Blocks start at cache lines, or at multiples of 16 where they are smaller than 256 bytes.
   char* first() { return reinterpret_cast<char*>(this) + sizeof(Chunk); }
-  bool has_room() const { return returned != nullptr || unused_count != 0; }
+  bool has_free_block() const { return returned != nullptr || unused_count != 0; }
 };
 
 Memory::Memory(std::size_t limit_bytes, bool pooled) : limit_bytes_(limit_bytes), pooled_(pooled) {
@@ -94,7 +94,7 @@ bool Memory::is_well_below_limit() const {
 
 /// Allocates a block of the first chunk with a free one; there must be such a chunk.
 inline void* Memory::cut(int size_class) {
-  Chunk* const chunk = with_room_[size_class];
+  Chunk* const chunk = with_free_blocks_[size_class];
   ++chunk->allocated_count;
   void* block = chunk->returned;
   if (block != nullptr) {
@@ -104,8 +104,8 @@ inline void* Memory::cut(int size_class) {
     chunk->unused += bytes_of(size_class);
     --chunk->unused_count;
   }
-  if (!chunk->has_room()) {
-    with_room_[size_class] = chunk->next;
+  if (!chunk->has_free_block()) {
+    with_free_blocks_[size_class] = chunk->next;
     if (chunk->next != nullptr) chunk->next->previous = nullptr;
   }
   return block;
@@ -119,14 +119,14 @@ void* Memory::do_allocate(std::size_t bytes, std::size_t alignment) {
     return allocate_uncut(bytes, alignment);
   const int size_class = size_class_of(bytes);
   used_bytes_ += bytes_of(size_class);
-  if (with_room_[size_class] == nullptr || is_over_limit()) [[unlikely]]
+  if (with_free_blocks_[size_class] == nullptr || is_over_limit()) [[unlikely]]
     return allocate_slowly(size_class);
   return cut(size_class);
 }
 
 /// Allocates a block where no chunk has a free one, or where the limit is exceeded.
 [[gnu::noinline]] void* Memory::allocate_slowly(int size_class) {
-  if (with_room_[size_class] == nullptr) add_chunk(size_class);
+  if (with_free_blocks_[size_class] == nullptr) add_chunk(size_class);
   void* const block = cut(size_class);
   if (is_over_limit()) notify_();
   return block;
@@ -172,14 +172,14 @@ void Memory::count_held(std::size_t bytes) {
 /// Returns a block to its chunk.
 void Memory::put_back(void* block, int size_class) {
   Chunk* const chunk = Chunk::of(block);
-  const bool had_room = chunk->has_room();
+  const bool had_room = chunk->has_free_block();
   chunk->returned = ::new (block) Chunk::Block{chunk->returned};
   --chunk->allocated_count;
   if (!had_room) {
     chunk->previous = nullptr;
-    chunk->next = with_room_[size_class];
+    chunk->next = with_free_blocks_[size_class];
     if (chunk->next != nullptr) chunk->next->previous = chunk;
-    with_room_[size_class] = chunk;
+    with_free_blocks_[size_class] = chunk;
   }
   if (chunk->allocated_count == 0) [[unlikely]]
     remove_empty(chunk, size_class);
@@ -187,12 +187,12 @@ void Memory::put_back(void* block, int size_class) {
 
 /// Removes a chunk without allocated blocks from its size class.
 [[gnu::noinline]] void Memory::remove_empty(Chunk* chunk, int size_class) {
-  (chunk->previous == nullptr ? with_room_[size_class] : chunk->previous->next) = chunk->next;
+  (chunk->previous == nullptr ? with_free_blocks_[size_class] : chunk->previous->next) = chunk->next;
   if (chunk->next != nullptr) chunk->next->previous = chunk->previous;
   release_chunk(chunk);
 }
 
-/// Makes a spare chunk the only one of a size class, which has none with a free block.
+/// Adds a spare chunk to a size class that has no chunk with a free block.
 void Memory::add_chunk(int size_class) {
   if (spare_chunks_ == nullptr && !map_chunks()) fail();
   Chunk* const chunk = spare_chunks_;
@@ -201,7 +201,7 @@ void Memory::add_chunk(int size_class) {
   count_held(kChunkBytes);
   const std::size_t blocks = (kChunkBytes - sizeof(Chunk)) / bytes_of(size_class);
   *chunk = {nullptr, nullptr, nullptr, chunk->first(), 0, static_cast<std::uint16_t>(blocks)};
-  with_room_[size_class] = chunk;
+  with_free_blocks_[size_class] = chunk;
 }
 
 /// Makes a chunk spare, or unmaps it.

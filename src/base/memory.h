@@ -4,7 +4,8 @@
 // bytes are held. Small blocks are cut from chunks; all blocks of a chunk have one
 // size. A chunk whose blocks have all been returned can serve another size, so that
 // one kind of connection can use what another kind has released. This file does not
-// decide what to evict over the limit: on_over_limit() calls who does.
+// decide what to evict over the limit: on_over_limit() notifies the owner of the
+// connections.
 #pragma once
 
 #include <cstddef>
@@ -41,7 +42,7 @@ class Memory final : public std::pmr::memory_resource {
   /// Larger blocks are not cut from chunks: each has pages of its own.
   static constexpr std::size_t kMaxCutBytes = kChunkBytes / 4;
 
-  /// The limit is not enforced: an allocation over it succeeds and calls on_over_limit()'s function.
+  /// The limit is not enforced: an allocation over it succeeds and calls the function of on_over_limit().
   /// `pooled`: whether blocks are cut from chunks; the counts are the same without it.
   explicit Memory(std::size_t limit_bytes = kUnlimited, bool pooled = kPooled);
   /// All blocks must have been returned before.
@@ -99,7 +100,7 @@ class Memory final : public std::pmr::memory_resource {
   std::size_t peak_held_bytes_ = 0;
   std::size_t spare_bytes_ = 0;
   std::uint64_t allocations_ = 0;
-  Chunk* with_room_[kSizeClasses] = {};  // by size class: the chunks with free blocks
+  Chunk* with_free_blocks_[kSizeClasses] = {};  // by size class: the chunks with free blocks
   Chunk* spare_chunks_ = nullptr;
   std::function<void()> notify_ = [] {};
 };

@@ -53,7 +53,7 @@ constexpr std::uint32_t kArchitecture = 0;
 /// A system call that is allowed where the low 32 bits of one argument, masked, are `value`.
 struct Allowed {
   std::uint32_t call;
-  std::uint8_t argument = 0;  // its index
+  std::uint8_t argument = 0;  // the argument's index
   std::uint32_t mask = 0;     // 0: allowed with all arguments
   std::uint32_t value = 0;
 };

@@ -83,14 +83,15 @@ constexpr UnsupportedFormat kEtl = {"a Windows event trace (ETL)",
                                     "convert it to pcapng: etl2pcapng IN OUT, or on Windows: pktmon etl2pcap IN"};
 constexpr UnsupportedFormat kErf = {"possibly an ERF capture", kEditcap};
 
-/// Whether this is a Windows event trace. It has no magic number: the header of its first buffer
-/// contains the buffer's size, twice the number of bytes used, and then the header of a system event.
+/// Whether this is a Windows event trace. It has no magic number. The header of its first buffer
+/// contains the buffer's size and two equal fields with the number of bytes used; the header of a
+/// system event follows.
 bool is_etl(Bytes start) {
   if (start.size() < 0x4c) return false;
   const std::uint32_t buffer_bytes = load_le32(&start[0]);
-  const std::uint32_t saved = load_le32(&start[4]);
+  const std::uint32_t used_bytes = load_le32(&start[4]);
   const bool sizes = buffer_bytes >= 4096 && buffer_bytes % 1024 == 0 && buffer_bytes <= (16u << 20) &&
-                     saved <= buffer_bytes && saved == load_le32(&start[8]);
+                     used_bytes <= buffer_bytes && used_bytes == load_le32(&start[8]);
   return sizes && (start[0x4a] == 1 || start[0x4a] == 2) && start[0x4b] == 0xc0;
 }
 

@@ -24,7 +24,7 @@ namespace {
 constexpr int kExitGraceMs = 1000;             // how long a child may run after the end of its output
 constexpr std::size_t kMessageBytes = 200;     // of a child's message that are reported
 constexpr std::size_t kFeedBytes = 64 << 10;   // a pipe's default size
-constexpr unsigned kMaxDescriptor = 1u << 16;  // up to which descriptors are closed where close_range(2) is missing
+constexpr unsigned kMaxDescriptor = 1u << 16;  // without close_range(2), descriptors below it are closed one by one
 
 /// A pipe whose descriptors are above the standard ones, even where a standard descriptor is closed.
 struct Pipe {

@@ -171,7 +171,7 @@ bool Input::map_more(std::size_t needed) {
   const std::uint64_t at = offset();
   const auto length =
       static_cast<std::size_t>(std::min<std::uint64_t>(std::max(needed, kMappedBytes), file_bytes_ - at));
-  if (mapping_.map(fd_, begin_ + at, length) != 0) {  // read instead
+  if (mapping_.map(fd_, begin_ + at, length) != 0) {  // cannot be mapped: read
     cursor_ = end_ = buffer_.get();
     end_offset_ = at;
     ::lseek(fd_, static_cast<off_t>(begin_ + at), SEEK_SET);

@@ -77,7 +77,7 @@ inline RecordHeader decode_record_header(const std::uint8_t* at, const FileHeade
   return file.swapped ? decode_record_header<true>(at, file.unit_ns) : decode_record_header<false>(at, file.unit_ns);
 }
 
-/// Swaps the lengths of `header` where `file` has them in the other order.
+/// Swaps the lengths of `header` where the file's version has them in the other order.
 inline void fix_length_order(RecordHeader& header, const FileHeader& file) {
   const bool swap = file.lengths == FileHeader::Lengths::captured_last ||
                     (file.lengths == FileHeader::Lengths::either && header.captured > header.length);

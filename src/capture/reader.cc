@@ -161,8 +161,8 @@ bool Reader::next_block(PacketRecord& record, pcapng::Decoder::Content& content)
   return true;
 }
 
-// The four functions below end the reading at an incomplete or malformed record. Where the input ended
-// for another reason than the capture's end, that reason is the error, or there is none.
+// The functions below end the reading at an incomplete or malformed record. Where is_end_of_capture()
+// returns false, the error that it has set, if any, is kept.
 
 bool Reader::fail_in_record_header() {
   if (!is_end_of_capture() || input_.size() == 0) return false;

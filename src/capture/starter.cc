@@ -154,7 +154,8 @@ int Starter::start_process(std::vector<int> inputs) {
   inputs_ = inputs;
   process_ = ::fork();
   if (process_ == 0) {
-    // Ctrl-C, and the stop of a service, reach the helper too. It must run until the other process ends it.
+    // Ctrl-C in a terminal and the stop of a service send their signals to the helper too. It must run until the
+    // other process ends it.
     ::signal(SIGINT, SIG_IGN);
     ::signal(SIGTERM, SIG_IGN);
     ::signal(SIGPIPE, SIG_IGN);

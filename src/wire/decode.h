@@ -4,8 +4,9 @@
 // is none. The caller reuses one Segment, so that decoding allocates nothing.
 // Tunnels are decoded too: the segment is that of the innermost IP packet.
 //
-// Three functions decode the same packets to the same result, from fast to
-// complete: decode_plain (fast path), decode_common, decode_headers.
+// There are three paths, each slower than the one before and for more kinds of
+// packets: decode_plain (the fast path), decode_common and decode_headers (all). For
+// the same packet they have the same result.
 #pragma once
 
 #include <cstdint>

@@ -15,11 +15,11 @@ namespace wirelap {
 struct DecodeCounts {
   std::uint64_t records = 0;
   std::uint64_t truncated = 0;  ///< records with fewer bytes than the packet had, because of a snaplen
-  std::uint64_t large = 0;      ///< records larger than kLargestFrame: segmentation offload, or jumbo frames
+  std::uint64_t large = 0;      ///< records larger than kMaxFrameBytes: segmentation offload, or jumbo frames
   DecodeErrorCounts errors;     ///< records that contained no segment
 
   /// Bytes of an Ethernet frame with 1,500 bytes of payload, two VLAN tags and a frame check sequence.
-  static constexpr std::uint32_t kLargestFrame = 1526;
+  static constexpr std::uint32_t kMaxFrameBytes = 1526;
 
   /// Records that contained a segment.
   std::uint64_t segments() const { return records - errors.total(); }
@@ -35,7 +35,7 @@ class Decoder {
     ++counts_.records;
     if (record.bytes.size() < record.length) [[unlikely]]
       ++counts_.truncated;
-    if (record.length > DecodeCounts::kLargestFrame) [[unlikely]]
+    if (record.length > DecodeCounts::kMaxFrameBytes) [[unlikely]]
       ++counts_.large;
     return decode_plain(record, segment) || decode_slowly(record, segment);
   }

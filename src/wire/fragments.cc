@@ -101,7 +101,7 @@ bool FragmentReassembler::fill_gaps(Datagram& datagram, const FragmentHeader& he
     for (const Gap rest : {Gap{to, gap.end}, Gap{gap.begin, from}}) {
       if (rest.begin < rest.end) gaps.insert(gaps.begin() + static_cast<std::ptrdiff_t>(at), rest);
     }
-    // The rests of the gap do not overlap the fragment: the next iterations skip them.
+    // The remaining parts of the gap do not overlap the fragment: the next iterations skip them.
   }
   return gaps.size() <= kMaxGaps;
 }

@@ -7,8 +7,8 @@ namespace wirelap {
 namespace {
 
 /// Continues behind the session identifier of L2TPv3. A cookie of 4 or 8 bytes and a sublayer header
-/// of 4 bytes may follow; their presence was negotiated when the session began. The first offset
-/// with what looks like an Ethernet frame, or like IP in PPP, is the payload's.
+/// of 4 bytes may follow; the session's setup negotiated their presence. The payload starts at the
+/// first offset where the bytes look like an Ethernet frame, or else like IP in PPP.
 DecodeError enter_l2tpv3(DecodeState& state) {
   constexpr std::size_t kMaxBefore = 12;
   constexpr std::uint32_t kPppIpv4 = 0xff030021, kPppIpv6 = 0xff030057;  // address, control, protocol

@@ -16,7 +16,7 @@
 
 namespace wirelap {
 
-/// Kinds of headers. Some need `Layer::type` to know what to decode; it is named here.
+/// Kinds of headers, each with the meaning of `Layer::type` where it has one.
 enum class HeaderKind : std::uint8_t {
   link,         ///< the outermost header; type: LINKTYPE_ value
   ethernet,     ///< IEEE 802.3, from the destination address on

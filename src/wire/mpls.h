@@ -1,8 +1,8 @@
 // wire: labels and service headers: MPLS (RFC 3032) and NSH (RFC 8300).
 //
-// In: what an EtherType, an IP protocol, a UDP port or another tunnel announced as
-// one of these. Out: the header behind. An Ethernet frame behind them is a tunnel's;
-// an IP packet directly behind them is not.
+// In: a header that an EtherType, an IP protocol, a UDP port or another tunnel
+// announced. Out: the header behind it. An Ethernet frame behind it counts as
+// tunnelled, an IP packet does not.
 #pragma once
 
 #include "wire/layer.h"

@@ -11,7 +11,7 @@ class PcapngWriter {
   /// Starts with a section in this byte order.
   explicit PcapngWriter(bool big_endian = false) { section(big_endian); }
 
-  /// Section 4.1.
+  /// Adds a section header block (section 4.1).
   void section(bool big_endian, unsigned major = 1, unsigned minor = 0) {
     big_endian_ = big_endian;
     Buffer body;
@@ -22,7 +22,7 @@ class PcapngWriter {
     block(0x0a0d0d0a, body);
   }
 
-  /// Section 4.2.
+  /// Adds an interface description block (section 4.2).
   void interface(std::uint32_t link_type = kLinkEthernet, Bytes options = {}, std::uint32_t snap_length = 0) {
     Buffer body;
     put_16(body, link_type);
@@ -32,14 +32,14 @@ class PcapngWriter {
     block(1, body);
   }
 
-  /// Section 4.3. `wire_length` -1: the frame's length.
+  /// Adds an enhanced packet block (section 4.3). `wire_length` -1: the frame's length.
   void enhanced(std::uint32_t interface, std::uint64_t units, Bytes frame, Bytes options = {}, int wire_length = -1) {
     Buffer body;
     put_32(body, interface);
     packet(6, body, units, frame, options, wire_length);
   }
 
-  /// Appendix A.
+  /// Adds a packet block, which is obsolete (appendix A).
   void obsolete(unsigned interface, unsigned drops, std::uint64_t units, Bytes frame, Bytes options = {}) {
     Buffer body;
     put_16(body, interface);
@@ -47,7 +47,7 @@ class PcapngWriter {
     packet(2, body, units, frame, options, -1);
   }
 
-  /// Section 4.4.
+  /// Adds a simple packet block (section 4.4).
   void simple(Bytes captured, std::uint32_t wire_length) {
     Buffer body;
     put_32(body, wire_length);
@@ -55,7 +55,7 @@ class PcapngWriter {
     block(3, padded(body));
   }
 
-  /// Section 3.1. The size of `body` is a multiple of 4.
+  /// Adds a block of any type (section 3.1). The size of `body` is a multiple of 4.
   void block(std::uint32_t type, Bytes body) {
     const auto length = static_cast<std::uint32_t>(body.size() + 12);
     starts_.push_back(bytes_.size());

@@ -71,7 +71,7 @@ inline std::string shown(const Record& record, const std::vector<std::string>& c
   return all;
 }
 
-/// Lets `engine` read a capture file with these bytes. Returns what stopped it.
+/// Runs `engine` over a capture file with these bytes. Returns the error that ended the reading.
 inline std::optional<Error> run_bytes(Engine& engine, Bytes capture) {
   const int fd = ::memfd_create("capture", MFD_CLOEXEC);
   REQUIRE(fd >= 0);
@@ -84,7 +84,7 @@ inline std::optional<Error> run_bytes(Engine& engine, Bytes capture) {
   return error;
 }
 
-/// The exchanges of such a file, in the order in which they are written.
+/// The exchanges of a capture file with these bytes, in the order in which they are written.
 inline std::vector<Record> exchanges_of(Bytes capture, EngineOptions options = {}) {
   Records records;
   Engine engine(std::move(options), records);
