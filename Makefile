@@ -83,20 +83,46 @@ help:
 #:   make fuzz-corpus               keep the best inputs that fuzzing found in fixtures/corpus
 #:   make lab                       capture the fixtures again (root, nginx, node, tcpdump)
 
+# The standard library is precompiled for each flavour, for src/ and for tests/ (with doctest): reading it takes half of
+# the time to compile src/ as released. Every file includes what it uses; the build with clang, which has no precompiled
+# headers here, detects what is missing.
+STANDARD := algorithm array bit charconv cstdint cstring filesystem fstream functional iterator limits map memory \
+            memory_resource optional random span string string_view thread type_traits utility variant vector
+PRECOMPILED  := $(if $(findstring clang,$(CXX)),,yes)
+PRECOMPILING := -Winvalid-pch -fpch-preprocess
+
+$(BUILD)/src.h: Makefile
+	@mkdir -p $(@D)
+	@printf '#include <%s>\n' $(filter-out filesystem fstream map random thread,$(STANDARD)) > $@
+
+$(BUILD)/tests.h: Makefile
+	@mkdir -p $(@D)
+	@printf '#include <%s>\n' doctest/doctest.h $(STANDARD) > $@
+
 # Each flavour is a folder, $(BUILD)/FLAVOUR/, with its own compiler flags.
-#   $(call flavour,NAME,FLAGS OF src/,FLAGS OF tests/,PRECOMPILED HEADER OF tests/ OR NOTHING)
+#   $(call flavour,NAME,FLAGS OF src/,FLAGS OF tests/,yes IF HEADERS ARE PRECOMPILED)
 define flavour
 $(BUILD)/$(1)/%.o: %.cc Makefile
 	@mkdir -p $$(@D)
 	@echo compile $$@
 	@$$(CXX) $$(PRODUCT) $(2) -MMD -MP -c -o $$@ $$<
 
-$(BUILD)/$(1)/tests/%.o: tests/%.cc Makefile $(4)
+$(BUILD)/$(1)/src/%.o: src/%.cc Makefile $(if $(4),$(BUILD)/$(1)/src.h.gch)
 	@mkdir -p $$(@D)
 	@echo compile $$@
-	@$$(CXX) $$(TESTING) $(3) $(if $(4),$$(if $$(filter %/count_packets.cc,$$<),,-include $(basename $(4)) -Winvalid-pch -fpch-preprocess)) -MMD -MP -c -o $$@ $$<
+	@$$(CXX) $$(PRODUCT) $(2) $(if $(4),$$(if $$(filter $(COLD),$$<),,-include $(BUILD)/$(1)/src.h $(PRECOMPILING))) -MMD -MP -c -o $$@ $$<
 
-$(BUILD)/$(1)/standard.h.gch: tests/support/standard.h Makefile
+$(BUILD)/$(1)/tests/%.o: tests/%.cc Makefile $(if $(4),$(BUILD)/$(1)/tests.h.gch)
+	@mkdir -p $$(@D)
+	@echo compile $$@
+	@$$(CXX) $$(TESTING) $(3) $(if $(4),$$(if $$(filter %/count_packets.cc,$$<),,-include $(BUILD)/$(1)/tests.h $(PRECOMPILING))) -MMD -MP -c -o $$@ $$<
+
+$(BUILD)/$(1)/src.h.gch: $(BUILD)/src.h
+	@mkdir -p $$(@D)
+	@echo compile $$@
+	@$$(CXX) $$(PRODUCT) $(2) -x c++-header -o $$@ $$<
+
+$(BUILD)/$(1)/tests.h.gch: $(BUILD)/tests.h
 	@mkdir -p $$(@D)
 	@echo compile $$@
 	@$$(CXX) $$(TESTING) $(3) -x c++-header -o $$@ $$<
@@ -108,8 +134,8 @@ $(BUILD)/$(1)/wirelap: $(patsubst %.cc,$(BUILD)/$(1)/%.o,$(LIBRARY) src/main.cc)
 -include $(patsubst %.cc,$(BUILD)/$(1)/%.d,$(LIBRARY) $(TESTS) src/main.cc $(wildcard bench/*.cc tests/fuzz/*.cc tests/oracle/*.cc))
 endef
 SANITIZED := $(SANITIZE) -O1
-$(eval $(call flavour,release,$$(CXXFLAGS) $(RELEASE) $$(if $$(filter $(COLD),$$<),-Os),$$(CXXFLAGS) -DNDEBUG $(PLAIN),$(BUILD)/release/standard.h.gch))
-$(eval $(call flavour,sanitized,$(SANITIZED),$(SANITIZE) $(FEWER) $(PLAIN),$(BUILD)/sanitized/standard.h.gch))
+$(eval $(call flavour,release,$$(CXXFLAGS) $(RELEASE) $$(if $$(filter $(COLD),$$<),-Os),$$(CXXFLAGS) -DNDEBUG $(PLAIN),$(PRECOMPILED)))
+$(eval $(call flavour,sanitized,$(SANITIZED),$(SANITIZE) $(FEWER) $(PLAIN),$(PRECOMPILED)))
 $(eval $(call flavour,fuzz,$(FUZZING) $$(COVERED),$(FUZZING) $$(COVERED),))
 
 # The library comes first: of an inline function that both contain, the linker keeps the library's copy, not the one
