@@ -1,8 +1,8 @@
-// flow: all connections of a run: found by their packets, numbered, ended, forgotten.
+// flow: tracks all connections of a run, from their first packet until they are erased.
 //
-// In: decoded segments. Out, through an inlined consumer: what reassembler.h makes of
-// each connection's, and when a connection is gone. Copies of a packet, made on the
-// way or by the capture, are counted and go no further.
+// In: decoded segments. Out, through an inlined consumer: the events of the reassembler
+// for each connection, and when a connection is gone. Packets that the network or the
+// capture duplicated are only counted.
 #pragma once
 
 #include <algorithm>
@@ -22,19 +22,18 @@
 
 namespace wirelap {
 
-/// Tracks all connections of a run. What `Consumer` has is said in flow/consumer.h.
+/// Tracks all connections of a run. `Consumer` has the functions that flow/consumer.h lists.
 template <class Consumer>
 class Tracker {
  public:
-  /// Connections are numbered on from `connections`.
+  /// The first connection gets the number after `connections`.
   Tracker(Consumer& consumer, std::uint64_t connections)
       : consumer_(consumer),
         connections_(connections),
         reassembler_(consumer, std::pmr::get_default_resource(), ended_) {}
 
-  /// The same; what connections hold is in `memory`, and some are given up where that is
-  /// over its limit: those that hold much for themselves, then the longest idle.
-  /// `memory` outlives it.
+  /// A tracker that keeps its connections in `memory`, which outlives it, and evicts some when the memory is over its
+  /// limit (flow/eviction.h).
   Tracker(Consumer& consumer, std::uint64_t connections, Memory& memory)
       : consumer_(consumer),
         memory_(&memory),
@@ -50,37 +49,38 @@ class Tracker {
   Tracker(const Tracker&) = delete;
   Tracker& operator=(const Tracker&) = delete;
 
-  /// The number given last.
+  /// The number of the newest connection.
   std::uint64_t connections() const { return connections_; }
 
-  /// How many were given up for want of memory.
+  /// How many connections were evicted.
   std::uint64_t evicted() const { return evicted_; }
 
   const FlowTable& table() const { return table_; }
   Consumer& consumer() { return consumer_; }
 
-  /// Takes the next segment of the capture.
+  /// Processes the next segment of the capture.
   void process(const Segment& segment) {
-    look_for_due(segment.time);
+    check_due(segment.time);
     Side sender;
     bool added;
     Connection& connection = table_.find_or_add(segment, sender, added);
     process(connection, added, sender, segment);
   }
 
-  /// The same, with what was found before: its connection's key, the key's hash in `table`, and who sent it.
+  /// Processes the next segment of the capture, for a caller that knows the key of its connection, the hash of the key
+  /// in table(), and the side that sent it.
   void process(const Segment& segment, const FlowKey& key, Side sender, std::uint32_t hash) {
-    look_for_due(segment.time);
+    check_due(segment.time);
     bool added;
     Connection& connection = table_.find_or_add(key, hash, added);
     process(connection, added, sender, segment);
   }
 
-  /// Ends every connection: the capture is over at `time`.
+  /// Ends all connections: the capture ends at `time`.
   void finish(Nanos time) {
-    tell_gone(kEndOfTime);
-    // Those that end now push them out: none of them may be met afterwards.
-    while (!ended_.empty()) forget_oldest();
+    report_gone(kEndOfTime);
+    // Otherwise connections that end now would make process_ended() erase these while the table is walked.
+    while (!ended_.empty()) erase_oldest();
     table_.for_each_in_order([&](Connection& connection) { end(connection, Ending::capture_end, time); });
     finished_ = true;
   }
@@ -88,35 +88,35 @@ class Tracker {
  private:
   static constexpr Nanos kAtOnce = std::numeric_limits<Nanos>::min();
 
-  void look_for_due(Nanos time) {
+  void check_due(Nanos time) {
     if (time >= due_) [[unlikely]]
       process_due(time);
   }
 
-  // Inlined, so that a packet passes through one of the two alone.
+  // Inlined, so that a packet runs either the fast or the slow path alone.
   [[gnu::always_inline]] void process(Connection& connection, bool added, Side sender, const Segment& segment) {
     if (added) [[unlikely]]
       number(connection, segment);
     if (connection.stream(sender).on_fast_path) [[likely]]
-      process_flowing(connection, sender, segment);
+      process_fast(connection, sender, segment);
     else
-      process_other(connection, sender, segment);
+      process_slow(connection, sender, segment);
   }
 
-  /// A packet of a stream that flows: nearly always one for the straight path.
-  void process_flowing(Connection& connection, Side sender, const Segment& segment) {
+  /// Processes a packet of a stream that is on the fast path, which nearly all of its packets can take.
+  void process_fast(Connection& connection, Side sender, const Segment& segment) {
     PacketIdentity& last = *hold(&connection.latest_packets[index(sender)]);
     if (!Reassembler<Consumer>::is_next(connection, sender, segment.tcp) || looks_the_same(segment, last)) [[unlikely]]
-      return process_other(connection, sender, segment);
-    // In its place: one made elsewhere would be copied by larger pieces than it was just written in, which waits.
+      return process_slow(connection, sender, segment);
+    // Set in place. Copying it would load larger words than those just stored, and such loads wait for the cache.
     last = identity_of(segment);
     count_packet(connection, sender);
     consumer_.on_packet(connection, sender, segment);
     reassembler_.process_next(connection, sender, segment, last);
-    note_last(connection, segment);
+    record_last(connection, segment);
   }
 
-  static void note_last(Connection& connection, const Segment& segment) {
+  static void record_last(Connection& connection, const Segment& segment) {
     connection.last_time = segment.time;
     connection.last_packet = segment.packet;
   }
@@ -127,26 +127,26 @@ class Tracker {
     connection.first_packet = segment.packet;
   }
 
-  /// Any packet. What is rare in it stands apart, here and in the reassembler: the rest of it is in the cache more
-  /// often.
-  [[gnu::noinline]] void process_other(Connection& connection, Side sender, const Segment& segment) {
+  /// Processes any packet. Rare cases have functions of their own, here and in the reassembler, so that the code of the
+  /// usual case stays in the cache.
+  [[gnu::noinline]] void process_slow(Connection& connection, Side sender, const Segment& segment) {
     PacketIdentity& last = *hold(&connection.latest_packets[index(sender)]);
     if (looks_the_same(segment, last) && is_duplicate(segment, last)) [[unlikely]]
-      return process_copy(connection, sender, segment);
+      return process_duplicate(connection, sender, segment);
     last = identity_of(segment);
     if ((segment.tcp.flags & kSyn) != 0) process_syn(connection, sender, segment);
-    count_other(connection, sender, segment);
+    count_any(connection, sender, segment);
     consumer_.on_packet(connection, sender, segment);
-    if (reassembler_.process(connection, sender, segment)) note_ended();
-    note_last(connection, segment);
+    if (reassembler_.process(connection, sender, segment)) process_ended();
+    record_last(connection, segment);
   }
 
-  [[gnu::noinline]] void process_copy(Connection& connection, Side sender, const Segment& segment) {
+  [[gnu::noinline]] void process_duplicate(Connection& connection, Side sender, const Segment& segment) {
     connection.latest_packets[index(sender)] = identity_of(segment);
-    count_other(connection, sender, segment);
+    count_any(connection, sender, segment);
     connection.counts.duplicate += 1;
     consumer_.on_packet(connection, sender, segment);
-    note_last(connection, segment);
+    record_last(connection, segment);
   }
 
   static void count_packet(Connection& connection, Side sender) {
@@ -154,7 +154,7 @@ class Tracker {
     connection.packets[index(sender)] += 1;
   }
 
-  static void count_other(Connection& connection, Side sender, const Segment& segment) {
+  static void count_any(Connection& connection, Side sender, const Segment& segment) {
     count_packet(connection, sender);
     if (segment.tcp.window == 0 && (segment.tcp.flags & (kSyn | kRst)) == 0) [[unlikely]]
       connection.counts.zero_windows += 1;
@@ -171,13 +171,13 @@ class Tracker {
     record_syn(connection, sender, segment);
   }
 
-  /// The ports of an ended connection are used again.
+  /// Makes `connection` a new one with the same key, which begins with `segment`.
   void replace(Connection& connection, const Segment& segment) {
     if (!connection.closed) {
       reassembler_.close(connection, Ending::replaced, segment.time);
-      note_ended();
+      process_ended();
     }
-    tell(connection);
+    report_gone(connection);
     const FlowKey key = connection.key;
     const std::uint32_t hash = connection.hash;
     const PacketIdentity latest_packets[2] = {connection.latest_packets[0], connection.latest_packets[1]};
@@ -190,21 +190,22 @@ class Tracker {
 
   void end(Connection& connection, Ending ending, Nanos time) {
     reassembler_.end(connection, ending, time);
-    note_ended();
-    tell(connection);
+    process_ended();
+    report_gone(connection);
   }
 
-  /// One may have been added to those that have ended.
-  void note_ended() {
+  /// To be called when a connection may have been added to `ended_`.
+  void process_ended() {
     due_ = std::min(due_, ended_.next_due());
-    if (ended_.is_full()) forget_oldest();
+    if (ended_.is_full()) erase_oldest();
   }
 
-  void forget_oldest() {
+  /// Erases the connection that ended first.
+  void erase_oldest() {
     Connection* const oldest = ended_.pop_oldest();
     table_.prefetch_slot(ended_.oldest_hash());
     if (oldest == nullptr) return;
-    tell(*oldest);
+    report_gone(*oldest);
     table_.erase(*oldest);
   }
 
@@ -214,23 +215,22 @@ class Tracker {
     });
   }
 
-  /// What is due at `now`.
+  /// Does what is due at `now`: evictions, and reports of connections that are gone.
   void process_due(Nanos now) {
     if (memory_ != nullptr && memory_->is_over_limit()) make_room(now);
-    tell_gone(now);
+    report_gone(now);
   }
 
-  /// Gives up connections until the memory is well under its limit: closed ones, of which
-  /// nothing more is lost than their late packets; then those that hold more than a fair
-  /// share; then the longest idle.
+  /// Erases connections until the memory is well below its limit. Those that have ended come first: only their late
+  /// packets are lost. Open ones are then evicted in the order of flow/eviction.h.
   void make_room(Nanos now) {
-    while (!ended_.empty() && !memory_->is_well_below_limit()) forget_oldest();
+    while (!ended_.empty() && !memory_->is_well_below_limit()) erase_oldest();
     const auto held = [this](const Connection& connection) { return held_bytes(connection); };
     const auto give_up = [this, now](Connection& connection) { evict(connection, now); };
     while (table_.size() != 0 && !memory_->is_well_below_limit()) evict_some(table_, *memory_, held, give_up);
   }
 
-  /// About what is kept with a connection, beside it.
+  /// Approximate memory that is kept with a connection, in bytes.
   std::size_t held_bytes(const Connection& connection) const {
     std::size_t held = consumer_.held_bytes(connection);
     for (const Stream& stream : connection.streams)
@@ -241,16 +241,17 @@ class Tracker {
   void evict(Connection& connection, Nanos now) {
     end(connection, Ending::evicted, now);
     evicted_ += connection.ending == Ending::evicted ? 1 : 0;
-    ended_.clear();  // it alone: the others have been forgotten
+    ended_.clear();  // contains only this connection: make_room() has erased the others
     table_.erase(connection);
   }
 
-  void tell_gone(Nanos now) {
-    ended_.tell_due(now, [this](Connection& connection) { tell(connection); });
+  /// Reports the connections that are gone at `now`.
+  void report_gone(Nanos now) {
+    ended_.report_due(now, [this](Connection& connection) { report_gone(connection); });
     due_ = memory_ != nullptr && memory_->is_over_limit() ? kAtOnce : ended_.next_due();
   }
 
-  void tell(Connection& connection) {
+  void report_gone(Connection& connection) {
     if (!connection.gone) consumer_.on_gone(connection);
     connection.gone = true;
   }
@@ -262,7 +263,7 @@ class Tracker {
   FlowTable table_;
   EndedConnections ended_;
   Reassembler<Consumer> reassembler_;
-  Nanos due_ = kEndOfTime;  // when something is to be done beside the packets
+  Nanos due_ = kEndOfTime;  // when process_due() is to be called
   bool finished_ = false;   // all connections have ended
 };
 
