@@ -1,7 +1,7 @@
-// flow: which connections are evicted to free memory.
+// flow: which connections are given up for want of memory.
 //
-// In: the table, and how much memory each connection holds. Out: connections in the order
-// of their eviction: those with more than a fair share, then those that are idle longest.
+// In: the table, and what each connection holds. Out: some of them, in the order in
+// which they go: those that hold more than a fair share, then the longest idle.
 #pragma once
 
 #include <algorithm>
@@ -15,10 +15,10 @@
 
 namespace wirelap {
 
-/// A connection that may be evicted. The smallest is the first.
+/// One that may be given up: the smallest is first.
 struct Evictable {
   Nanos last_time;
-  std::uint64_t number;  ///< decides between equal times, so that every run evicts the same connections
+  std::uint64_t number;  ///< decides between equals, so that every run does the same
   Connection* connection;
 
   bool operator<(const Evictable& than) const {
@@ -26,11 +26,11 @@ struct Evictable {
   }
 };
 
-/// Keeps the smallest of the connections that are added, in a heap with the largest on top. A list of all connections
-/// would itself take memory.
+/// The smallest of those that are added: in a heap, the most recent on top, since a list
+/// of all would take memory itself.
 class LongestIdle {
  public:
-  /// Keeps at most `most` connections. `count` will be added.
+  /// Keeps `most` of `count` that will be added.
   LongestIdle(std::size_t most, std::size_t count) : most_(most) { heap_.reserve(std::min(most, count)); }
 
   void add(const Evictable& one) {
@@ -50,10 +50,9 @@ class LongestIdle {
   std::vector<Evictable> heap_;
 };
 
-/// Calls `evict(Connection&)`, which erases a connection from `table`, until `memory` is well below its limit. The
-/// calls end earlier after all connections with more than a fair share and a sixth of the others, which is more than
-/// must go where all hold the same. `held_bytes(const Connection&)` returns what a connection holds in addition to
-/// itself.
+/// Calls `evict(Connection&)`, which erases it from `table`, until `memory` is well under its
+/// limit, or for as many as need to go where all hold the same, and some more. What a
+/// connection holds beside itself is `held_bytes(const Connection&)`.
 template <class HeldBytes, class Evict>
 void evict_some(const FlowTable& table, const Memory& memory, HeldBytes held_bytes, Evict evict) {
   std::vector<Evictable> large;

@@ -1,6 +1,4 @@
-// flow: the key that identifies a TCP connection, and its hash.
-//
-// In: a segment. Out: its connection's key, and which side of the key sent it.
+// flow: what tells one TCP connection from another, and its keyed hash.
 #pragma once
 
 #include <bit>
@@ -12,21 +10,21 @@
 
 namespace wirelap {
 
-/// The two ends of a connection, by their place in its key. A Side also names the stream that this end sends.
+/// The two ends of a connection, by place in its key; each is also the
+/// direction of what that end sends.
 enum class Side : std::uint8_t { low = 0, high = 1 };
 constexpr Side other(Side side) { return static_cast<Side>(static_cast<int>(side) ^ 1); }
 constexpr int index(Side side) { return static_cast<int>(side); }
 
-/// Returns `object`, an element of an array that is indexed by Side. Without this, g++ would compute its address again
-/// for each of its members.
+/// `object`, one of two by a Side: g++ would else find its place anew for each of its members.
 template <class T>
 T* hold(T* object) {
   asm("" : "+r"(object));
   return object;
 }
 
-/// Identifies a connection: a 5-tuple with the VLANs and tunnels around it. Both directions have the same key: the
-/// smaller end (by address, then by port) comes first.
+/// A 5-tuple with the VLANs and the tunnel that it was seen in, the same for both
+/// directions: the smaller endpoint (address, then port) stands first.
 struct FlowKey {
   Address addresses[2];             ///< by Side
   std::uint16_t ports[2] = {0, 0};  ///< by Side
@@ -37,14 +35,14 @@ struct FlowKey {
 };
 static_assert(std::has_unique_object_representations_v<FlowKey>);
 
-/// The addresses and ports of an IPv4 packet. Those of one end, here called the first, are in the upper halves.
+/// The addresses and ports of an IPv4 packet, one end's in the upper halves.
 struct Ipv4Ends {
   std::uint64_t addresses = 0;
   std::uint32_t ports = 0;
 
   Ipv4Ends reversed() const { return {std::rotl(addresses, 32), std::rotl(ports, 16)}; }
 
-  /// Whether the first end is the smaller one, as in a FlowKey.
+  /// Whether the end in the upper halves is the smaller one, as in a FlowKey.
   bool is_low_first() const {
     return ((addresses >> 32) << 16 | ports >> 16) <= ((addresses & 0xffffffff) << 16 | (ports & 0xffff));
   }
@@ -52,24 +50,24 @@ struct Ipv4Ends {
   friend bool operator==(const Ipv4Ends&, const Ipv4Ends&) = default;
 };
 
-/// The ends of an IPv4 segment; the first is the sender.
+/// The ends of an IPv4 segment, its sender's first.
 inline Ipv4Ends ipv4_ends(const Segment& segment) {
   return {load_be64(segment.ip.addresses),
           static_cast<std::uint32_t>(segment.tcp.source_port) << 16 | segment.tcp.destination_port};
 }
 
-/// The ends of an IPv4 connection; the first is Side::low.
+/// The ends of an IPv4 connection, the low one first.
 inline Ipv4Ends ipv4_ends(const FlowKey& key) {
   return {key.addresses[0].low << 32 | (key.addresses[1].low & 0xffffffff),
           static_cast<std::uint32_t>(key.ports[0]) << 16 | key.ports[1]};
 }
 
-/// Whether the ends alone identify the connection of `segment`: it is IPv4, outside of VLANs and tunnels.
+/// Whether there is nothing but its ends that tells `segment`'s connection from others.
 inline bool is_plain_ipv4(const Segment& segment) {
   return segment.ip.version == 4 && (segment.vlan.count | segment.tunnel) == 0;
 }
 
-/// The key of an IPv4 connection. The first of `ends` is Side::low.
+/// The key of an IPv4 connection between `ends`, the low one first.
 inline FlowKey make_flow_key(const Ipv4Ends& ends, std::uint32_t tag, TunnelTag tunnel) {
   return {{{0, kIpv4Mapped | ends.addresses >> 32}, {0, kIpv4Mapped | (ends.addresses & 0xffffffff)}},
           {static_cast<std::uint16_t>(ends.ports >> 16), static_cast<std::uint16_t>(ends.ports)},
@@ -77,7 +75,7 @@ inline FlowKey make_flow_key(const Ipv4Ends& ends, std::uint32_t tag, TunnelTag 
           tunnel};
 }
 
-/// The key of the connection of `segment`. Sets `sender` to the side that sent it.
+/// The key of `segment`'s connection; `sender` is set to the side that sent it.
 inline FlowKey make_flow_key(const Segment& segment, Side& sender) {
   const std::uint32_t is_ipv6 = segment.ip.version == 6 ? 1 : 0;
   const std::uint32_t tag = segment.vlan.packed() | is_ipv6 << 26;
@@ -94,8 +92,8 @@ inline FlowKey make_flow_key(const Segment& segment, Side& sender) {
   return {{destination, source}, {to, from}, tag, segment.tunnel};
 }
 
-/// The secret of a run's hash. Without it, the author of a capture could choose addresses that all belong in one slot,
-/// which would make the table slow.
+/// The secret of one run's hash. Captures are written by strangers: without it,
+/// chosen addresses could fall into one slot and make the table slow.
 struct HashSecret {
   std::uint64_t words[13];
 };
@@ -103,21 +101,22 @@ struct HashSecret {
 /// A secret from the system's random source.
 HashSecret make_hash_secret();
 
-/// Hashes a key by pair-multiply-shift (Thorup, "High Speed Hashing for Integers and Strings", 2015, section 3.5): for
-/// two keys that were chosen without knowing the secret, each pair of hashes is equally likely. A cryptographic hash
-/// would take five times as many instructions, and is not needed: the author of a capture never sees a hash.
+/// Hashes a key by pair-multiply-shift (Thorup, "High Speed Hashing for Integers
+/// and Strings", 2015, section 3.5): of two keys chosen without knowing the secret, each pair
+/// of hashes is as likely as any other. That serves as well against a capture's author as
+/// a hash for secrets would, for a fifth of its instructions: what he gets to see is no hash.
 class FlowHash {
  public:
-  /// Begins with the words that every key has.
+  /// Begins with what all keys have.
   FlowHash(const HashSecret& secret, const Ipv4Ends& ends, std::uint32_t tag) : words_(secret.words), sum_(words_[12]) {
     add(0, ends.addresses);
     add(2, static_cast<std::uint64_t>(ends.ports) << 32 | tag);
   }
 
-  /// Adds a word, multiplied with the two words of the secret at index `at`. No other word is multiplied with these.
+  /// Adds a word, multiplied with two of the secret's from place `at` on, which no other has.
   void add(int at, std::uint64_t word) { sum_ += (words_[at] + (word >> 32)) * (words_[at + 1] + (word & 0xffffffff)); }
 
-  /// The hash. Mixes the bits once more, because consecutive hashes would make a table with open addressing slow.
+  /// Neighbours are spread: a table with open addressing does badly on rows of numbers.
   std::uint32_t value() const {
     auto hash = static_cast<std::uint32_t>(sum_ >> 32);
     hash = (hash ^ hash >> 16) * 0x7feb352d;
@@ -133,7 +132,7 @@ class FlowHash {
 inline std::uint32_t hash_flow_key(const FlowKey& key, const HashSecret& secret) {
   const Address(&addresses)[2] = key.addresses;
   FlowHash hash(secret, ipv4_ends(key), key.tag);
-  // These bits are the same in all IPv4 addresses.
+  // All IPv4 addresses have these bits alike.
   if (((addresses[0].low ^ kIpv4Mapped) | (addresses[1].low ^ kIpv4Mapped)) >> 32 != 0 ||
       (addresses[0].high | addresses[1].high) != 0) {
     hash.add(4, addresses[0].high);

@@ -1,8 +1,8 @@
-// flow: a short queue of segments between decoding and tracking.
+// flow: a few segments between decoding and tracking.
 //
-// In: decoded segments. Out: the same segments, in order, to the tracker. A segment
-// waits for a few others to be decoded, while its connection is loaded into the cache.
-// Where the cache can hold all connections, segments do not wait.
+// In: decoded segments. Out: the same to the tracker, in order, a few later: by
+// then what is known of their connections is on its way from memory. Where
+// connections are few, a cache holds them all, and segments pass at once.
 #pragma once
 
 #include <cstddef>
@@ -20,11 +20,10 @@ class Lookahead {
   /// `tracker` outlives it.
   explicit Lookahead(Tracker<Consumer>& tracker) : tracker_(tracker) {}
 
-  /// The segment that the caller sets next.
+  /// Where the next segment is to be decoded.
   Segment& next() { return newest_->segment; }
 
-  /// Processes the segment in next(), which was decoded from `record`. The record's bytes must stay valid until
-  /// drain().
+  /// Takes the segment in next(), out of `record`, whose bytes stay until drain().
   void process(const PacketRecord& record) {
     if (tracker_.table().is_large() && is_inside(newest_->segment, record)) [[unlikely]]
       return wait();
@@ -33,16 +32,16 @@ class Lookahead {
     tracker_.process(newest_->segment);
   }
 
-  /// Passes all waiting segments to the tracker.
+  /// Hands on all that waits.
   [[gnu::noinline]] void drain() {
     while (waiting_ != 0) process_first();
   }
 
  private:
-  // Distances in packets. A load from memory takes about as long as processing a packet whose connection is in the
-  // cache: a distance of one or two is enough, and a longer one does no harm.
-  static constexpr unsigned kToConnection = 4;  // from loading the slot to loading the connection
-  static constexpr unsigned kToKept = 8;        // from loading the slot to loading what the consumer keeps
+  // Each way to memory takes about as long as a packet of a connection that is
+  // there: one or two packets are enough, more do no harm.
+  static constexpr unsigned kToConnection = 4;  // from the slot
+  static constexpr unsigned kToKept = 8;        // from the slot, by the connection
   static constexpr unsigned kMost = 12;
   static constexpr unsigned kPlaces = 16;
 
@@ -53,7 +52,7 @@ class Lookahead {
     std::uint32_t hash;
   };
 
-  /// Whether the segment's bytes are in the record. Otherwise they were reassembled from fragments.
+  /// Whether the segment's bytes are the record's; else they were put together from several.
   static bool is_inside(const Segment& segment, const PacketRecord& record) {
     const std::uint8_t* const at = segment.tcp.options.data();
     return !std::less<>()(at, record.bytes.data()) && !std::less<>()(record.bytes.data() + record.bytes.size(), at);
@@ -92,7 +91,7 @@ class Lookahead {
   Waiting places_[kPlaces];
   unsigned first_ = 0;
   unsigned waiting_ = 0;
-  Waiting* newest_ = places_;  // the place of next(), behind those that wait
+  Waiting* newest_ = places_;  // behind all that wait
 };
 
 }  // namespace wirelap

@@ -1,14 +1,13 @@
-// flow: reassembles the streams of open connections.
+// flow: what the segments of one open connection do to it.
 //
-// In: the segments of a connection, in the order of the capture. Out, through an inlined
-// consumer: the bytes of each stream in order, the bytes that were not captured, the ends
-// of streams, and the events that the timing stage needs of each segment. Bytes in order
-// are passed on without a copy. Bytes behind a sequence gap are copied, unless they are
-// skippable.
+// In: its segments, in the order of the capture. Out, through an inlined consumer:
+// each stream's bytes in order, what is missing of them, and how streams end; and of
+// each segment what the timing stage needs of it. Bytes in order pass
+// straight through; only those past a hole are copied, and only where the consumer
+// needs to see them.
 //
-// A sequence gap ends when its bytes arrive. It is given up, and its bytes are reported
-// as not captured, when the receiver has acknowledged them and the connection continues
-// without them.
+// A hole ends when its bytes come (again), or is given up as missing once its
+// receiver has acknowledged it and its connection has gone on without it.
 #pragma once
 
 #include <algorithm>
@@ -23,16 +22,16 @@
 
 namespace wirelap {
 
-/// Reassembles the connections of a run. `Consumer` has the functions that flow/consumer.h lists.
+/// Follows the connections of a run while they are open. What `Consumer` has is said in flow/consumer.h.
 template <class Consumer>
 class Reassembler {
  public:
-  /// Keeps waiting segments in `memory`. Adds connections that end to `ended`. All arguments outlive it.
+  /// What it keeps with connections is in `memory`; those that end are added to `ended`. All outlive it.
   Reassembler(Consumer& consumer, std::pmr::memory_resource* memory, EndedConnections& ended)
       : consumer_(consumer), memory_(memory), ended_(ended) {}
 
-  /// Whether a segment of `sender`, whose stream is on the fast path, can take it, as most do: it has no SYN, FIN or
-  /// RST, is the next of its stream, acknowledges only bytes that were captured, and its window is not zero.
+  /// Whether a segment of `sender`, whose stream flows, is what most are: it has no SYN, FIN or RST, stands next in its
+  /// stream, acknowledges what was seen, and leaves its sender's window open.
   static bool is_next(const Connection& connection, Side sender, const TcpHeader& tcp) {
     const Stream& stream = connection.stream(sender);
     const Stream& reverse = connection.stream(other(sender));
@@ -40,50 +39,49 @@ class Reassembler {
            tcp.window != 0 && static_cast<std::uint64_t>(reverse.offset_of(tcp.acknowledgment)) <= reverse.next;
   }
 
-  /// The fast path: process() for a segment for which is_next() holds. `packet` is the identity of `segment`. (g++
-  /// would not always inline it.)
+  /// The straight path for these: the same as take, without all that cannot be. `mark` is of `segment`.
+  /// (g++ would not always inline it.)
   [[gnu::always_inline]] void process_next(Connection& connection, Side sender, const Segment& segment,
-                                           const PacketIdentity& packet) {
+                                           const PacketIdentity& mark) {
     constexpr SegmentKind kind = SegmentKind::next;
     Stream& stream = connection.stream(sender);
     Stream& reverse = connection.stream(other(sender));
-    consumer_.on_segment(connection, sender, packet, kind);
-    const auto acknowledged = static_cast<std::uint64_t>(reverse.offset_of(packet.acknowledgment));
+    consumer_.on_segment(connection, sender, mark, kind);
+    const auto acknowledged = static_cast<std::uint64_t>(reverse.offset_of(mark.acknowledgment));
     const std::uint64_t edge = window_edge(connection, sender, acknowledged, segment.tcp);
     const Arrival arrival{segment.time, segment.packet, acknowledged};
     if (edge > reverse.right_edge) reverse.right_edge = edge;
     if (acknowledged > reverse.acknowledged) reverse.acknowledged = acknowledged;
     consumer_.on_acknowledged(connection, other(sender), {acknowledged, edge, segment.time, segment.tcp, kind});
     if (segment.data_length == 0) return consumer_.on_position(connection, sender, stream.next, segment.time, kind);
-    consumer_.on_payload(connection, sender, packet, static_cast<std::int64_t>(stream.next), arrival, kind);
+    consumer_.on_payload(connection, sender, mark, static_cast<std::int64_t>(stream.next), arrival, kind);
     deliver(connection, sender, {segment.data, segment.data_length}, arrival);
   }
 
-  /// The slow path: processes any segment of `sender` that is not a duplicate. Its identity is in
-  /// `connection.latest_packets`. Returns whether the connection has ended by it.
+  /// Takes any segment of `sender` that is no copy, and whose mark is among the connection's
+  /// last packets. True where that has ended the connection.
   bool process(Connection& connection, Side sender, const Segment& segment) {
     if (connection.closed) {
       count_late(connection, sender, segment);
       return false;
     }
     process_open(connection, sender, segment);
-    if (connection.has_payload && !connection.closed) update_fast_path(connection);
+    if (connection.has_payload && !connection.closed) note_flowing(connection);
     return connection.closed;
   }
 
-  /// Ends a connection of which no more packets come. Delivers the waiting segments, and gives up the gaps before them
-  /// and those that were acknowledged.
+  /// Ends a connection of which nothing more is known.
   void end(Connection& connection, Ending ending, Nanos time) {
     for (const Side side : {Side::low, Side::high}) {
       const Stream& stream = connection.stream(side);
       const Arrival last = last_arrival(connection);
-      give_up_gaps(connection, side, Stream::kNever, last);
-      give_up_gaps(connection, side, stream.fin == Stream::kNever ? stream.acknowledged : stream.fin, last);
+      give_up_holes(connection, side, Stream::kNever, last);
+      give_up_holes(connection, side, stream.fin == Stream::kNever ? stream.acknowledged : stream.fin, last);
     }
     if (!connection.closed) close(connection, ending, time);
   }
 
-  /// Ends a connection at once: waiting segments are not delivered, only counted.
+  /// The same at once: its holes stay as they are.
   void close(Connection& connection, Ending ending, Nanos time) {
     connection.closed = true;
     for (Stream& stream : connection.streams) stream.on_fast_path = false;
@@ -109,9 +107,9 @@ class Reassembler {
     const std::uint32_t sequence = tcp.sequence + ((tcp.flags & kSyn) != 0 ? 1 : 0);
     if (!stream.started) stream.start_at(sequence);
     const bool carries = segment.data_length != 0 || (tcp.flags & kFin) != 0;
-    // The other end's bytes were acknowledged before, and the connection continues without them.
+    // The other end's bytes were acknowledged before, and the connection goes on without them.
     if (carries && connection.stream(other(sender)).lacks_acknowledged()) [[unlikely]] {
-      give_up_gaps(connection, other(sender), connection.stream(other(sender)).acknowledged, last_arrival(connection));
+      give_up_holes(connection, other(sender), connection.stream(other(sender)).acknowledged, last_arrival(connection));
       if (connection.closed) return;
     }
     Arrival arrival{segment.time, segment.packet, 0};
@@ -128,16 +126,15 @@ class Reassembler {
   [[gnu::noinline]] void process_reset(Connection& connection, Side sender, const Segment& segment) {
     if (connection.stream(sender).is_outside_window(segment.tcp.sequence)) return;
     for (const Side side : {Side::low, Side::high}) {
-      give_up_gaps(connection, side, connection.stream(side).acknowledged, last_arrival(connection));
+      give_up_holes(connection, side, connection.stream(side).acknowledged, last_arrival(connection));
     }
     if (connection.closed) return;
     connection.set_ender(sender);
     close(connection, is_refusal(connection, sender) ? Ending::refused : Ending::reset, segment.time);
   }
 
-  /// A stream is on the fast path while both streams have begun and neither has a FIN, none of its segments wait, and
-  /// its sender has acknowledged only bytes that are delivered.
-  static void update_fast_path(Connection& connection) {
+  /// A stream flows while both have begun and none ends, and no byte that its sender sent or acknowledged is missing.
+  static void note_flowing(Connection& connection) {
     Stream& low = connection.streams[0];
     Stream& high = connection.streams[1];
     const bool may =
@@ -146,13 +143,13 @@ class Reassembler {
     high.on_fast_path = may && !high.has_out_of_order() && low.acknowledged <= low.next;
   }
 
-  /// Whether a RST of `sender` answers the other end's SYN.
+  /// Whether a RST of `sender` answers the other's SYN.
   static bool is_refusal(const Connection& connection, Side sender) {
     const bool asked = (connection.latest_packets[index(other(sender))].flags & (kSyn | kAck)) == kSyn;
     return asked && connection.offers[index(other(sender))].seen && !connection.offers[index(sender)].seen;
   }
 
-  /// Processes the acknowledgment of a segment. Sets `arrival.acknowledged`.
+  /// Takes what a segment acknowledges, and notes it in `arrival`, as an offset of the other's stream.
   void process_acknowledgment(Connection& connection, Side sender, const TcpHeader& tcp, Arrival& arrival) {
     Stream& reverse = connection.stream(other(sender));
     arrival.acknowledged = reverse.record_acknowledgment(tcp.acknowledgment, (tcp.flags & kSyn) != 0);
@@ -162,12 +159,12 @@ class Reassembler {
                               {arrival.acknowledged, edge, arrival.time, tcp, SegmentKind::any});
   }
 
-  /// Processes the payload and the FIN of a segment at offset `begin` of its stream.
+  /// Takes a segment's payload, or its FIN, at offset `begin` of its stream.
   void process_payload(Connection& connection, Side sender, const Segment& segment, std::int64_t begin,
                        const Arrival& arrival) {
     Stream& stream = connection.stream(sender);
-    if ((segment.tcp.flags & kFin) != 0) record_fin(connection, sender, begin + segment.data_length, segment);
-    // Bytes after a FIN are ignored (RFC 9293, section 3.10.7.4). Those before it may be retransmitted.
+    if ((segment.tcp.flags & kFin) != 0) note_fin(connection, sender, begin + segment.data_length, segment);
+    // Nothing follows a FIN (RFC 9293, 3.10.7.4): what says so is ignored. What was before it may be sent again.
     const bool follows = stream.finished && begin + segment.data_length > static_cast<std::int64_t>(stream.next);
     if (segment.data_length != 0 && !follows) {
       connection.has_payload = true;
@@ -175,15 +172,15 @@ class Reassembler {
                            SegmentKind::any);
       process_payload(connection, sender, begin, {segment.data, segment.data_length}, arrival);
     }
-    // The receiver has the bytes of the gap, and the sender continues behind it.
+    // The receiver has the bytes in the hole, and this segment was not they.
     if (begin > static_cast<std::int64_t>(stream.next) && stream.acknowledged > stream.next) [[unlikely]] {
-      give_up_gaps(connection, sender, stream.acknowledged, arrival);
+      give_up_holes(connection, sender, stream.acknowledged, arrival);
     }
     settle(connection, sender, arrival);
   }
 
-  /// The right edge of the window of `side`, which acknowledges `offset`. Where the SYNs were not captured, the scale
-  /// of the window is not known: any window but 0 counts as the largest.
+  /// How far `side` lets the other send: `offset` and its window, as scaled by
+  /// what both said in their SYNs. Where those were not seen only 0 is known.
   static std::uint64_t window_edge(const Connection& connection, Side side, std::uint64_t offset,
                                    const TcpHeader& tcp) {
     constexpr std::uint64_t kLargestWindow = std::uint64_t{1} << 30;  // RFC 7323, 2.3
@@ -199,7 +196,7 @@ class Reassembler {
     consumer_.on_position(connection, sender, static_cast<std::uint64_t>(offset), segment.time, SegmentKind::any);
   }
 
-  static void record_fin(Connection& connection, Side sender, std::int64_t offset, const Segment& segment) {
+  static void note_fin(Connection& connection, Side sender, std::int64_t offset, const Segment& segment) {
     Stream& stream = connection.stream(sender);
     if (segment.data_length == 0 && stream.is_at_fin(offset)) connection.counts.retransmitted += 1;
     if (stream.fin != Stream::kNever || offset < static_cast<std::int64_t>(stream.next)) return;
@@ -223,7 +220,7 @@ class Reassembler {
     }
     if (offset == stream.next) [[likely]] {
       if (data.bytes.size() != data.length && stream.has_out_of_order()) [[unlikely]]
-        queue_rest(stream, data, arrival);
+        leave_to_out_of_order(stream, data, arrival);
       deliver(connection, sender, data, arrival);
       return;
     }
@@ -232,13 +229,12 @@ class Reassembler {
                          offset + data.length - stream.next <= consumer_.skippable(connection, sender);
     stream.out_of_order->add(offset, data, skipped, arrival);
     while (stream.has_out_of_order() && stream.out_of_order->full()) {
-      give_up_gaps(connection, sender, stream.out_of_order->front().begin, arrival);
+      give_up_holes(connection, sender, stream.out_of_order->front().begin, arrival);
     }
   }
 
-  /// Moves the end of the next `data` to the queue if a snaplen removed a part of `data` and a waiting segment may have
-  /// these bytes.
-  static void queue_rest(Stream& stream, StreamData& data, const Arrival& arrival) {
+  /// What was not captured of the next `data` may have been before, by a segment that waits: it then waits, too.
+  static void leave_to_out_of_order(Stream& stream, StreamData& data, const Arrival& arrival) {
     const std::uint64_t begin = std::max(stream.out_of_order->front().begin, stream.next + data.bytes.size());
     if (begin >= stream.next + data.length) return;
     StreamData rest = data;
@@ -256,8 +252,8 @@ class Reassembler {
     stream.last_time = arrival.time;
   }
 
-  /// Delivers the waiting segments that are in order now, and the FIN after the last byte. They arrived in order no
-  /// sooner than `arrival`.
+  /// Delivers what is now in order, and the FIN after the last byte. Segments
+  /// that waited were there in order no sooner than `arrival`.
   void settle(Connection& connection, Side sender, const Arrival& arrival) {
     const Stream& stream = connection.stream(sender);
     if (stream.has_out_of_order()) [[unlikely]]
@@ -276,7 +272,7 @@ class Reassembler {
     if (stream.next >= stream.fin) finish(connection, sender, arrival);
   }
 
-  /// Reports the FIN: all bytes before it are delivered.
+  /// All before the FIN has been delivered.
   void finish(Connection& connection, Side sender, const Arrival& arrival) {
     Stream& stream = connection.stream(sender);
     if (connection.closed || stream.finished) return;
@@ -285,7 +281,7 @@ class Reassembler {
     if (connection.stream(other(sender)).finished) close(connection, Ending::closed, arrival.time);
   }
 
-  /// Delivers the first waiting segment, which is in order now. Sets `arrival` to when that was the case.
+  /// Moves `arrival` on to when the segment was there in order.
   void deliver_front(Connection& connection, Side sender, Arrival& arrival) {
     Stream& stream = connection.stream(sender);
     const OutOfOrderQueue::Item& item = stream.out_of_order->front();
@@ -294,6 +290,7 @@ class Reassembler {
                  item.arrival.acknowledged};
       const std::uint64_t old = stream.next - item.begin;
       if (item.skipped) {
+        // Captured, and known to be body bytes that nobody looks at.
         consumer_.on_skipped(connection, sender, item.length - old, arrival);
         stream.advance(item.length - old);
         stream.last_time = arrival.time;
@@ -306,10 +303,10 @@ class Reassembler {
     stream.out_of_order->pop_front();
   }
 
-  /// Gives up the gaps that begin before offset `until` (kNever: all gaps with a waiting segment behind them), and
-  /// delivers the segments behind them. The receiver had the bytes of the gap, so a segment behind it arrived in order
-  /// when it was captured.
-  void give_up_gaps(Connection& connection, Side sender, std::uint64_t until, const Arrival& now) {
+  /// Gives up the holes that begin before offset `until` (kNever: all that have
+  /// bytes behind them). What waited behind one was there in order when it came
+  /// and what is before the hole was there, since only the capture missed it.
+  void give_up_holes(Connection& connection, Side sender, std::uint64_t until, const Arrival& now) {
     Stream& stream = connection.stream(sender);
     while (!connection.closed && !stream.finished && stream.next < until &&
            (stream.has_out_of_order() || until != Stream::kNever)) {

@@ -9,8 +9,8 @@ namespace wirelap {
 
 HashSecret make_hash_secret() {
   HashSecret secret{};
-  // getrandom(2) returns up to 256 bytes completely or not at all. Without a secret, chosen keys could make the table
-  // slow, so the process ends.
+  // Up to 256 bytes come whole or not at all (getrandom(2)); without them the
+  // table would be open to chosen keys, so there is no going on.
   if (::getrandom(&secret, sizeof secret, 0) != static_cast<ssize_t>(sizeof secret)) std::abort();
   return secret;
 }
@@ -59,15 +59,15 @@ std::size_t FlowTable::probes(const FlowKey& key) const {
   return count;
 }
 
-Connection& FlowTable::find_in_slots(Ipv4Ends ends, Side& sender, bool& added) {
+Connection& FlowTable::find_recent(Ipv4Ends ends, Side& sender, bool& added) {
   const bool is_low_first = ends.is_low_first();
   const Ipv4Ends ordered = is_low_first ? ends : ends.reversed();
   const std::uint32_t hash = FlowHash(secret_, ordered, 0).value();
   Connection& connection = find_or_add(make_flow_key(ordered, 0, 0), hash, added);
   sender = is_low_first ? Side::low : Side::high;
-  // The answer to the first packet of a connection usually comes next.
-  if (added) record_recent(ends.reversed(), other(sender), connection);
-  record_recent(ends, sender, connection);
+  // A new one's answer comes next.
+  if (added) note_recent(ends.reversed(), other(sender), connection);
+  note_recent(ends, sender, connection);
   return connection;
 }
 
@@ -80,18 +80,18 @@ void FlowTable::forget_recent(const Connection& connection) {
 
 void FlowTable::erase(Connection& connection) {
   forget_recent(connection);
-  std::size_t empty = connection.hash & mask_;
-  while (slots_[empty].connection != &connection) empty = (empty + 1) & mask_;
+  std::size_t hole = connection.hash & mask_;
+  while (slots_[hole].connection != &connection) hole = (hole + 1) & mask_;
   destroy(connection);
   --size_;
-  // Later entries of the same run move up, so that no search ends at the empty slot before it finds its entry.
-  for (std::size_t at = (empty + 1) & mask_; slots_[at].connection != nullptr; at = (at + 1) & mask_) {
+  // Later entries of the same run move up, so that no probe meets a hole too soon.
+  for (std::size_t at = (hole + 1) & mask_; slots_[at].connection != nullptr; at = (at + 1) & mask_) {
     const std::size_t home = slots_[at].hash & mask_;
-    if (((at - home) & mask_) < ((at - empty) & mask_)) continue;
-    slots_[empty] = slots_[at];
-    empty = at;
+    if (((at - home) & mask_) < ((at - hole) & mask_)) continue;
+    slots_[hole] = slots_[at];
+    hole = at;
   }
-  slots_[empty].connection = nullptr;
+  slots_[hole].connection = nullptr;
 }
 
 }  // namespace wirelap

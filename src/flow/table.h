@@ -1,6 +1,4 @@
-// flow: the table of connections, a hash table with open addressing.
-//
-// In: a key, or a segment. Out: its connection.
+// flow: the table of connections: an open-addressing index of them.
 #pragma once
 
 #include <algorithm>
@@ -18,18 +16,18 @@ namespace wirelap {
 /// Finds connections by key. References stay valid until the connection is erased.
 class FlowTable {
  public:
-  /// Connections are made in `memory`, which outlives the table. `secret` is that of the hash; tests pass a known one.
+  /// Connections are made in `memory`, which outlives it. `secret`: of the hash; a known one is for tests.
   explicit FlowTable(std::pmr::memory_resource* memory = std::pmr::get_default_resource(),
                      const HashSecret& secret = make_hash_secret());
   ~FlowTable();
   FlowTable(const FlowTable&) = delete;
   FlowTable& operator=(const FlowTable&) = delete;
 
-  /// Returns the connection with `key`. Adds one where there is none: then `added` is true, and only its key and hash
-  /// are set.
+  /// The connection with `key`, added where there is none (then `added` is true
+  /// and all but its key and hash is as new).
   Connection& find_or_add(const FlowKey& key, bool& added) { return find_or_add(key, hash(key), added); }
 
-  /// find_or_add for a caller that knows the hash of `key`.
+  /// The same, with the key's `hash`.
   Connection& find_or_add(const FlowKey& key, std::uint32_t hash, bool& added) {
     for (std::size_t at = hash & mask_;; at = (at + 1) & mask_) {
       const Slot slot = slots_[at];
@@ -43,37 +41,36 @@ class FlowTable {
     return add(key, hash);
   }
 
-  /// find_or_add for the connection of `segment`. Sets `sender` to the side that sent it.
+  /// The same for the connection of `segment`; `sender` is set to who of the two sent it.
   Connection& find_or_add(const Segment& segment, Side& sender, bool& added) {
     if (!is_plain_ipv4(segment)) [[unlikely]]
       return find_or_add(make_flow_key(segment, sender), added);
     const Ipv4Ends ends = ipv4_ends(segment);
     const Recent& recent = recent_place(ends);
-    if (!recent.is(ends)) return find_in_slots(ends, sender, added);
+    if (!recent.is(ends)) return find_recent(ends, sender, added);
     added = false;
     sender = recent.sender;
     return *recent.connection;
   }
 
-  /// How many slots a search for `key` reads.
+  /// How many slots the search for `key` looks at.
   std::size_t probes(const FlowKey& key) const;
 
-  /// Removes and destroys a connection.
+  /// Removes a connection; its memory is used again.
   void erase(Connection& connection);
 
   std::size_t size() const { return size_; }
 
-  /// The hash of `key`.
+  /// What finds a key.
   std::uint32_t hash(const FlowKey& key) const { return hash_flow_key(key, secret_); }
 
-  /// Whether there are more connections than a processor's own cache can hold.
+  /// Whether it holds more connections than a processor's own cache.
   bool is_large() const { return size_ > kLarge; }
 
-  /// Starts to load the slot that likely(hash) reads.
+  /// Begins to bring from memory what `likely` reads.
   void prefetch_slot(std::uint32_t hash) const { __builtin_prefetch(&slots_[hash & mask_]); }
 
-  /// A connection whose key has `hash`, nearly always the only one; null where there is none. The connection itself is
-  /// not read.
+  /// Nearly always the connection whose key has `hash`, where there is one. Its own memory is not read.
   const Connection* likely(std::uint32_t hash) const {
     for (std::size_t at = hash & mask_; slots_[at].connection != nullptr; at = (at + 1) & mask_) {
       if (slots_[at].hash == hash) return slots_[at].connection;
@@ -81,7 +78,7 @@ class FlowTable {
     return nullptr;
   }
 
-  /// Calls `visit` with each connection, in no particular order.
+  /// Calls `visit` with each connection, in no order that means anything.
   template <class Visit>
   void for_each(Visit visit) const {
     constexpr std::size_t kAhead = 16;  // slots: connections lie anywhere in memory
@@ -92,8 +89,8 @@ class FlowTable {
     }
   }
 
-  /// Calls `visit` with each connection, in the order of their numbers. `visit` must not add a connection, nor erase
-  /// one that is still to come.
+  /// Calls `visit` with each connection in the order of their numbers. It adds none, and erases
+  /// none that is still to come.
   template <class Visit>
   void for_each_in_order(Visit visit) const {
     std::vector<std::pair<std::uint64_t, Connection*>> all;
@@ -110,8 +107,8 @@ class FlowTable {
   };
   static constexpr std::size_t kLarge = 8192;
 
-  /// One direction of an IPv4 connection that was found lately. Addresses that were chosen to share one place do no
-  /// harm: the search then continues in `slots_`.
+  /// One direction of an IPv4 connection that was looked for lately. Who chooses addresses that
+  /// share a place gains nothing: the connection is looked for in `slots_`, then.
   struct Recent {
     std::uint64_t addresses = 0;
     std::uint32_t ports = 0;
@@ -128,10 +125,10 @@ class FlowTable {
     const std::uint64_t place = ((ends.addresses ^ ends.ports) * 0x9e3779b97f4a7c15) >> (64 - kRecentBits);
     return recent_[static_cast<std::size_t>(place)];
   }
-  void record_recent(const Ipv4Ends& ends, Side sender, Connection& connection) {
+  void note_recent(const Ipv4Ends& ends, Side sender, Connection& connection) {
     recent_place(ends) = {ends.addresses, ends.ports, sender, &connection};
   }
-  Connection& find_in_slots(Ipv4Ends ends, Side& sender, bool& added);
+  Connection& find_recent(Ipv4Ends ends, Side& sender, bool& added);
   void forget_recent(const Connection& connection);
 
   Connection& add(const FlowKey& key, std::uint32_t hash);

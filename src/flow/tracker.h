@@ -1,8 +1,8 @@
-// flow: tracks all connections of a run, from their first packet until they are erased.
+// flow: all connections of a run: found by their packets, numbered, ended, forgotten.
 //
-// In: decoded segments. Out, through an inlined consumer: the events of the reassembler
-// for each connection, and when a connection is gone. Packets that the network or the
-// capture duplicated are only counted.
+// In: decoded segments. Out, through an inlined consumer: what reassembler.h makes of
+// each connection's, and when a connection is gone. Copies of a packet, made on the
+// way or by the capture, are counted and go no further.
 #pragma once
 
 #include <algorithm>
@@ -22,18 +22,19 @@
 
 namespace wirelap {
 
-/// Tracks all connections of a run. `Consumer` has the functions that flow/consumer.h lists.
+/// Tracks all connections of a run. What `Consumer` has is said in flow/consumer.h.
 template <class Consumer>
 class Tracker {
  public:
-  /// The first connection gets the number after `connections`.
+  /// Connections are numbered on from `connections`.
   Tracker(Consumer& consumer, std::uint64_t connections)
       : consumer_(consumer),
         connections_(connections),
         reassembler_(consumer, std::pmr::get_default_resource(), ended_) {}
 
-  /// A tracker that keeps its connections in `memory`, which outlives it, and evicts some when the memory is over its
-  /// limit (flow/eviction.h).
+  /// The same; what connections hold is in `memory`, and some are given up where that is
+  /// over its limit: those that hold much for themselves, then the longest idle.
+  /// `memory` outlives it.
   Tracker(Consumer& consumer, std::uint64_t connections, Memory& memory)
       : consumer_(consumer),
         memory_(&memory),
@@ -49,38 +50,37 @@ class Tracker {
   Tracker(const Tracker&) = delete;
   Tracker& operator=(const Tracker&) = delete;
 
-  /// The number of the newest connection.
+  /// The number given last.
   std::uint64_t connections() const { return connections_; }
 
-  /// How many connections were evicted.
+  /// How many were given up for want of memory.
   std::uint64_t evicted() const { return evicted_; }
 
   const FlowTable& table() const { return table_; }
   Consumer& consumer() { return consumer_; }
 
-  /// Processes the next segment of the capture.
+  /// Takes the next segment of the capture.
   void process(const Segment& segment) {
-    check_due(segment.time);
+    look_for_due(segment.time);
     Side sender;
     bool added;
     Connection& connection = table_.find_or_add(segment, sender, added);
     process(connection, added, sender, segment);
   }
 
-  /// Processes the next segment of the capture, for a caller that knows the key of its connection, the hash of the key
-  /// in table(), and the side that sent it.
+  /// The same, with what was found before: its connection's key, the key's hash in `table`, and who sent it.
   void process(const Segment& segment, const FlowKey& key, Side sender, std::uint32_t hash) {
-    check_due(segment.time);
+    look_for_due(segment.time);
     bool added;
     Connection& connection = table_.find_or_add(key, hash, added);
     process(connection, added, sender, segment);
   }
 
-  /// Ends all connections: the capture ends at `time`.
+  /// Ends every connection: the capture is over at `time`.
   void finish(Nanos time) {
-    report_gone(kEndOfTime);
-    // Otherwise connections that end now would make process_ended() erase these while the table is walked.
-    while (!ended_.empty()) erase_oldest();
+    tell_gone(kEndOfTime);
+    // Those that end now push them out: none of them may be met afterwards.
+    while (!ended_.empty()) forget_oldest();
     table_.for_each_in_order([&](Connection& connection) { end(connection, Ending::capture_end, time); });
     finished_ = true;
   }
@@ -88,35 +88,35 @@ class Tracker {
  private:
   static constexpr Nanos kAtOnce = std::numeric_limits<Nanos>::min();
 
-  void check_due(Nanos time) {
+  void look_for_due(Nanos time) {
     if (time >= due_) [[unlikely]]
       process_due(time);
   }
 
-  // Inlined, so that a packet runs either the fast or the slow path alone.
+  // Inlined, so that a packet passes through one of the two alone.
   [[gnu::always_inline]] void process(Connection& connection, bool added, Side sender, const Segment& segment) {
     if (added) [[unlikely]]
       number(connection, segment);
     if (connection.stream(sender).on_fast_path) [[likely]]
-      process_fast(connection, sender, segment);
+      process_flowing(connection, sender, segment);
     else
-      process_slow(connection, sender, segment);
+      process_other(connection, sender, segment);
   }
 
-  /// Processes a packet of a stream that is on the fast path, which nearly all of its packets can take.
-  void process_fast(Connection& connection, Side sender, const Segment& segment) {
+  /// A packet of a stream that flows: nearly always one for the straight path.
+  void process_flowing(Connection& connection, Side sender, const Segment& segment) {
     PacketIdentity& last = *hold(&connection.latest_packets[index(sender)]);
     if (!Reassembler<Consumer>::is_next(connection, sender, segment.tcp) || looks_the_same(segment, last)) [[unlikely]]
-      return process_slow(connection, sender, segment);
-    // Set in place. Copying it would load larger words than those just stored, and such loads wait for the cache.
+      return process_other(connection, sender, segment);
+    // In its place: one made elsewhere would be copied by larger pieces than it was just written in, which waits.
     last = identity_of(segment);
     count_packet(connection, sender);
     consumer_.on_packet(connection, sender, segment);
     reassembler_.process_next(connection, sender, segment, last);
-    record_last(connection, segment);
+    note_last(connection, segment);
   }
 
-  static void record_last(Connection& connection, const Segment& segment) {
+  static void note_last(Connection& connection, const Segment& segment) {
     connection.last_time = segment.time;
     connection.last_packet = segment.packet;
   }
@@ -127,26 +127,26 @@ class Tracker {
     connection.first_packet = segment.packet;
   }
 
-  /// Processes any packet. Rare cases have functions of their own, here and in the reassembler, so that the code of the
-  /// usual case stays in the cache.
-  [[gnu::noinline]] void process_slow(Connection& connection, Side sender, const Segment& segment) {
+  /// Any packet. What is rare in it stands apart, here and in the reassembler: the rest of it is in the cache more
+  /// often.
+  [[gnu::noinline]] void process_other(Connection& connection, Side sender, const Segment& segment) {
     PacketIdentity& last = *hold(&connection.latest_packets[index(sender)]);
     if (looks_the_same(segment, last) && is_duplicate(segment, last)) [[unlikely]]
-      return process_duplicate(connection, sender, segment);
+      return process_copy(connection, sender, segment);
     last = identity_of(segment);
     if ((segment.tcp.flags & kSyn) != 0) process_syn(connection, sender, segment);
-    count_any(connection, sender, segment);
+    count_other(connection, sender, segment);
     consumer_.on_packet(connection, sender, segment);
-    if (reassembler_.process(connection, sender, segment)) process_ended();
-    record_last(connection, segment);
+    if (reassembler_.process(connection, sender, segment)) note_ended();
+    note_last(connection, segment);
   }
 
-  [[gnu::noinline]] void process_duplicate(Connection& connection, Side sender, const Segment& segment) {
+  [[gnu::noinline]] void process_copy(Connection& connection, Side sender, const Segment& segment) {
     connection.latest_packets[index(sender)] = identity_of(segment);
-    count_any(connection, sender, segment);
+    count_other(connection, sender, segment);
     connection.counts.duplicate += 1;
     consumer_.on_packet(connection, sender, segment);
-    record_last(connection, segment);
+    note_last(connection, segment);
   }
 
   static void count_packet(Connection& connection, Side sender) {
@@ -154,7 +154,7 @@ class Tracker {
     connection.packets[index(sender)] += 1;
   }
 
-  static void count_any(Connection& connection, Side sender, const Segment& segment) {
+  static void count_other(Connection& connection, Side sender, const Segment& segment) {
     count_packet(connection, sender);
     if (segment.tcp.window == 0 && (segment.tcp.flags & (kSyn | kRst)) == 0) [[unlikely]]
       connection.counts.zero_windows += 1;
@@ -171,13 +171,13 @@ class Tracker {
     record_syn(connection, sender, segment);
   }
 
-  /// Makes `connection` a new one with the same key, which begins with `segment`.
+  /// The ports of an ended connection are used again.
   void replace(Connection& connection, const Segment& segment) {
     if (!connection.closed) {
       reassembler_.close(connection, Ending::replaced, segment.time);
-      process_ended();
+      note_ended();
     }
-    report_gone(connection);
+    tell(connection);
     const FlowKey key = connection.key;
     const std::uint32_t hash = connection.hash;
     const PacketIdentity latest_packets[2] = {connection.latest_packets[0], connection.latest_packets[1]};
@@ -190,22 +190,21 @@ class Tracker {
 
   void end(Connection& connection, Ending ending, Nanos time) {
     reassembler_.end(connection, ending, time);
-    process_ended();
-    report_gone(connection);
+    note_ended();
+    tell(connection);
   }
 
-  /// To be called when a connection may have been added to `ended_`.
-  void process_ended() {
+  /// One may have been added to those that have ended.
+  void note_ended() {
     due_ = std::min(due_, ended_.next_due());
-    if (ended_.is_full()) erase_oldest();
+    if (ended_.is_full()) forget_oldest();
   }
 
-  /// Erases the connection that ended first.
-  void erase_oldest() {
+  void forget_oldest() {
     Connection* const oldest = ended_.pop_oldest();
     table_.prefetch_slot(ended_.oldest_hash());
     if (oldest == nullptr) return;
-    report_gone(*oldest);
+    tell(*oldest);
     table_.erase(*oldest);
   }
 
@@ -215,22 +214,23 @@ class Tracker {
     });
   }
 
-  /// Does what is due at `now`: evictions, and reports of connections that are gone.
+  /// What is due at `now`.
   void process_due(Nanos now) {
     if (memory_ != nullptr && memory_->is_over_limit()) make_room(now);
-    report_gone(now);
+    tell_gone(now);
   }
 
-  /// Erases connections until the memory is well below its limit. Those that have ended come first: only their late
-  /// packets are lost. Open ones are then evicted in the order of flow/eviction.h.
+  /// Gives up connections until the memory is well under its limit: closed ones, of which
+  /// nothing more is lost than their late packets; then those that hold more than a fair
+  /// share; then the longest idle.
   void make_room(Nanos now) {
-    while (!ended_.empty() && !memory_->is_well_below_limit()) erase_oldest();
+    while (!ended_.empty() && !memory_->is_well_below_limit()) forget_oldest();
     const auto held = [this](const Connection& connection) { return held_bytes(connection); };
     const auto give_up = [this, now](Connection& connection) { evict(connection, now); };
     while (table_.size() != 0 && !memory_->is_well_below_limit()) evict_some(table_, *memory_, held, give_up);
   }
 
-  /// Approximate memory that is kept with a connection, in bytes.
+  /// About what is kept with a connection, beside it.
   std::size_t held_bytes(const Connection& connection) const {
     std::size_t held = consumer_.held_bytes(connection);
     for (const Stream& stream : connection.streams)
@@ -241,17 +241,16 @@ class Tracker {
   void evict(Connection& connection, Nanos now) {
     end(connection, Ending::evicted, now);
     evicted_ += connection.ending == Ending::evicted ? 1 : 0;
-    ended_.clear();  // contains only this connection: make_room() has erased the others
+    ended_.clear();  // it alone: the others have been forgotten
     table_.erase(connection);
   }
 
-  /// Reports the connections that are gone at `now`.
-  void report_gone(Nanos now) {
-    ended_.report_due(now, [this](Connection& connection) { report_gone(connection); });
+  void tell_gone(Nanos now) {
+    ended_.tell_due(now, [this](Connection& connection) { tell(connection); });
     due_ = memory_ != nullptr && memory_->is_over_limit() ? kAtOnce : ended_.next_due();
   }
 
-  void report_gone(Connection& connection) {
+  void tell(Connection& connection) {
     if (!connection.gone) consumer_.on_gone(connection);
     connection.gone = true;
   }
@@ -263,7 +262,7 @@ class Tracker {
   FlowTable table_;
   EndedConnections ended_;
   Reassembler<Consumer> reassembler_;
-  Nanos due_ = kEndOfTime;  // when process_due() is to be called
+  Nanos due_ = kEndOfTime;  // when something is to be done beside the packets
   bool finished_ = false;   // all connections have ended
 };
 
