@@ -175,7 +175,7 @@ void require_same(const Connection& left, const Connection& right) {
   REQUIRE(left.counts.out_of_order == right.counts.out_of_order);
   REQUIRE((left.timing == nullptr) == (right.timing == nullptr));
   if (left.timing == nullptr) return;
-  for (const Side side : {Side::low, Side::high}) REQUIRE(left.timing->path_to(side) == right.timing->path_to(side));
+  for (const Side side : {Side::low, Side::high}) REQUIRE(left.timing->round_trip_to(side) == right.timing->round_trip_to(side));
   for (int cause = 0; cause < kCauseCount; ++cause)
     REQUIRE(left.timing->causes().by[cause] == right.timing->causes().by[cause]);
 }

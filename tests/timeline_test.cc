@@ -98,8 +98,8 @@ class EventLog : public IdleConsumer {
     switch (step.kind) {
       case TimelineStep::packet: process(step); break;
       case TimelineStep::no_packet: show_pending(step); break;
-      case TimelineStep::client_turn: timing(step).wait_for(Side::low); break;
-      case TimelineStep::server_turn: timing(step).wait_for(Side::high); break;
+      case TimelineStep::client_turn: timing(step).expect(Side::low); break;
+      case TimelineStep::server_turn: timing(step).expect(Side::high); break;
       case TimelineStep::end: tracker_.finish(now_); break;
     }
     return std::exchange(events_, {});
@@ -198,7 +198,7 @@ class EventLog : public IdleConsumer {
   }
 
   void show_round_trip(const Connection& connection, Side side, Nanos& shown) {
-    const Nanos round_trip = connection.timing->path_to(side);
+    const Nanos round_trip = connection.timing->round_trip_to(side);
     if (round_trip != shown)
       add("round trips", connection, (is_client(side) ? "to C " : "to S ") + time_text(round_trip));
     shown = round_trip;

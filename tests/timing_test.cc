@@ -17,24 +17,24 @@ constexpr Nanos kMs = 1'000'000;
 
 TEST_CASE("timing: a log of offsets has the time at which each was reached") {
   OffsetLog log(true);
-  CHECK(log.reached(0) == kUnknownTime);
-  log.reach(100, 10 * kMs, kMs);
-  log.reach(200, 10 * kMs + 1, kMs);  // within the grain: the same point, with the earlier time
-  log.reach(150, 30 * kMs, kMs);      // no growth: ignored
-  log.reach(300, 20 * kMs, kMs);
-  CHECK(log.reached(1) == 10 * kMs);
-  CHECK(log.reached(200) == 10 * kMs);
-  CHECK(log.reached(201) == 20 * kMs);
-  CHECK(log.reached(301) == kUnknownTime);
-  CHECK(log.now() == 300);
-  for (int i = 0; i < 20; ++i) log.reach(400 + static_cast<std::uint64_t>(i), (30 + i) * kMs, 0);
-  CHECK(log.reached(1) == OffsetLog::kLongAgo);
-  CHECK(log.reached(419) == 49 * kMs);
+  CHECK(log.time_of(0) == kUnknownTime);
+  log.record(100, 10 * kMs, kMs);
+  log.record(200, 10 * kMs + 1, kMs);  // within the grain: the same point, with the earlier time
+  log.record(150, 30 * kMs, kMs);      // no growth: ignored
+  log.record(300, 20 * kMs, kMs);
+  CHECK(log.time_of(1) == 10 * kMs);
+  CHECK(log.time_of(200) == 10 * kMs);
+  CHECK(log.time_of(201) == 20 * kMs);
+  CHECK(log.time_of(301) == kUnknownTime);
+  CHECK(log.latest() == 300);
+  for (int i = 0; i < 20; ++i) log.record(400 + static_cast<std::uint64_t>(i), (30 + i) * kMs, 0);
+  CHECK(log.time_of(1) == OffsetLog::kLongAgo);
+  CHECK(log.time_of(419) == 49 * kMs);
   OffsetLog open(false);  // its first point may have been reached before
-  open.reach(100, 10 * kMs, 0);
-  open.reach(200, 11 * kMs, 0);
-  CHECK(open.reached(50) == OffsetLog::kLongAgo);
-  CHECK(open.reached(150) == 11 * kMs);
+  open.record(100, 10 * kMs, 0);
+  open.record(200, 11 * kMs, 0);
+  CHECK(open.time_of(50) == OffsetLog::kLongAgo);
+  CHECK(open.time_of(150) == 11 * kMs);
 }
 
 TEST_CASE("timing: a log of offsets returns the same as a list of all its points") {
@@ -53,7 +53,7 @@ TEST_CASE("timing: a log of offsets returns the same as a list of all its points
       time += static_cast<Nanos>(random() % 30);
       const Nanos grain = static_cast<Nanos>(random() % 20);
       const std::uint64_t reached = offset - std::min<std::uint64_t>(offset, random() % 40);
-      log.reach(reached, time, grain, step);
+      log.record(reached, time, grain, step);
       auto& points = model.points;
       if (points.empty() || reached >= points.back().end) {
         if (!points.empty() && time - points.back().time < grain)
@@ -69,11 +69,11 @@ TEST_CASE("timing: a log of offsets returns the same as a list of all its points
         const std::uint64_t asked = random() % (offset + 30);
         const auto found = std::find_if(points.begin(), points.end(), [&](auto& at) { return asked < at.end; });
         const bool known = found != points.end();
-        REQUIRE(log.has(asked) == known);
+        REQUIRE(log.has_reached(asked) == known);
         const Nanos expected = found == points.begin() && model.forgetful ? OffsetLog::kLongAgo
                                : known                                    ? found->time
                                                                           : 0;
-        REQUIRE(log.reached(asked) == (known ? expected : kUnknownTime));
+        REQUIRE(log.time_of(asked) == (known ? expected : kUnknownTime));
         if (known) REQUIRE(log.find(asked)->network == found->network);
       }
     }
@@ -149,7 +149,7 @@ TEST_CASE("timing: the fast path attributes the same causes as the slow path") {
         const std::uint64_t begin = again ? next[at] - 1000 : next[at];
         ids[at] = static_cast<std::uint16_t>(ids[at] + (chance(97) ? 1 : 3));
         const PacketIdentity identity{.id = ids[at],
-                                      .timestamp = static_cast<std::uint32_t>(time / kMs),
+                                      .tsval = static_cast<std::uint32_t>(time / kMs),
                                       .sequence = static_cast<std::uint32_t>(begin),
                                       .length = length,
                                       .flags = kAck,
@@ -162,14 +162,14 @@ TEST_CASE("timing: the fast path attributes the same causes as the slow path") {
       }
       if (chance(2)) {
         const Side awaited = chance(50) ? Side::low : Side::high;
-        for (OneTiming* const one : both) one->timing.wait_for(awaited);
+        for (OneTiming* const one : both) one->timing.expect(awaited);
       }
       for (int cause = 0; cause < kCauseCount; ++cause) {
         REQUIRE(fast.timing.causes().by[cause] == slow.timing.causes().by[cause]);
         REQUIRE(fast.timing.causes_until(time + 9 * kMs, Side::low).by[cause] ==
                 slow.timing.causes_until(time + 9 * kMs, Side::low).by[cause]);
       }
-      for (const Side side : {Side::low, Side::high}) REQUIRE(fast.timing.path_to(side) == slow.timing.path_to(side));
+      for (const Side side : {Side::low, Side::high}) REQUIRE(fast.timing.round_trip_to(side) == slow.timing.round_trip_to(side));
     }
     REQUIRE(fast.counts.retransmitted == slow.counts.retransmitted);
     REQUIRE(fast.counts.lost == slow.counts.lost);

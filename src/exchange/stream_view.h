@@ -49,18 +49,18 @@ class StreamView {
   CauseTimes causes_until(Nanos time) const { return timing().causes_until(time, connection_->client); }
 
   /// The round trip from the capture point to the server; kUnknownTime where none was seen.
-  Nanos round_trip_to_server() const { return timing().path_to(sender(Direction::to_client)); }
+  Nanos round_trip_to_server() const { return timing().round_trip_to(sender(Direction::to_client)); }
 
   /// Whether a round trip to either end was seen, which attribution needs.
   bool has_round_trip() const {
-    return timing().path_to(Side::low) != kUnknownTime || timing().path_to(Side::high) != kUnknownTime;
+    return timing().round_trip_to(Side::low) != kUnknownTime || timing().round_trip_to(Side::high) != kUnknownTime;
   }
 
   /// Whether bytes of `direction` may still get lost after the capture point.
   bool may_get_lost(Direction direction) const { return timing().may_get_lost(sender(direction)); }
 
   /// Records that, as the messages show, the sender of `direction` is to send next.
-  void expect(Direction direction) const { timing().wait_for(sender(direction)); }
+  void expect(Direction direction) const { timing().expect(sender(direction)); }
 
  private:
   Side sender(Direction direction) const {

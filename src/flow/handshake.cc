@@ -37,9 +37,9 @@ void agree_on_scales(Connection& connection) {
 /// than the one that the other end sent last; 0 where it answers that, or nothing tells.
 std::int32_t echo_lag(const Connection& connection, Side sender, const TcpOptions& options) {
   const PacketIdentity& last = connection.latest_packets[index(other(sender))];
-  const bool tells = options.has_timestamps && options.tsecr != 0 && last.timestamp != 0;
+  const bool tells = options.has_timestamps && options.tsecr != 0 && last.tsval != 0;
   if (!tells || (last.flags & kSyn) == 0) return 0;
-  return std::max(static_cast<std::int32_t>(last.timestamp - options.tsecr), 0);
+  return std::max(static_cast<std::int32_t>(last.tsval - options.tsecr), 0);
 }
 
 void note_handshake_start(Connection& connection, bool answer, Nanos time) {

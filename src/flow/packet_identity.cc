@@ -18,7 +18,7 @@ bool is_duplicate(const PacketIdentity& mark, const PacketIdentity& last) {
   // Without an ID: what comes again at once was not sent again, but empty
   // segments may well repeat.
   const bool repeats = mark.length == 0 && (mark.flags & (kSyn | kFin)) == 0;
-  return !repeats && last.timestamp == mark.timestamp && mark.time - last.time < kLeastResendDelay;
+  return !repeats && last.tsval == mark.tsval && mark.time - last.time < kLeastResendDelay;
 }
 
 bool is_duplicate(const Segment& segment, const PacketIdentity& last) {

@@ -10,8 +10,8 @@ namespace wirelap {
 
 /// What tells a packet from a retransmission of it: the sender's clocks, so to say.
 struct PacketIdentity {
-  std::uint16_t id = 0;         ///< IPv4 Identification
-  std::uint32_t timestamp = 0;  ///< TSval (RFC 7323), 0 where there is none
+  std::uint16_t id = 0;     ///< IPv4 Identification
+  std::uint32_t tsval = 0;  ///< TSval (RFC 7323), 0 where there is none
   std::uint32_t sequence = 0;
   std::uint32_t acknowledgment = 0;
   std::uint32_t length = 0;

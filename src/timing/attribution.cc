@@ -138,7 +138,7 @@ bool Attribution::is_held_by_nagle(const ArrivingSegment& segment, Nanos release
   const bool is_short = segment.placed.packet.length < history.full_length();
   if (!is_short || !history.ended_short() || released == kUnknownTime) return false;
   if (!are_near(until, released, round_trips.fine_tolerance())) return false;
-  const Nanos took = history.acknowledged().reached(segment.placed.next) - ledger_.until;
+  const Nanos took = history.acknowledged().time_of(segment.placed.next) - ledger_.until;
   return took >= round_trips.shortest_or_zero(other(segment.placed.sender)) + kLeastDelay;
 }
 

@@ -8,63 +8,66 @@ void IpIds::begin(const PacketIdentity& latest, bool own) {
   newest_ = latest.id;
   has_newest_ = latest.has_id;
   own_ = own;
-  note_merged(latest);
+  set_newest_length(latest);
 }
 
-void IpIds::process(const PacketIdentity& mark) {
+void IpIds::process(const PacketIdentity& packet) {
   if (next_ != kNone) newest_ = static_cast<std::uint16_t>(next_ - 1);
   next_ = kNone;
   left_out_ = 0;
-  late_ = false;
-  if (!mark.has_id) return;
-  step_to(mark.id);
-  if (late_) return;
-  note_merged(mark);
-  const bool calm = are_steady() && left_out_ == 0 && merged_ == 0;
-  if (calm) next_ = static_cast<std::uint16_t>(newest_ + 1);
+  is_late_ = false;
+  if (!packet.has_id) return;
+  step_to(packet.id);
+  if (is_late_) return;
+  set_newest_length(packet);
+  const bool is_next_known = are_steady() && left_out_ == 0 && merged_ == 0;
+  if (is_next_known) next_ = static_cast<std::uint16_t>(newest_ + 1);
 }
 
+/// Goes on from the newest ID to `id`:
+///
+///   newest    ...  newest + n  ...  newest + n + k        n: segments of the newest packet
+///                  follows          k IDs are left out
 void IpIds::step_to(std::uint16_t id) {
   const int step = has_newest_ ? id_distance(newest_, id) : 0;
-  const int skipped = step - most_of_newest();
-  if (step > 0 && skipped <= 0) {
-    if (merged_ != 0) note_segments(step);
+  const int left_out = step - most_segments_of_newest();
+  if (step > 0 && left_out <= 0) {
+    if (merged_ != 0) learn_length(step);
     newest_ = id;
     if (steps_ < kMostSteps) steps_ += 1;
     return;
   }
-  // A few left out are packets that the capture point never saw, where the
-  // sender counts this connection's alone; a few back is one that comes late.
+  // Where the sender counts by connection, a few IDs left out are packets that the capture point did not see, and an ID
+  // that is a few back is of a packet that comes late.
   constexpr int kMostLost = 64;
-  const bool steady = are_steady();
-  // A SYN-ACK has 0, and the count begins after it.
-  const bool begins = own_ && has_newest_ && newest_ == 0 && steps_ == 0;
-  late_ = steady && step < 0 && step >= -kMostLost;
-  if (late_) return;
+  const bool was_steady = are_steady();
+  is_late_ = was_steady && step < 0 && step >= -kMostLost;
+  if (is_late_) return;
+  const bool is_after_syn_ack = own_ && has_newest_ && newest_ == 0 && steps_ == 0;  // that has 0; the count begins now
+  const bool counts_segments = own_ && steps_ > 0 && full_length_ != 0;
   newest_ = id;
   has_newest_ = true;
-  const bool counts_segments = own_ && steps_ > 0 && full_length_ != 0;
-  if (skipped > 0 && step <= kMostLost && counts_segments) left_out_ = static_cast<std::uint16_t>(skipped);
-  if (step > kMostLost || step < 0 || !steady) steps_ = begins ? 1 : 0;
+  if (left_out > 0 && step <= kMostLost && counts_segments) left_out_ = static_cast<std::uint16_t>(left_out);
+  if (step > kMostLost || step < 0 || !was_steady) steps_ = is_after_syn_ack ? 1 : 0;
 }
 
-/// The most IDs that the packet with the newest one may have.
-int IpIds::most_of_newest() const {
+/// The most segments, each with an ID, that the packet with the newest ID may be.
+int IpIds::most_segments_of_newest() const {
   if (merged_ == 0) return 1;
-  // Shorter than half as long as both allow they are not even where a tunnel on the path asks for it.
-  const std::uint32_t least = shown_ ? longest_single_ : full_length_ / 2 + 1;
+  // Even where a tunnel on the path asks for shorter segments, they are at least half as long as both ends allow.
+  const std::uint32_t least = is_learned_ ? longest_single_ : full_length_ / 2 + 1;
   return static_cast<int>((merged_ + least - 1) / least);
 }
 
-void IpIds::note_merged(const PacketIdentity& newest) {
+void IpIds::set_newest_length(const PacketIdentity& newest) {
   merged_ = full_length_ != 0 && newest.length > longest_single_ ? newest.length : 0;
 }
 
-/// The packet with the newest ID, which is merged, had `count` of them.
-void IpIds::note_segments(int count) {
-  const std::uint32_t length = std::min(merged_ / static_cast<std::uint32_t>(count), full_length_);
-  longest_single_ = shown_ ? std::max(longest_single_, length) : length;
-  shown_ = true;
+/// The packet with the newest ID was `segments` of them.
+void IpIds::learn_length(int segments) {
+  const std::uint32_t length = std::min(merged_ / static_cast<std::uint32_t>(segments), full_length_);
+  longest_single_ = is_learned_ ? std::max(longest_single_, length) : length;
+  is_learned_ = true;
 }
 
 }  // namespace wirelap

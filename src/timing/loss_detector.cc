@@ -60,7 +60,7 @@ bool LossDetector::fill_gap(const PlacedSegment& segment, Nanos round_trip, TcpC
 bool LossDetector::was_reordered(const PacketIdentity& packet, Nanos round_trip) const {
   const Clocks& after = first_after_gap_;
   if (ids_.are_steady() && packet.has_id) return id_distance(after.id, packet.id) < 0;
-  if (packet.timestamp != after.tsval) return tsval_distance(after.tsval, packet.timestamp) < 0;
+  if (packet.tsval != after.tsval) return tsval_distance(after.tsval, packet.tsval) < 0;
   constexpr Nanos kSoonest = 3'000'000;
   return packet.time - after.time < (round_trip == 0 ? kSoonest : round_trip * 3 / 4);
 }

@@ -50,7 +50,7 @@ class LossDetector {
 
   /// Records that `packet` is the first after a sequence gap.
   void begin_gap(const PacketIdentity& packet) {
-    first_after_gap_ = {packet.id, packet.timestamp, packet.time};
+    first_after_gap_ = {packet.id, packet.tsval, packet.time};
     has_gap_ = true;
   }
   bool has_gap() const { return has_gap_; }

@@ -6,7 +6,7 @@ namespace wirelap {
 
 namespace {
 
-/// The longest payload of a packet that either end takes; 0 where one did not say so.
+/// The longest payload of a segment that either end accepts; 0: one did not announce it.
 std::uint32_t full_length(const Connection& connection) {
   constexpr std::uint32_t kTimestampBytes = 12;  // RFC 7323, appendix A
   const Offer* const offers = connection.offers;
@@ -34,8 +34,8 @@ Owned<Timing> make_timing(const Connection& connection, Side sender, std::pmr::m
   set_agreed(timing, connection);
   for (const Side side : {Side::low, Side::high}) {
     timing.begin_stream(side, connection.latest_packets[index(side)], agreed && connection.offers[index(side)].own_ids);
-    const std::uint64_t allowed = connection.stream(side).right_edge;
-    if (allowed != 0) timing.set_right_edge(side, allowed, connection.last_time);
+    const std::uint64_t edge = connection.stream(side).right_edge;
+    if (edge != 0) timing.set_right_edge(side, edge, connection.last_time);
   }
   return made;
 }

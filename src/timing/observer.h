@@ -1,7 +1,7 @@
-// timing: what a tracker reports of a connection's segments, for its Timing.
+// timing: drives the Timing of each connection by the events of a Tracker.
 //
-// In: the events of a Tracker (flow/consumer.h). Out: the same events to the next consumer, and what the Timing finds
-// out: retransmissions of bytes that were reported before, and those of them that were spurious.
+// In: a Tracker's events (flow/consumer.h). Out: the same events to the next consumer, and on_retransmitted and
+// on_spurious, which the Timing finds.
 #pragma once
 
 #include <algorithm>
@@ -18,12 +18,11 @@
 
 namespace wirelap {
 
-/// Makes the Timing of a connection, whose first payload `sender` sends, in `memory`. It starts with what is known by
-/// then.
+/// Makes the Timing of a connection in `memory`. `sender` sends the first payload.
 [[gnu::noinline]] Owned<Timing> make_timing(const Connection& connection, Side sender,
                                             std::pmr::memory_resource* memory);
 
-/// Sets what both ends have agreed on so far. Payload may come before that (RFC 7413).
+/// Sets what both ends have agreed on so far. Payload may come before they have (RFC 7413).
 void set_agreed(Timing& timing, const Connection& connection);
 
 /// Whether the first SACK block is below the acknowledgment number (RFC 2883, section 4).
@@ -36,11 +35,11 @@ inline bool reports_duplicate(const TcpHeader& tcp) {
   return has_duplicate_sack(tcp);
 }
 
-/// The consumer of a Tracker. Owns the Timing of each connection, from its first payload to its end.
+/// The consumer of a Tracker. Owns the Timing of each connection from its first payload to its end.
 template <class Consumer>
 class TimingObserver {
  public:
-  /// `next` gets all events. What a Timing keeps is in `memory`. Both outlive it.
+  /// `next` gets the events. What a Timing keeps is in `memory`. Both outlive the observer.
   explicit TimingObserver(Consumer& next, std::pmr::memory_resource* memory = std::pmr::get_default_resource())
       : next_(next), memory_(memory) {}
   TimingObserver(const TimingObserver&) = delete;
@@ -56,11 +55,13 @@ class TimingObserver {
   }
 
   void on_acknowledged(Connection& connection, Side stream, const Acknowledgment& now) {
-    const bool is_next = now.kind == SegmentKind::next;
-    const bool counts = is_next || (connection.timing != nullptr && (now.tcp.flags & (kSyn | kRst)) == 0);
-    const bool done =
-        is_next && connection.timing->process_next_acknowledgment(other(stream), now.offset, now.edge, now.time);
-    if (counts && !done) process_acknowledgment(connection, stream, now.offset, now.edge, now.time, now.tcp);
+    const auto& [offset, edge, time, tcp, kind] = now;
+    if (kind == SegmentKind::next) {
+      if (!connection.timing->process_next_acknowledgment(other(stream), offset, edge, time))
+        process_acknowledgment(connection, stream, offset, edge, time, tcp);
+    } else if (connection.timing != nullptr && (tcp.flags & (kSyn | kRst)) == 0) {
+      process_acknowledgment(connection, stream, offset, edge, time, tcp);
+    }
     next_.on_acknowledged(connection, stream, now);
   }
 
@@ -109,7 +110,7 @@ class TimingObserver {
     next_.prefetch(connection);
   }
 
-  // The timing needs none of these.
+  // The Timing does not need these.
   void on_packet(Connection& connection, Side sender, const Segment& segment) {
     next_.on_packet(connection, sender, segment);
   }
@@ -152,12 +153,11 @@ class TimingObserver {
                                          std::int64_t begin, const Arrival& arrival) {
     const Stream& stream = connection.stream(sender);
     const bool pushed = (packet.flags & (kPsh | kFin)) != 0;
-    const std::int64_t end = begin + packet.length;
-    const bool hole = stream.has_out_of_order();
-    const bool fills_all =
-        hole && begin <= static_cast<std::int64_t>(stream.next) &&
-        stream.out_of_order->is_contiguous_from(static_cast<std::uint64_t>(std::max<std::int64_t>(end, 0)));
-    const PlacedSegment placed{sender, begin, stream.next, stream.acknowledged, hole, fills_all, pushed, packet};
+    const auto end = static_cast<std::uint64_t>(std::max<std::int64_t>(begin + packet.length, 0));
+    const bool after_gap = stream.has_out_of_order();
+    const bool fills_gaps =
+        after_gap && begin <= static_cast<std::int64_t>(stream.next) && stream.out_of_order->is_contiguous_from(end);
+    const PlacedSegment placed{sender, begin, stream.next, stream.acknowledged, after_gap, fills_gaps, pushed, packet};
     if (connection.timing->process_payload(placed, connection.client, connection.counts)) {
       next_.on_retransmitted(connection, sender, static_cast<std::uint64_t>(std::max<std::int64_t>(begin, 0)), arrival);
     }

@@ -20,20 +20,20 @@ void OffsetLog::add_beyond(std::uint64_t end, Nanos time, Nanos network, std::pm
   if (count_ < kPoints)
     ++count_;
   else
-    forgetful_ = true;  // the oldest was overwritten
+    forgot_first_ = true;  // the oldest was overwritten
 }
 
 const OffsetLog::Point* OffsetLog::find(std::uint64_t offset) const {
-  if (!has(offset)) return nullptr;
+  if (!has_reached(offset)) return nullptr;
   if (count_ == 1 || offset >= before_.end) return &latest_;
   const Point* first = &before_;
   for (int age = 1; age <= count_ - 2 && offset < older(age).end; ++age) first = &older(age);
   return first;
 }
 
-Nanos OffsetLog::reached_before(std::uint64_t offset) const {
+Nanos OffsetLog::time_before_latest(std::uint64_t offset) const {
   const Point* const point = find(offset);
-  return forgetful_ && point == oldest() ? kLongAgo : point->time;
+  return forgot_first_ && point == oldest() ? kLongAgo : point->time;
 }
 
 }  // namespace wirelap

@@ -21,7 +21,7 @@ class ReceiverWindow {
  public:
   /// Records that the receiver allows the stream up to offset `edge` from `time` on.
   void record(std::uint64_t edge, Nanos time, Nanos grain, std::pmr::memory_resource* memory) {
-    edges_.reach(edge, time, grain, 0, memory);
+    edges_.record(edge, time, grain, 0, memory);
   }
 
   /// Records whether the receiver advertises a zero window at `time`.
@@ -40,10 +40,10 @@ class ReceiverWindow {
   Nanos reopened() const { return reopened_; }
 
   /// The right edge, the highest so far.
-  std::uint64_t edge() const { return edges_.now(); }
+  std::uint64_t edge() const { return edges_.latest(); }
   /// Since when the window has had room up to offset `end`, as far as seen; OffsetLog::kLongAgo or kUnknownTime where
   /// that is not known.
-  Nanos opened(std::uint64_t end) const { return std::max(edges_.reached(end), reopened_); }
+  Nanos opened(std::uint64_t end) const { return std::max(edges_.time_of(end), reopened_); }
 
   /// Whether the sender knew at `then` of room up to offset `end`, and its segment of `length` bytes was not cut to
   /// fit. True is certain, false is not.

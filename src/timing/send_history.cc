@@ -15,7 +15,7 @@ constexpr Nanos kMillisecond = 1'000'000;
 void SendHistory::reconsider_short(std::uint32_t length, bool is_cut, const IpIds& ids) {
   constexpr std::uint32_t kLeast = 500;  // RFC 9293, 3.7.1: 536, with options
   if (length > ids.full_length()) {
-    const std::uint32_t one = ids.shown_length();
+    const std::uint32_t one = ids.learned_length();
     last_short_ = one == 0 || length % one != 0;
     return;
   }
@@ -25,14 +25,14 @@ void SendHistory::reconsider_short(std::uint32_t length, bool is_cut, const IpId
 }
 
 Nanos SendHistory::acknowledgment_heard(std::uint64_t offset) const {
-  const Nanos acknowledged = acknowledged_.reached(offset);
+  const Nanos acknowledged = acknowledged_.time_of(offset);
   return acknowledged == kUnknownTime ? kUnknownTime : std::max(acknowledged, unheard_until_);
 }
 
 Nanos SendHistory::spread_by_network(const PacketIdentity& packet, Nanos pause) const {
-  if (packet.timestamp == 0 || latest_tsval_ == 0) return 0;
+  if (packet.tsval == 0 || latest_tsval_ == 0) return 0;
   // Linux, macOS and Windows tick in milliseconds; a slower clock shows less.
-  const Nanos sent_apart = (tsval_distance(latest_tsval_, packet.timestamp) + Nanos{1}) * kMillisecond;
+  const Nanos sent_apart = (tsval_distance(latest_tsval_, packet.tsval) + Nanos{1}) * kMillisecond;
   return sent_apart < pause / 2 ? pause - std::max<Nanos>(sent_apart, 0) : 0;
 }
 
@@ -40,7 +40,7 @@ bool SendHistory::filled_congestion_window(std::uint64_t next, Nanos late) const
   constexpr std::uint64_t kLeastSegments = 8;  // the first window has 10 (RFC 6928), some of them short
   constexpr Nanos kLatest = kMillisecond / 2;
   const OffsetLog::Step step = acknowledged_.last_step();
-  return acknowledged_.now() == next && step.bytes >= kLeastSegments * full_length_ && late <= kLatest &&
+  return acknowledged_.latest() == next && step.bytes >= kLeastSegments * full_length_ && late <= kLatest &&
          late >= -kLatest;
 }
 

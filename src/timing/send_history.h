@@ -35,8 +35,8 @@ class SendHistory {
   /// window; `network`: all time that was attributed to the network so far.
   void record(std::uint64_t end, const PacketIdentity& packet, bool pushed, const ReceiverWindow& window,
               const IpIds& ids, Nanos grain, Nanos network, std::pmr::memory_resource* memory) {
-    sent_.reach(end, packet.time, grain, network, memory);
-    latest_tsval_ = packet.timestamp;
+    sent_.record(end, packet.time, grain, network, memory);
+    latest_tsval_ = packet.tsval;
     last_short_ = is_short(packet.length, full_length_);
     if (last_short_ && (!pushed || packet.length > full_length_)) [[unlikely]]
       reconsider_short(packet.length, end == window.edge(), ids);
@@ -45,7 +45,7 @@ class SendHistory {
 
   /// Records that the receiver has all bytes before `offset` since `time`.
   void record_acknowledged(std::uint64_t offset, Nanos time, Nanos grain, std::pmr::memory_resource* memory) {
-    acknowledged_.reach(offset, time, grain, 0, memory);
+    acknowledged_.record(offset, time, grain, 0, memory);
   }
 
   /// Records that the sender retransmits at `time` what was acknowledged: the acknowledgment had not reached it.

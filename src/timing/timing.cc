@@ -10,8 +10,8 @@ void Timing::record_round_trip(Side side, Nanos measured) {
 }
 
 bool Timing::may_get_lost(Side sender) const {
-  const Nanos before = path_to(sender);
-  const Nanos beyond = path_to(other(sender));
+  const Nanos before = round_trip_to(sender);
+  const Nanos beyond = round_trip_to(other(sender));
   return before == kUnknownTime || beyond == kUnknownTime || beyond > before / 4;
 }
 

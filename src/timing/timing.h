@@ -42,7 +42,7 @@ class Timing {
 
   /// The round trip from the capture point to `side` and back, by the handshake or the fastest acknowledgment;
   /// kUnknownTime where there was neither.
-  Nanos path_to(Side side) const { return round_trips_.shortest(side); }
+  Nanos round_trip_to(Side side) const { return round_trips_.shortest(side); }
   /// Records a round trip that was measured. The shortest counts.
   void record_round_trip(Side side, Nanos measured);
 
@@ -73,7 +73,7 @@ class Timing {
 
   /// Records that, as the messages show, `side` is to send next: while it is the server, what the client sends ends no
   /// wait.
-  void wait_for(Side side) { attribution_.expect(side); }
+  void expect(Side side) { attribution_.expect(side); }
 
   /// Processes a packet of `sender`, with or without payload, that is no duplicate.
   void process_packet(Side sender, const PacketIdentity& packet) { state_of(sender).losses.process_packet(packet); }
@@ -163,15 +163,15 @@ class Timing {
                               round_trips_.shortest_or_zero(sender)))
       return false;
     const OffsetLog& acknowledged = from.history.acknowledged();
-    return !acknowledged.has(begin) ||
-           packet.time - acknowledged.reached(begin) - round_trips_.shortest_or_zero(sender) <=
+    return !acknowledged.has_reached(begin) ||
+           packet.time - acknowledged.time_of(begin) - round_trips_.shortest_or_zero(sender) <=
                round_trips_.tolerance();
   }
 
   /// `side` acknowledged all before `offset` of the other's stream, `data`, and allows it up to `edge`.
   void record_acknowledged(SenderState& data, Side side, std::uint64_t offset, std::uint64_t edge, Nanos time) {
     const Nanos grain = round_trips_.grain();  // as it was before
-    if (!data.history.acknowledged().has(offset)) {
+    if (!data.history.acknowledged().has_reached(offset)) {
       measure_round_trip(data.history.sent(), side, offset, time);
       data.history.record_acknowledged(offset, time, grain, memory_);
     }
@@ -180,12 +180,12 @@ class Timing {
 
   /// The first acknowledgment of bytes that were `sent` measures a round trip to their receiver, `side`.
   void measure_round_trip(const OffsetLog& sent, Side side, std::uint64_t offset, Nanos time) {
-    const Nanos sent_at = sent.reached(offset);
+    const Nanos sent_at = sent.time_of(offset);
     if (sent_at <= OffsetLog::kLongAgo) return;
     const Nanos took = time - sent_at;
     if (round_trips_.is_shorter(side, took)) record_round_trip(side, took);
     // What was sent before a sequence gap was filled waited for that.
-    const bool in_flight = sent.has(offset + 1);
+    const bool in_flight = sent.has_reached(offset + 1);
     if (in_flight && sent_at > gap_filled_) round_trips_.set_latest(side, took);
   }
 
