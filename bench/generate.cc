@@ -57,7 +57,7 @@ class Random {
   std::uint64_t between(std::uint64_t low, std::uint64_t high) { return low + next() % (high - low + 1); }
   /// True with this probability.
   bool chance(double probability) { return static_cast<double>(next() >> 11) * 0x1p-53 < probability; }
-  /// From `low` to `high`; each range from a value to its double is equally likely.
+  /// From `low` to `high`, with a log-uniform distribution: as many values from 1 to 2 kB as from 2 to 4 kB.
   std::uint64_t magnitude(std::uint64_t low, std::uint64_t high) {
     int doublings = 0;
     while (low << (doublings + 1) <= high) ++doublings;

@@ -13,6 +13,7 @@
 #include "engine.h"
 #include "support/packets.h"
 #include "support/records.h"
+#include "support/two_ends.h"
 
 namespace wirelap {
 namespace {
@@ -82,7 +83,7 @@ std::string phases(const Record& record) {
 class Traffic {
  public:
   explicit Traffic(Capture& capture, std::uint16_t client_port = 40000, std::uint16_t server_port = 80)
-      : capture_(capture), ports_{client_port, server_port} {}
+      : capture_(capture), ends_(client_port, server_port) {}
 
   /// A segment that is captured at `milliseconds`; without data, an acknowledgment.
   Traffic& client(int milliseconds, std::string_view data = {}, unsigned flags = kAck) {
@@ -106,7 +107,7 @@ class Traffic {
   Traffic& retransmit(int milliseconds) {
     TimedSegment packet = capture_[capture_.size() - 2];
     packet.time = kStart + milliseconds * kMilli;
-    packet.segment.ip_id = ++ip_id_[packet.segment.source == "10.0.0.1" ? 0 : 1];
+    packet.segment.ip_id = ends_.next_ip_id(packet.segment.source == "10.0.0.1" ? 0 : 1);
     capture_.push_back(packet);
     return *this;
   }
@@ -123,25 +124,12 @@ class Traffic {
 
  private:
   Traffic& send(int from, int milliseconds, std::string_view data, unsigned flags) {
-    SegmentSpec segment;
-    segment.source = from == 0 ? "10.0.0.1" : "10.0.0.2";
-    segment.destination = from == 0 ? "10.0.0.2" : "10.0.0.1";
-    segment.source_port = ports_[from];
-    segment.destination_port = ports_[1 - from];
-    segment.sequence = next_[from];
-    segment.acknowledgment = (flags & kAck) != 0 ? next_[1 - from] : 0;
-    segment.flags = static_cast<std::uint8_t>(flags);
-    segment.payload = data;
-    segment.ip_id = ++ip_id_[from];
-    next_[from] += static_cast<std::uint32_t>(data.size()) + ((flags & (kSyn | kFin)) != 0 ? 1 : 0);
-    capture_.push_back({kStart + milliseconds * kMilli, segment});
+    capture_.push_back({kStart + milliseconds * kMilli, ends_.segment(from, data, flags)});
     return *this;
   }
 
   Capture& capture_;
-  std::uint16_t ports_[2];
-  std::uint32_t next_[2] = {1000, 4'294'967'000};  // the server's sequence numbers wrap after 296 bytes
-  std::uint16_t ip_id_[2] = {100, 200};
+  test::TwoEnds ends_;
 };
 
 std::string get(std::string_view target) { return "GET " + std::string(target) + " HTTP/1.1\r\nHost: x\r\n\r\n"; }

@@ -115,7 +115,7 @@ TEST_CASE("options: usage errors name the argument and what is expected") {
   }
 }
 
-TEST_CASE("options: everything else") {
+TEST_CASE("options: captures, selections and columns are set; the action is to read") {
   const auto parsed = parse(words("a -r b --memory 64m -p 80 --port=81 --header ETag --header etag --s3 --join --packets "
                                   "--connections --tcp -q --no-sandbox -- -c"));
   const Options& options = std::get<Options>(parsed);

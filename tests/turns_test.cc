@@ -15,6 +15,7 @@
 #include "engine.h"
 #include "support/packets.h"
 #include "support/records.h"
+#include "support/two_ends.h"
 
 namespace wirelap {
 namespace {
@@ -46,14 +47,14 @@ EngineOptions with_tcp() {
 class Traffic {
  public:
   explicit Traffic(std::uint16_t client_port = 40000, std::uint16_t server_port = 6000)
-      : ports_{client_port, server_port} {}
+      : ends_(client_port, server_port) {}
 
   Traffic& open() { return client({}, kSyn).server({}, kSyn | kAck).client(); }
-  Traffic& client(std::string_view data = {}, unsigned flags = kAck) { return send(0, data, flags, next_[1]); }
-  Traffic& server(std::string_view data = {}, unsigned flags = kAck) { return send(1, data, flags, next_[0]); }
+  Traffic& client(std::string_view data = {}, unsigned flags = kAck) { return send(0, data, flags, 0); }
+  Traffic& server(std::string_view data = {}, unsigned flags = kAck) { return send(1, data, flags, 0); }
   /// Sends before the last `unseen` bytes of the other end have arrived.
-  Traffic& client_early(std::string_view data, std::uint32_t unseen) { return send(0, data, kAck, next_[1] - unseen); }
-  Traffic& server_early(std::string_view data, std::uint32_t unseen) { return send(1, data, kAck, next_[0] - unseen); }
+  Traffic& client_early(std::string_view data, std::uint32_t unseen) { return send(0, data, kAck, unseen); }
+  Traffic& server_early(std::string_view data, std::uint32_t unseen) { return send(1, data, kAck, unseen); }
   Traffic& close() { return client({}, kFin | kAck).server({}, kFin | kAck).client(); }
   Traffic& pause(int milliseconds) {
     time_ += milliseconds * kMilli;
@@ -80,26 +81,13 @@ class Traffic {
   }
 
  private:
-  Traffic& send(int from, std::string_view data, unsigned flags, std::uint32_t acknowledgment) {
-    SegmentSpec segment;
-    segment.source = from == 0 ? "10.0.0.1" : "10.0.0.2";
-    segment.destination = from == 0 ? "10.0.0.2" : "10.0.0.1";
-    segment.source_port = ports_[from];
-    segment.destination_port = ports_[1 - from];
-    segment.sequence = next_[from];
-    segment.acknowledgment = (flags & kAck) != 0 ? acknowledgment : 0;
-    segment.flags = static_cast<std::uint8_t>(flags);
-    segment.payload = data;
-    segment.ip_id = ++ip_id_[from];
-    next_[from] += static_cast<std::uint32_t>(data.size()) + ((flags & (kSyn | kFin)) != 0 ? 1 : 0);
-    packets_.emplace_back(time_ += kMilli, segment);
+  Traffic& send(int from, std::string_view data, unsigned flags, std::uint32_t unseen) {
+    packets_.emplace_back(time_ += kMilli, ends_.segment(from, data, flags, unseen));
     return *this;
   }
 
   std::vector<std::pair<Nanos, SegmentSpec>> packets_;
-  std::uint16_t ports_[2];
-  std::uint32_t next_[2] = {1000, 4'294'967'000};  // the server's sequence numbers wrap after 296 bytes
-  std::uint16_t ip_id_[2] = {100, 200};
+  test::TwoEnds ends_;
   Nanos time_ = kStart;
 };
 

@@ -22,7 +22,7 @@
 
 namespace wirelap::test {
 
-/// What is wrong, and in which line of the file (from 1).
+/// An error in a script, and its line in the file (from 1).
 struct ScriptError : std::runtime_error {
   ScriptError(int in_line, const std::string& what) : std::runtime_error(what), line(in_line) {}
   int line;
@@ -35,14 +35,14 @@ struct TimelineLine {
   std::vector<std::string> expected;
 };
 
-/// A heading with its block.
+/// A case: a heading with the block of code below it.
 struct TimelineCase {
   std::string heading;
-  int number = 0;                    ///< of the heading's line, from 1
-  int begin = 0, end = 0;            ///< of the block's first line, which names the columns, and of its closing fence
-  std::vector<std::string> kinds;    ///< of the events that it shows
+  int number = 0;                    ///< line of the heading in the file, from 1
+  int begin = 0, end = 0;            ///< lines of the block: the first, which names the columns, and the closing fence
+  std::vector<std::string> kinds;    ///< the kinds of events that it shows
   std::vector<TimelineLine> lines;   ///< without comments
-  std::optional<ScriptError> error;  ///< why it cannot be run
+  std::optional<ScriptError> error;  ///< why the case cannot be run
 };
 
 /// `text` without spaces around it.
@@ -149,17 +149,17 @@ inline std::string time_text(Nanos time) {
          (is_small ? "us" : "ms");
 }
 
-/// What happens next in a script.
+/// One step of a script.
 struct TimelineStep {
   enum Kind { packet, no_packet, client_turn, server_turn, end } kind = packet;
-  std::size_t line = 0;  ///< in TimelineCase::lines
-  int number = 0;        ///< of the line in the file
-  Nanos time = 0;        ///< since the script's 0
-  // Of a packet:
-  Buffer frame;                      ///< as captured
-  std::uint32_t length = 0;          ///< on the wire
-  std::uint16_t ports[2] = {0, 0};   ///< the client's and the server's
-  std::uint32_t starts[2] = {0, 0};  ///< sequence numbers of offset 0, by then
+  std::size_t line = 0;  ///< index in TimelineCase::lines
+  int number = 0;        ///< line in the file, from 1
+  Nanos time = 0;        ///< since time 0 of the script
+  // Only for a packet:
+  Buffer frame;                      ///< the captured bytes
+  std::uint32_t length = 0;          ///< bytes on the wire
+  std::uint16_t ports[2] = {0, 0};   ///< of the client and of the server
+  std::uint32_t starts[2] = {0, 0};  ///< sequence numbers of offset 0 in both streams
 };
 
 /// The steps of a case.
@@ -174,7 +174,7 @@ class TimelineScript {
   }
 
   std::vector<TimelineStep> steps;
-  std::map<std::string, std::string> settings;  ///< by `set`
+  std::map<std::string, std::string> settings;  ///< the settings of `set` lines
 
   /// The byte at `offset` of every stream. No protocol that wirelap knows begins with it.
   static std::uint8_t byte_at(bool from_client, std::int64_t offset) {
@@ -187,11 +187,11 @@ class TimelineScript {
 
   /// One end of a connection.
   struct End {
-    std::uint32_t start;            // sequence number of its offset 0
-    std::uint16_t id;               // of its next packet
-    std::uint16_t window = 65535;   // of its last packet
-    std::int64_t position = 0;      // the end of all that it sent
-    std::int64_t acknowledged = 0;  // by its last packet, of the other end's stream
+    std::uint32_t start;            // sequence number of offset 0 in its stream
+    std::uint16_t id;               // IP ID of its next packet
+    std::uint16_t window = 65535;   // window of its last packet
+    std::int64_t position = 0;      // offset after the bytes that it has sent
+    std::int64_t acknowledged = 0;  // offset in the other stream that its last packet acknowledges
   };
 
   /// A packet while its words are read.
@@ -359,7 +359,8 @@ class TimelineScript {
     spec.flags = static_cast<std::uint8_t>(spec.flags | flags->second);
   }
 
-  /// Fields of headers, and what is not in the packet. False for any other.
+  /// Reads NAME=VALUE for a field of a header, or for the number of bytes cut from the packet. Returns false for any
+  /// other name.
   bool read_field(Draft& draft, const std::string& name, const std::string& text) const {
     if (name == "seq")
       draft.sequence = parse_number(text);
@@ -384,7 +385,8 @@ class TimelineScript {
     draft.to.acknowledged = 0;
   }
 
-  /// TCP options, padded in front to 4 bytes as Linux does. False for any other.
+  /// Reads NAME=VALUE for a TCP option, and adds it with NOPs before it, as Linux does. Returns false for any other
+  /// name.
   bool read_option(Draft& draft, const Words& words, std::size_t i) const {
     Buffer& options = draft.spec.options;
     const std::string name = words[i].substr(0, words[i].find('='));
@@ -401,7 +403,7 @@ class TimelineScript {
       put32(options, static_cast<std::uint32_t>(parse_number(text)));
       put32(options, echoes ? static_cast<std::uint32_t>(parse_number(words[i + 1].substr(6))) : 0);
     } else if (name == "tsecr") {
-      return i > 0 && words[i - 1].starts_with("tsval=");  // which has written it
+      return i > 0 && words[i - 1].starts_with("tsval=");  // tsval has added it
     } else if (name == "sack" && !draft.is_syn) {
       const Words blocks = split(text, ',');
       append(options, Buffer{1, 1, 5, static_cast<std::uint8_t>(2 + 8 * blocks.size())});
@@ -429,8 +431,8 @@ class TimelineScript {
 
   static constexpr std::uint16_t kClientPort = 40000, kServerPort = 80;
 
-  std::map<std::pair<std::uint16_t, std::uint16_t>, std::vector<End>> ends_;  // by ports: the client's, the server's
-  std::size_t line_ = 0;                                                      // that is read, in the case
+  std::map<std::pair<std::uint16_t, std::uint16_t>, std::vector<End>> ends_;  // by the client's and the server's port
+  std::size_t line_ = 0;                                                      // the line being read, in the case
   int number_ = 0;                                                            // and in the file
   Nanos time_ = 0;
 };
