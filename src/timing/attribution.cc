@@ -8,8 +8,8 @@ namespace {
 /// Whether two times, both known, differ by no more than `tolerance`.
 bool are_near(Nanos one, Nanos two, Nanos tolerance) { return one - two <= tolerance && two - one <= tolerance; }
 
-/// When the acknowledgment of all before the segment could release it: it passed the capture point one round trip from
-/// there to the sender earlier. kUnknownTime where none passed.
+/// The earliest time at which the capture point can see the segment, if the acknowledgment of all bytes before it
+/// released it. kUnknownTime where there was no such acknowledgment.
 ///
 ///   sender    a-----------------b--------
 ///   capture   ----a---------ack-----b----     released = ack + round trip to the sender
@@ -42,22 +42,22 @@ void Attribution::attribute(const ArrivingSegment& segment, Nanos until, bool re
   if (paused != 0) charge_.record_pause(ledger_, application, paused, segment.round_trips.tolerance());
 }
 
-/// The other end sent before: the sender answers, or has a new turn. Its application is waited for from when it had
-/// what was sent to it.
+/// The other end sent before: the sender answers, or begins a new turn. Attributes the path to the network, and the
+/// rest to the sender's application, which worked or waited after the bytes of the other end had reached it.
 ///
 ///   sender    -----q..application..a--------
 ///   capture   -q-----------------------a----     path: to the sender and back
 ///              |<-path>|<-application->|
 void Attribution::attribute_turn(Ledger& ledger, Side sender, Cause application, Nanos until, bool retransmitted,
                                  const RoundTrips& round_trips) const {
-  // Bytes that stood in a queue reach it later than on the bare path.
+  // Bytes that waited in a queue reach the sender later than over an empty path.
   const Nanos path = std::max(round_trips.shortest_or_zero(sender), round_trips.latest(sender));
   ledger.attribute(kNetwork, std::min(until, ledger.until + path));
   ledger.attribute(retransmitted ? kLoss : application, until);
 }
 
-/// Attributes the time in which the receiver's window had no room for the segment, as far as its sender could know
-/// (receiver_window.h has the picture). Returns whether that explains all time up to `until`.
+/// Attributes to the window the time in which, as far as the sender could know, it had no room for the segment
+/// (receiver_window.h has a picture). Returns whether that is all time up to `until`.
 bool Attribution::attribute_window(const ArrivingSegment& segment, Nanos until) {
   const PlacedSegment& placed = segment.placed;
   const ReceiverWindow& window = segment.from.window;
@@ -87,18 +87,19 @@ void Attribution::wait_for_window(Nanos until) {
   charge_.record_window_wait(begin, ledger_.causes.by[kWindow] - before);
 }
 
-/// The sender has sent before, and paused. With `a` for what it sent last and `b` for the segment:
+/// The same end sent before, and paused. `a` is its previous segment, `b` this one:
 ///
-///   1 retransmitted   ---a----------------b-->   b was lost once: all is the loss's
-///   2 Nagle           ---a-------ack-b------->   a and b are short, and the acknowledgment was delayed on purpose
-///   3 spread          ---a---------b--------->   by the sender's clock, a and b were sent together: a queue is between
-///   4 had no more     ---a----------------b-->   a ended what the application had: it made b since
-///   5 line rate       -z-----a-----b--------->   b is as far from a as a from z: a thin link is between
-///   6 in flight       ---a------------b------>   no acknowledgment had released b, or it just had: the congestion
-///                     ---a-------ack-b------->   window sets the pace
-///   7 idle            ---a--ack...........b-->   b was free to go after the acknowledgment, and was not there
+///   1 retransmitted   ---a----------------b-->   b was lost once: loss
+///   2 Nagle           ---a-------ack-b------->   a and b are short, and the receiver delayed the acknowledgment
+///   3 spread          ---a---------b--------->   by the sender's clock, a and b were sent together: a queue on the
+///   path 4 had no more     ---a----------------b-->   a was all that the application had: it produced b later 5 line
+///   rate       -z-----a-----b--------->   b comes after a as a comes after z: the rate of the slowest link 6 in flight
+///   ---a------------b------>   no acknowledgment had released b, or one just had: the congestion
+///                     ---a-------ack-b------->   window limits the sender
+///   7 idle            ---a--ack...........b-->   the acknowledgment permitted b, but the application had not produced
+///   it
 ///
-/// 3 can explain a part; all other cases explain the rest.
+/// Case 3 may explain only a part of the time. Every other case explains the rest.
 void Attribution::attribute_pause(const ArrivingSegment& segment, Nanos until, bool retransmitted) {
   if (retransmitted) return ledger_.attribute(kLoss, until);  // 1
   const PlacedSegment& placed = segment.placed;
@@ -123,15 +124,15 @@ void Attribution::attribute_pause(const ArrivingSegment& segment, Nanos until, b
   ledger_.attribute(application, until);
 }
 
-/// Whether Nagle's algorithm (RFC 1122, 4.2.3.4) held the segment, a short one, until the short one before it was
-/// acknowledged, which the receiver delayed (RFC 1122, 4.2.3.2).
+/// Whether Nagle's algorithm (RFC 1122, 4.2.3.4) held back a short segment until the short one before it was
+/// acknowledged, and the receiver delayed that acknowledgment (RFC 1122, 4.2.3.2).
 ///
 ///   sender    a..b is ready...............b------
 ///   capture   ----a-------------------ack-----b--
 ///   receiver  --------a..delayed..ack------------
 bool Attribution::is_held_by_nagle(const ArrivingSegment& segment, Nanos released, Nanos until) const {
-  // The least that an acknowledgment is delayed on purpose: Linux waits 40 ms, others 25 to 200 (RFC 9293, 3.8.6.3
-  // allows 500).
+  // Less than any delayed acknowledgment takes: Linux waits 40 ms, other systems 25 to 200 (RFC 9293, 3.8.6.3, allows
+  // 500).
   constexpr Nanos kLeastDelay = 15'000'000;
   const SendHistory& history = segment.from.history;
   const RoundTrips& round_trips = segment.round_trips;
@@ -171,13 +172,14 @@ void Attribution::undo(const LossUndo& undo, Nanos time) {
   charge_.return_network(network);
 }
 
-/// What was attributed, and the rest up to `time` to what the server is waited for.
+/// The cause times up to `time`, which is after the end of the ledger. The time between is attributed to what the
+/// client waits for.
 CauseTimes Attribution::causes_beyond(Nanos time, Side client, const SenderState& server,
                                       const RoundTrips& round_trips) const {
   Ledger ledger = ledger_;
   const Side server_side = other(client);
   if (server.losses.has_gap()) {
-    ledger.attribute(kLoss, time);  // what came after the gap shows that the bytes in it were sent
+    ledger.attribute(kLoss, time);  // a segment after the gap shows that the server had sent the bytes in it
   } else if (server.window.is_closed()) {
     ledger.attribute(kWindow, time);
   } else if (last_sender_ != server_side) {

@@ -1,12 +1,12 @@
-// timing: what the time between two arrivals is attributed to.
+// timing: attributes the time between two arrivals to a cause.
 //
-// In: segments that bring new bytes, or a retransmission, each with what is known about both directions. Out: the
-// ledger of the connection's time by cause.
+// In: segments that bring new bytes, or are retransmissions, each with the state of both directions. Out: the ledger of
+// the connection's time by cause.
 //
-// The ledger advances when new bytes are there in order. The time between two such arrivals is attributed when the
-// later one comes: what kept its sender from sending it earlier, and until when? What the sender of a segment seen at
-// `t` knew is what had passed the capture point by `t` minus the round trip from there to that sender. So a capture at
-// either end, or between, gives the same causes.
+// The ledger advances when new bytes arrive in order. The time between two such arrivals is attributed when the later
+// one comes, by the question: why had its sender not sent it earlier, and up to when? The sender of a segment that is
+// captured at `t` knew what had passed the capture point by `t` minus the round trip from there to the sender. So a
+// capture at either end, or between them, gives the same causes.
 #pragma once
 
 #include <cstdint>
@@ -21,14 +21,14 @@
 
 namespace wirelap {
 
-/// A segment with payload, and what is known when it arrives.
+/// A segment with payload, and the state when it arrives.
 struct ArrivingSegment {
   const PlacedSegment& placed;
-  const SenderState& from;  ///< of its sender
+  const SenderState& from;  ///< state of its sender
   const RoundTrips& round_trips;
   Side client;
 
-  /// Whose application the sender is.
+  /// The cause of waiting for the sender's application.
   Cause application() const { return placed.sender == client ? kClient : kServer; }
 };
 
@@ -36,40 +36,41 @@ class Attribution {
  public:
   const Ledger& ledger() const { return ledger_; }
 
-  /// Who sent the bytes that advanced the ledger last.
+  /// The end whose bytes advanced the ledger last.
   Side last_sender() const { return last_sender_; }
   void set_last_sender(Side side) { last_sender_ = side; }
 
   /// See LossCharge.
   Nanos network_so_far() const { return charge_.network_so_far(ledger_); }
 
-  /// The server sends first: all have waited for it since the handshake was over, at `time`.
+  /// Starts the ledger at `time`, the end of the handshake, with waiting for the server: it sends first.
   void begin_with_server(Side client, Nanos time) {
     ledger_.until = time;
     last_sender_ = client;
   }
 
-  /// Records that, as the messages show, `side` is to send next: while it is the server, what the client sends ends no
-  /// wait.
+  /// Records that `side` is to send next, as the messages show. While the server is to send, segments of the client do
+  /// not end the time that is attributed to the server.
   void expect(Side side) {
     expected_ = side;
     has_expected_ = true;
   }
-  /// Whether `sender` is the client and sends more while the server is at work.
+  /// Whether `sender` is the client, and sends while the server is to send.
   bool is_sent_meanwhile(Side sender, Side client) const {
     return has_expected_ && sender == client && expected_ != client && last_sender_ == client;
   }
 
-  /// How long after the ledger's end `time` is: very long, too, where the ledger is empty or ahead of it.
+  /// The time from the end of the ledger to `time`. A huge number where the ledger is empty or ends after `time`.
   std::uint64_t time_since_last(Nanos time) const {
     return static_cast<std::uint64_t>(time) - static_cast<std::uint64_t>(ledger_.until);
   }
 
-  /// How long the sender of a segment had been waited for, as far as it can know; 0 where the ledger is empty.
+  /// How long the sender of a segment could have sent it earlier: the time since the end of the ledger, without the
+  /// path to the sender. 0 where the ledger is empty.
   Nanos waited_for(const ArrivingSegment& segment) const;
 
-  /// Attributes the time up to `until`, no later than the segment's, to what kept its sender from sending it earlier.
-  /// `retransmitted`: it was lost before the capture point.
+  /// Attributes the time up to `until`, at the latest that of the segment, to what kept the sender from sending the
+  /// segment earlier. `retransmitted`: it was lost before the capture point.
   void attribute(const ArrivingSegment& segment, Nanos until, bool retransmitted);
 
   /// Attributes the time up to `time` to `cause`.
@@ -82,25 +83,25 @@ class Attribution {
     ledger_.until = time;
   }
 
-  /// What charging a loss has changed, to undo it.
+  /// The changes by charge_loss() and attribute_loss(), for undo().
   struct LossUndo {
     Ledger ledger_before;
     ChargedNetwork network_before;
     Side last_sender_before = Side::low;
-    Nanos charged = 0;  ///< to kLoss
-    Nanos pause = 0;    ///< of that, an application's
+    Nanos charged = 0;  ///< time added to kLoss
+    Nanos pause = 0;    ///< the part of it that was an application's
     Cause pause_cause = kServer;
   };
-  /// Charges the loss of a segment that is retransmitted: what was attributed since it was `first` seen (null: not
-  /// known).
+  /// Moves the time since a segment that is now retransmitted was `first` captured (null: not known) to kLoss
+  /// (loss_charge.h).
   LossUndo charge_loss(const ArrivingSegment& retransmission, const OffsetLog::Point* first);
-  /// Then the rest, up to the retransmission.
+  /// After charge_loss(): attributes the time up to `time`, that of the retransmission, to kLoss.
   void attribute_loss(LossUndo& undo, Nanos time);
-  /// The retransmission, at `time`, was spurious. Where nothing has been attributed since, the wait goes on as before
-  /// it.
+  /// Undoes both, because the retransmission at `time` was spurious. If nothing was attributed since, the ledger ends
+  /// where it ended before.
   void undo(const LossUndo& undo, Nanos time);
 
-  /// The cause times if nothing more came until `time`. `server`: what is known about its direction.
+  /// The cause times up to `time`, if no more packets come before it. `server`: the state of the server's direction.
   CauseTimes causes_until(Nanos time, Side client, const SenderState& server, const RoundTrips& round_trips) const {
     const bool is_attributed = time <= ledger_.until || ledger_.is_empty();
     return is_attributed ? ledger_.causes : causes_beyond(time, client, server, round_trips);
@@ -118,7 +119,7 @@ class Attribution {
   Ledger ledger_;
   LossCharge charge_;
   Side last_sender_ = Side::low;
-  Side expected_ = Side::low;  // where has_expected_
+  Side expected_ = Side::low;  // has a meaning only with has_expected_
   bool has_expected_ = false;
 };
 

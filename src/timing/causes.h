@@ -5,9 +5,9 @@
 
 namespace wirelap {
 
-/// Whom an exchange waited for, in the order of the columns.
+/// What an exchange waited for, in the order of the columns.
 enum Cause : int {
-  kNetwork,   ///< propagation, serialization, the congestion window: all that is none of the others
+  kNetwork,   ///< propagation, serialization, the congestion window: everything except the others
   kLoss,      ///< a lost segment, until its retransmission
   kServer,    ///< the server's application
   kClient,    ///< the client's application
@@ -16,7 +16,7 @@ enum Cause : int {
   kCauseCount
 };
 
-/// Time by cause. A connection's only grows; an exchange's own is the difference between two states.
+/// Time by cause. The time of an exchange is the difference between two states of its connection.
 struct CauseTimes {
   Nanos by[kCauseCount] = {};
 

@@ -24,9 +24,9 @@ void IpIds::process(const PacketIdentity& packet) {
   if (is_next_known) next_ = static_cast<std::uint16_t>(newest_ + 1);
 }
 
-/// Goes on from the newest ID to `id`:
+/// Moves from the newest ID to `id`. The newest packet was n segments:
 ///
-///   newest    ...  newest + n  ...  newest + n + k        n: segments of the newest packet
+///   newest    ...  newest + n  ...  newest + n + k
 ///                  follows          k IDs are left out
 void IpIds::step_to(std::uint16_t id) {
   const int step = has_newest_ ? id_distance(newest_, id) : 0;
@@ -37,13 +37,13 @@ void IpIds::step_to(std::uint16_t id) {
     if (steps_ < kMostSteps) steps_ += 1;
     return;
   }
-  // Where the sender counts by connection, a few IDs left out are packets that the capture point did not see, and an ID
-  // that is a few back is of a packet that comes late.
+  // If the sender counts IDs for each connection, a few IDs left out are those of packets that the capture point did
+  // not see, and an ID a few steps back is that of a delayed packet.
   constexpr int kMostLost = 64;
   const bool was_steady = are_steady();
   is_late_ = was_steady && step < 0 && step >= -kMostLost;
   if (is_late_) return;
-  const bool is_after_syn_ack = own_ && has_newest_ && newest_ == 0 && steps_ == 0;  // that has 0; the count begins now
+  const bool is_after_syn_ack = own_ && has_newest_ && newest_ == 0 && steps_ == 0;  // its ID is 0; counting begins now
   const bool counts_segments = own_ && steps_ > 0 && full_length_ != 0;
   newest_ = id;
   has_newest_ = true;
@@ -51,10 +51,10 @@ void IpIds::step_to(std::uint16_t id) {
   if (step > kMostLost || step < 0 || !was_steady) steps_ = is_after_syn_ack ? 1 : 0;
 }
 
-/// The most segments, each with an ID, that the packet with the newest ID may be.
+/// The highest number of segments that the packet with the newest ID can be.
 int IpIds::most_segments_of_newest() const {
   if (merged_ == 0) return 1;
-  // Even where a tunnel on the path asks for shorter segments, they are at least half as long as both ends allow.
+  // A tunnel on the path may require shorter segments, but hardly shorter than half the length that both ends allow.
   const std::uint32_t least = is_learned_ ? longest_single_ : full_length_ / 2 + 1;
   return static_cast<int>((merged_ + least - 1) / least);
 }
@@ -63,7 +63,7 @@ void IpIds::set_newest_length(const PacketIdentity& newest) {
   merged_ = full_length_ != 0 && newest.length > longest_single_ ? newest.length : 0;
 }
 
-/// The packet with the newest ID was `segments` of them.
+/// Learns the length of a segment: the packet with the newest ID was `segments` segments.
 void IpIds::learn_length(int segments) {
   const std::uint32_t length = std::min(merged_ / static_cast<std::uint32_t>(segments), full_length_);
   longest_single_ = is_learned_ ? std::max(longest_single_, length) : length;

@@ -12,7 +12,7 @@ void LossCharge::record_pause(const Ledger& ledger, Cause cause, Nanos length, N
 }
 
 Nanos LossCharge::charge_since(const OffsetLog::Point& first, Ledger& ledger) {
-  // The network's part, without what was charged for another segment already.
+  // The part of the network, without the time that was moved for another segment already.
   //
   //   network_so_far   ------[ charged already ]---------->
   //                               |                       |
@@ -20,7 +20,7 @@ Nanos LossCharge::charge_since(const OffsetLog::Point& first, Ledger& ledger) {
   const Nanos now = network_so_far(ledger);
   const Nanos charged_already = std::max<Nanos>(network_.end - std::max(network_.begin, first.network), 0);
   const Nanos network = std::max<Nanos>(now - first.network - charged_already, 0);
-  // What waited behind the gap took up the receiver's window.
+  // The window was full because of the segments that waited behind the lost one.
   const Nanos window = first.time <= window_wait_begin_ ? window_wait_length_ : 0;
   const Nanos pause =
       pause_.end > first.time ? std::min(pause_.length, pause_.end - std::max(pause_.begin, first.time)) : 0;

@@ -1,14 +1,14 @@
-// timing: time that becomes the loss's when a lost segment is retransmitted.
+// timing: moves time to kLoss when a segment that was lost after the capture point is retransmitted.
 //
-// In: what the ledger attributes to the network, to a full window and to pauses of an application. Out: the part of it
-// since a segment was first seen, moved to kLoss, once the segment turns out to be lost beyond the capture point.
+// In: the times that the ledger attributes to the network, to the window and to applications. Out: for a lost segment,
+// the part of these times since it was first captured, moved to kLoss.
 //
 //   sender    s1-s2-s3------------s1'---------------     s1': the retransmission
 //   capture   ----s1-s2-s3------------s1'-----------
 //                 |<--- to kLoss ---->|
 //   receiver  --------x--s2-s3------------s1'-------     s2 and s3 wait for s1
 //
-// Such a segment is seen twice, and until the second time nothing shows the loss.
+// Such a segment is captured twice, and the loss is not known before the second time.
 #pragma once
 
 #include "base/time.h"
@@ -17,51 +17,51 @@
 
 namespace wirelap {
 
-/// A stretch that went to one end's application, with next to nothing between its parts.
+/// Times that were attributed to one end's application, with hardly any other time between them.
 struct Pause {
   Nanos begin = 0;
   Nanos end = 0;
-  Nanos length = 0;  ///< of its parts
+  Nanos length = 0;  ///< the sum of these times
   Cause cause = kServer;
 };
 
-/// What was kNetwork and has become kLoss since.
+/// The time that was moved from kNetwork to kLoss.
 struct ChargedNetwork {
   Nanos sum = 0;
-  Nanos begin = 0;  ///< of the latest stretch, in network_so_far()
+  Nanos begin = 0;  ///< where the latest moved stretch begins, as a value of network_so_far()
   Nanos end = 0;
 };
 
 class LossCharge {
  public:
-  /// All time that was ever attributed to kNetwork, what has become kLoss included: this only grows.
+  /// All time that was ever attributed to kNetwork, including the time that was moved to kLoss. It only grows.
   Nanos network_so_far(const Ledger& ledger) const { return ledger.causes.by[kNetwork] + network_.sum; }
 
-  /// Records that the ledger attributed its last `length` to an application. Pauses no further apart than `tolerance`
-  /// are one.
+  /// Records that the last `length` of the ledger is attributed to an application, of kind `cause`. Times with at most
+  /// `tolerance` between them are one pause.
   void record_pause(const Ledger& ledger, Cause cause, Nanos length, Nanos tolerance);
 
-  /// Records that the ledger attributed `length` to a full window from `begin` on.
+  /// Records that the ledger attributed `length` to the window, from `begin` on.
   void record_window_wait(Nanos begin, Nanos length) {
     window_wait_begin_ = begin;
     window_wait_length_ = length;
   }
 
-  /// Moves what the ledger attributed since `first` to kLoss. Returns the part of it that was an application's pause.
+  /// Moves the times that the ledger attributed since `first` to kLoss. Returns the part that was an application's.
   Nanos charge_since(const OffsetLog::Point& first, Ledger& ledger);
 
   const ChargedNetwork& network() const { return network_; }
   void set_network(const ChargedNetwork& network) { network_ = network; }
-  /// Records that `length` is kNetwork again.
+  /// Records that `length` was moved back to kNetwork.
   void return_network(Nanos length) { network_.sum -= length; }
-  /// Whose application paused last.
+  /// The application of the latest pause.
   Cause pause_cause() const { return pause_.cause; }
 
  private:
   ChargedNetwork network_;
-  Pause pause_;                   // the latest
-  Nanos window_wait_begin_ = 0;   // of the latest
-  Nanos window_wait_length_ = 0;  // 0: charged already
+  Pause pause_;                   // the latest one
+  Nanos window_wait_begin_ = 0;   // of the latest wait for the window
+  Nanos window_wait_length_ = 0;  // 0: moved to kLoss already
 };
 
 }  // namespace wirelap

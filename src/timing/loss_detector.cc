@@ -7,15 +7,15 @@ namespace wirelap {
 ///   sender    s1-----------------s1'-----     s1': the retransmission
 ///   capture   ----x------------------s1'-     x: s1 was never seen, so s1' looks like any other segment
 ///
-/// A timeout, or a probe for a lost tail, comes no sooner than two round trips after s1 (RFC 8985, 7.2). Either the
-/// sender has shown that it had sent s1, or the ID of the first s1 is left out.
+/// A timeout, or a probe for a lost tail, comes at least two round trips after s1 (RFC 8985, 7.2). In addition, the
+/// sender has shown that it had sent s1 before, or the ID of the first s1 is left out.
 bool LossDetector::looks_retransmitted(const PlacedSegment& segment, Nanos waited, bool is_turn_start,
                                        Nanos round_trip) const {
   if (waited < std::max(round_trip * 3 / 2, kSoonestRetransmission)) return false;
   if (has_announced(segment.next)) return true;
-  // The first segment of a turn is retransmitted by a timeout alone: an ID left out before one that comes sooner was an
-  // acknowledgment's.
-  constexpr Nanos kLeastTimeout = 180'000'000;  // Linux has 200 ms; others do not count their IDs so
+  // The first segment of a turn is retransmitted only by a timeout. If it comes sooner, the ID left out was that of an
+  // acknowledgment.
+  constexpr Nanos kLeastTimeout = 180'000'000;  // Linux has 200 ms; other systems do not count IDs for each connection
   const bool by_timeout = is_turn_start && segment.begin <= static_cast<std::int64_t>(segment.next);
   return ids_.left_out() != 0 && (!by_timeout || waited >= kLeastTimeout);
 }
@@ -25,7 +25,7 @@ void LossDetector::count_retransmission(TcpCounts& counts) {
   count_left_out(counts);
 }
 
-/// Each ID left out is a packet lost before the capture point, and its retransmission has come.
+/// Each ID left out is that of a packet that was lost before the capture point and is retransmitted now.
 void LossDetector::count_left_out(TcpCounts& counts) {
   counts.lost += left_out_ids_;
   counts.retransmitted += left_out_ids_;
@@ -48,15 +48,15 @@ bool LossDetector::fill_gap(const PlacedSegment& segment, Nanos round_trip, TcpC
     is_recovering_ = true;
   }
   if (segment.fills_gaps) {
-    // IDs that are left out still were retransmissions that got lost themselves.
+    // The IDs that are still unexplained are those of retransmissions that were lost, too.
     if (is_recovering_) count_left_out(counts);
     is_recovering_ = false;
   }
   return reordered;
 }
 
-/// Whether a segment that fills a gap was sent before the first one after the gap: by its ID, else by its timestamp,
-/// else by how soon it came.
+/// Whether a segment that fills a gap was sent before the first one after the gap. Its ID decides; where the IDs are
+/// not counted, its timestamp; where that is the same, how soon it came.
 bool LossDetector::was_reordered(const PacketIdentity& packet, Nanos round_trip) const {
   const Clocks& after = first_after_gap_;
   if (ids_.are_steady() && packet.has_id) return id_distance(after.id, packet.id) < 0;

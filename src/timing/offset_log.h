@@ -1,7 +1,7 @@
-// timing: when a growing offset reached a value.
+// timing: the recent history of an offset that only grows.
 //
-// In: an offset that only grows (of bytes sent, acknowledged, or allowed by a window), with times. Out: when it reached
-// a value, from the latest points kept. Points nearer to each other than a grain are one.
+// In: the offset (of bytes that were sent, acknowledged, or permitted by a window) at a time. Out: when the offset
+// reached a value, as far back as points are kept. Points that are nearer to each other than a grain are merged.
 //
 // The two latest points are members, which is all that a short connection needs. Older ones are in a ring, allocated
 // with the third point.
@@ -18,15 +18,16 @@ namespace wirelap {
 class OffsetLog {
  public:
   struct Point {
-    std::uint64_t end;  ///< one past the offset; 0: no point
+    std::uint64_t end;  ///< the offset plus 1; 0: no point
     Nanos time;
-    Nanos network;  ///< all that was attributed to the network by then (LossCharge::network_so_far)
+    Nanos network;  ///< time that was attributed to the network until then (LossCharge::network_so_far)
   };
 
-  /// A time before the points kept. It is before all captures.
+  /// The time of offsets from before the points that are kept. It is before all captures.
   static constexpr Nanos kLongAgo = kUnknownTime / 2;
 
-  /// `from_start`: the first point is where the offset first grew; else it may have had its value before.
+  /// `from_start`: the offset reaches the value of the first point at the time of that point. Otherwise it may have
+  /// reached it before.
   explicit OffsetLog(bool from_start) : forgot_first_(!from_start) {
     if (forgot_first_) before_.end = kNowhere;
   }
@@ -36,7 +37,8 @@ class OffsetLog {
     if (forgot_first_) before_.end = kNowhere;
   }
 
-  /// Records that the offset is `offset` at `time`. Without growth this changes nothing. Older points are in `memory`.
+  /// Records that the offset is `offset` at `time`. Changes nothing if it has not grown. Keeps older points in
+  /// `memory`.
   void record(std::uint64_t offset, Nanos time, Nanos grain, Nanos network = 0,
               std::pmr::memory_resource* memory = std::pmr::get_default_resource()) {
     if (has_reached(offset)) return;
@@ -46,8 +48,8 @@ class OffsetLog {
       add(offset + 1, time, network, memory);
   }
 
-  /// When `offset` was reached, precise to a grain; kUnknownTime where it was not reached, kLongAgo where that was
-  /// before the points kept.
+  /// When `offset` was reached, with the precision of a grain; kUnknownTime where it was not reached, kLongAgo where it
+  /// was reached before the points that are kept.
   Nanos time_of(std::uint64_t offset) const {
     if (!has_reached(offset)) return kUnknownTime;
     return offset >= before_.end ? latest_.time : time_before_latest(offset);
@@ -58,22 +60,22 @@ class OffsetLog {
   /// The present offset; 0 before the first point.
   std::uint64_t latest() const { return latest_.end == 0 ? 0 : latest_.end - 1; }
 
-  /// What lies between two points.
+  /// The difference between two points.
   struct Step {
     std::uint64_t bytes = 0;
     Nanos took = 0;
   };
-  /// The step to the latest point; with one point alone, from the start and in no time.
+  /// The step to the latest point. If that is the only one, the step is from offset 0 and took no time.
   Step last_step() const {
     return count_ < 2 ? Step{latest(), 0} : Step{latest_.end - before_.end, latest_.time - before_.time};
   }
 
-  /// The first point kept at or past `offset`; null where that was not reached.
+  /// The first point that is kept at or past `offset`; null where `offset` was not reached.
   const Point* find(std::uint64_t offset) const;
 
  private:
   static constexpr int kPoints = 12;
-  // The end of `before_` in place of a point that is not known.
+  // `before_.end` while the point before the latest one is not known.
   static constexpr std::uint64_t kNowhere = ~std::uint64_t{0};
 
   /// The points before `before_`.
@@ -104,8 +106,8 @@ class OffsetLog {
   Point latest_{};
   Point before_{};
   std::unique_ptr<Ring, FreeRing> older_;
-  std::uint8_t count_ = 0;  // of points kept
-  bool forgot_first_;       // the oldest point is not where its offset was first reached
+  std::uint8_t count_ = 0;  // number of points that are kept
+  bool forgot_first_;       // the value of the oldest point may have been reached before its time
 };
 
 }  // namespace wirelap

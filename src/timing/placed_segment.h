@@ -1,4 +1,4 @@
-// timing: a segment with payload, and an acknowledgment, each with its place in its stream.
+// timing: a segment with payload and an acknowledgment, with offsets in place of sequence numbers.
 #pragma once
 
 #include <cstdint>
@@ -13,11 +13,11 @@ namespace wirelap {
 struct PlacedSegment {
   Side sender = Side::low;
   std::int64_t begin = 0;          ///< offset of its first byte
-  std::uint64_t next = 0;          ///< before it: offset of the first byte that was not there in order
-  std::uint64_t acknowledged = 0;  ///< before it: offset that its receiver has acknowledged
-  bool after_gap = false;          ///< segments beyond `next` came before it
-  bool fills_gaps = false;         ///< it completes the stream up to the last of those
-  bool pushed = false;             ///< with PSH or FIN
+  std::uint64_t next = 0;          ///< offset of the next byte in order, before this segment
+  std::uint64_t acknowledged = 0;  ///< offset that the receiver had acknowledged, before this segment
+  bool after_gap = false;          ///< other segments wait behind a gap at `next`
+  bool fills_gaps = false;         ///< with it, all segments that wait are in order
+  bool pushed = false;             ///< it has PSH or FIN
   PacketIdentity packet;
 
   std::int64_t end() const { return begin + static_cast<std::int64_t>(packet.length); }
@@ -25,7 +25,7 @@ struct PlacedSegment {
 
 /// An acknowledgment.
 struct PlacedAcknowledgment {
-  std::uint64_t offset = 0;  ///< all bytes before it have arrived
+  std::uint64_t offset = 0;  ///< the receiver has all bytes before it
   std::uint64_t edge = 0;    ///< right edge of the receiver's window
   bool zero_window = false;
   bool duplicate_sack = false;  ///< it reports bytes that arrived twice (RFC 2883)

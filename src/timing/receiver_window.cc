@@ -7,7 +7,7 @@ bool ReceiverWindow::find_open(std::uint64_t end, std::uint32_t length, std::uin
   const bool is_cut = end == edge() && length < full_length;
   if (is_cut || reopened_ > then - path) return false;
   const OffsetLog::Point* const point = edges_.find(end);
-  if (point == nullptr) return true;  // there was more room than the capture shows
+  if (point == nullptr) return true;  // the acknowledgment that permitted it was not captured
   open_until_ = point->end - 1;
   open_since_ = opened(end) + path;
   return then >= open_since_;

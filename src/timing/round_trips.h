@@ -15,8 +15,8 @@ namespace wirelap {
 
 class RoundTrips {
  public:
-  /// Records a round trip to `side` and back. An unknown one, or one of an hour (a clock stepped), is ignored. Returns
-  /// whether it is the first to `side`.
+  /// Records a round trip to `side` and back. Ignores kUnknownTime, and an hour or more, which a clock that steps
+  /// causes. Returns whether it is the first round trip to `side`.
   bool record(Side side, Nanos measured) {
     constexpr Nanos kLongest = 3600 * kNanosPerSecond;
     if (measured == kUnknownTime || measured >= kLongest || !is_shorter(side, measured)) return false;
@@ -35,22 +35,22 @@ class RoundTrips {
     return measured < shortest_[index(side)] || !is_known_[index(side)];
   }
 
-  /// What the latest acknowledgment by `side` took, queues included, while bytes were in flight; 0 where the queues
-  /// have emptied since.
+  /// The round trip of the latest acknowledgment by `side` while more bytes were in flight, including its time in
+  /// queues; 0 where the queues are empty now.
   Nanos latest(Side side) const { return latest_[index(side)]; }
   void set_latest(Side side, Nanos took) { latest_[index(side)] = took; }
 
   /// From end to end and back, as far as it is known.
   Nanos total() const { return total_; }
-  /// How near to each other points of history are one: an eighth of a round trip.
+  /// An eighth of a round trip. An OffsetLog merges points that are nearer to each other than this.
   Nanos grain() const { return grain_; }
-  /// Times that differ by no more are equal.
+  /// Times that differ by at most this count as equal.
   Nanos tolerance() const { return std::max(grain_, kLeastTolerance); }
-  /// The same where two times have one cause for certain, or not at all.
+  /// A smaller tolerance, for an event that directly causes another one.
   Nanos fine_tolerance() const { return std::max(grain_ / 4, kLeastTolerance); }
 
  private:
-  // An OffsetLog then reaches back over more than one round trip.
+  // With this grain, an OffsetLog covers more than one round trip.
   static constexpr int kGrains = 8;
   static constexpr Nanos kLeastTolerance = 500'000;
 

@@ -9,9 +9,9 @@ constexpr Nanos kMillisecond = 1'000'000;
 
 }  // namespace
 
-/// A segment looked short, but its sender had more to send, or it is several segments in one. Then it may be full:
-/// segments are as long as the path, or half the largest window, allows (RFC 9293, 3.7.5 and 3.8.6.2.1). `is_cut`: it
-/// filled the receiver's window exactly.
+/// The latest segment looks short, but has no PSH, or is several segments in one packet. It may be a full one: the path
+/// or half the largest window may limit the length of segments (RFC 9293, 3.7.5 and 3.8.6.2.1). `is_cut`: it filled the
+/// receiver's window exactly.
 void SendHistory::reconsider_short(std::uint32_t length, bool is_cut, const IpIds& ids) {
   constexpr std::uint32_t kLeast = 500;  // RFC 9293, 3.7.1: 536, with options
   if (length > ids.full_length()) {
@@ -31,7 +31,7 @@ Nanos SendHistory::acknowledgment_heard(std::uint64_t offset) const {
 
 Nanos SendHistory::spread_by_network(const PacketIdentity& packet, Nanos pause) const {
   if (packet.tsval == 0 || latest_tsval_ == 0) return 0;
-  // Linux, macOS and Windows tick in milliseconds; a slower clock shows less.
+  // The clocks of Linux, macOS and Windows have ticks of a millisecond. With longer ticks less is found.
   const Nanos sent_apart = (tsval_distance(latest_tsval_, packet.tsval) + Nanos{1}) * kMillisecond;
   return sent_apart < pause / 2 ? pause - std::max<Nanos>(sent_apart, 0) : 0;
 }
@@ -51,7 +51,7 @@ bool SendHistory::is_at_line_rate(std::uint32_t length, Nanos gap) const {
   const OffsetLog::Step before = sent_.last_step();
   if (before.bytes == 0 || before.took <= 0 || before.took > kLongest || gap > kLongest) return false;
   if (before.bytes > kMostBytes || length > kMostBytes) return false;
-  // gap / length is before.took / before.bytes, within a quarter.
+  // gap / length differs from before.took / before.bytes by at most a quarter.
   const std::int64_t expected = before.took * (length + kHeaders);
   const std::int64_t scaled = gap * (static_cast<std::int64_t>(before.bytes) + kHeaders);
   return scaled <= expected + expected / 4 && scaled >= expected - expected / 4;

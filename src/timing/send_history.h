@@ -1,8 +1,8 @@
 // timing: what one end has sent, and when it was acknowledged.
 //
-// In: segments with new bytes of one sender, and the acknowledgments for them. Out: when offsets were sent and
-// acknowledged, and what the sizes and the spacing of segments show about their sender. Keeps a few points of history,
-// no packet.
+// In: segments of one sender with new bytes, and acknowledgments of these bytes. Out: when offsets were sent and
+// acknowledged, and what the lengths and the spacing of segments show about their sender. It keeps a few points of
+// history, and no packets.
 #pragma once
 
 #include <cstdint>
@@ -17,14 +17,14 @@
 
 namespace wirelap {
 
-/// How far `later` is ahead of `earlier` on the circle of TCP timestamps.
+/// The ticks from `earlier` to `later`, two TCP timestamps, which wrap.
 inline std::int32_t tsval_distance(std::uint32_t earlier, std::uint32_t later) {
   return static_cast<std::int32_t>(later - earlier);
 }
 
 class SendHistory {
  public:
-  /// The longest payload of one segment, in bytes; 0: not known. Before all segments.
+  /// Sets the longest payload of one segment, in bytes; 0: not known. To be called before all segments.
   void set_full_length(std::uint32_t bytes) { full_length_ = bytes; }
   std::uint32_t full_length() const { return full_length_; }
 
@@ -48,28 +48,28 @@ class SendHistory {
     acknowledged_.record(offset, time, grain, 0, memory);
   }
 
-  /// Records that the sender retransmits at `time` what was acknowledged: the acknowledgment had not reached it.
+  /// Records that the sender retransmits acknowledged bytes at `time`: the acknowledgment had not reached it.
   void record_unheard_acknowledgment(Nanos time) { unheard_until_ = time; }
 
-  /// When an acknowledgment of all before `offset` that reached the sender passed the capture point; kUnknownTime where
-  /// there was none.
+  /// When the acknowledgment of all bytes before `offset` that reached the sender passed the capture point;
+  /// kUnknownTime where there was none.
   Nanos acknowledgment_heard(std::uint64_t offset) const;
 
-  /// The latest segment was shorter than a full one, or than a whole number of full ones.
+  /// Whether the latest packet was not a whole number of full segments.
   bool ended_short() const { return last_short_; }
-  /// With its latest segment the sender had sent all that it had.
+  /// Whether the latest segment was the last one that the sender had ready.
   bool ended_burst() const { return last_short_ && last_pushed_; }
 
-  /// How much of `pause`, the time between the latest segment and `packet`, is none according to the sender's clock
-  /// (TSval, RFC 7323): segments that were sent together and arrive apart were spread by a queue.
+  /// The part of `pause`, the time from the latest segment to `packet`, that the network caused: by the sender's clock
+  /// (TSval, RFC 7323) both were sent with less time between them, and a queue spread them.
   Nanos spread_by_network(const PacketIdentity& packet, Nanos pause) const;
 
-  /// Whether the bytes before `next` filled a congestion window, and their acknowledgment released the next segment.
-  /// That segment came `late` after it could.
+  /// Whether the bytes before `next` filled a congestion window, so that their acknowledgment released the next
+  /// segment. `late`: how long after its release that segment came.
   bool filled_congestion_window(std::uint64_t next, Nanos late) const;
 
-  /// Whether a segment of `length` bytes came `gap` after the latest one as at the rate of a link that is never idle:
-  /// the latest one came after its own predecessor at the same rate.
+  /// Whether a segment of `length` bytes, which came `gap` after the latest one, came at the rate of a busy link: the
+  /// latest one came after the one before it at the same rate.
   bool is_at_line_rate(std::uint32_t length, Nanos gap) const;
 
  private:

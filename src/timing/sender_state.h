@@ -1,4 +1,4 @@
-// timing: all that is kept about one direction of a connection.
+// timing: the state of one direction of a connection.
 #pragma once
 
 #include "timing/loss_detector.h"
@@ -7,11 +7,11 @@
 
 namespace wirelap {
 
-/// By the end that sends.
+/// The state of one sender.
 struct SenderState {
   SendHistory history;
-  ReceiverWindow window;  ///< that its receiver advertises
-  LossDetector losses;    ///< before the capture point
+  ReceiverWindow window;  ///< advertised by the receiver
+  LossDetector losses;    ///< losses before the capture point
 };
 
 }  // namespace wirelap

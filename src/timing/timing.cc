@@ -6,7 +6,7 @@ namespace wirelap {
 
 void Timing::record_round_trip(Side side, Nanos measured) {
   const bool is_first = round_trips_.record(side, measured);
-  if (is_first) state_of(side).window.forget_open();  // the path counted as 0 before
+  if (is_first) state_of(side).window.forget_open();  // the path was taken as 0 before
 }
 
 bool Timing::may_get_lost(Side sender) const {
@@ -26,15 +26,15 @@ bool Timing::process_acknowledgment(Side side, const PlacedAcknowledgment& now, 
   }
   const Nanos latest = round_trips_.latest(side);
   record_acknowledged(data, side, now.offset, now.edge, now.time);
-  // What was sent before the latest retransmission may have waited for that (Karn's algorithm: RFC 6298, 3).
+  // Bytes that were sent before the latest retransmission may have waited for it (Karn's algorithm: RFC 6298, 3).
   const bool is_ambiguous = retransmission_ != nullptr && now.time - round_trips_.latest(side) < retransmission_->time;
   if (is_ambiguous) round_trips_.set_latest(side, latest);
   data.window.set_closed(now.zero_window, now.time);
   return spurious;
 }
 
-/// Whether the receiver had the bytes of the latest retransmission before: it reports so, or it acknowledges them
-/// earlier than it can answer the retransmission.
+/// Whether the latest retransmission was spurious: the receiver reports that it had its bytes already, or acknowledges
+/// them too early for an answer to the retransmission.
 ///
 ///   sender    s1-----------s1'------------     s1': the retransmission
 ///   capture   ----s1-----------s1'ack-----     the answer to s1' would take a round trip to the receiver
@@ -79,14 +79,15 @@ bool Timing::looks_retransmitted(const ArrivingSegment& segment) const {
                                                  round_trips_.total());
 }
 
-/// A segment came while bytes before it were not there:
+/// Processes a segment after a sequence gap. The time before it is attributed as if s1 had arrived: what kept the
+/// sender from sending s1 earlier?
 ///
 ///   sender    s0-----s1-s2--------
-///   capture   ----s0-----x--s2----     x: s1 was not seen
-///                 |<------->|          attributed as if s1 had come: what kept the sender from sending it?
+///   capture   ----s0-----x--s2----     x: s1 is not captured so far
+///                 |<------->|
 ///
-/// Unless s2 is a probe for a lost tail, which waited for s1 itself. Then all the time until the gap is filled is the
-/// loss's:
+/// But where s2 is a probe for a lost tail, sent because s1 was not acknowledged, all time until the gap is filled is
+/// loss:
 ///
 ///   sender    s0-s1-----------s2--------
 ///   capture   ----s0-x------------s2----
@@ -96,16 +97,16 @@ void Timing::begin_sequence_gap(SenderState& from, const ArrivingSegment& segmen
   if (attribution_.ledger().is_empty() || is_probe_for_lost_tail(segment)) return;
   const std::uint64_t gap_bytes = static_cast<std::uint64_t>(placed.begin) - placed.next;
   const std::uint32_t full_length = std::max<std::uint32_t>(from.history.full_length(), 1);
-  PlacedSegment first = placed;  // in the gap
+  PlacedSegment first = placed;  // the first segment in the gap
   first.begin = static_cast<std::int64_t>(placed.next);
   first.packet.length = static_cast<std::uint32_t>(std::min<std::uint64_t>(gap_bytes, full_length));
   attribution_.attribute({first, from, round_trips_, segment.client}, placed.packet.time, false);
   attribution_.set_last_sender(placed.sender);
 }
 
-/// Whether a segment after a gap was sent because what is in the gap was lost (RFC 8985, 7). Its sender must have sent
-/// that when it sent what came before: it had more to send then, or has shown so, or more IDs are left out than the gap
-/// has segments.
+/// Whether a segment after a gap was sent because the bytes in the gap were lost (RFC 8985, 7). Then the sender had
+/// sent these bytes together with those before the gap: it had more to send then, or a later segment shows that it had
+/// sent them, or more IDs were left out than the gap has segments.
 bool Timing::is_probe_for_lost_tail(const ArrivingSegment& segment) const {
   const PlacedSegment& placed = segment.placed;
   const SenderState& from = segment.from;
@@ -123,7 +124,7 @@ void Timing::fill_sequence_gap(SenderState& from, const PlacedSegment& placed, T
   gap_filled_ = placed.packet.time;
 }
 
-/// Bytes that the capture point has seen before: a retransmission, a duplicate or a keep-alive.
+/// Processes bytes that were captured before: a retransmission, a duplicate or a keep-alive.
 bool Timing::process_seen_before(SenderState& from, const ArrivingSegment& segment, TcpCounts& counts) {
   const PlacedSegment& placed = segment.placed;
   const bool all_acknowledged = placed.acknowledged >= placed.next;
@@ -132,7 +133,7 @@ bool Timing::process_seen_before(SenderState& from, const ArrivingSegment& segme
     record_probe(placed.sender, placed.packet.time);
     return false;
   }
-  // A duplicate that comes late has an old ID.
+  // A delayed duplicate has an old ID.
   if (from.losses.ids().is_late()) {
     counts.duplicate += 1;
     return false;
@@ -147,7 +148,7 @@ bool Timing::process_seen_before(SenderState& from, const ArrivingSegment& segme
   return true;
 }
 
-/// Bytes were lost beyond the capture point, and are retransmitted: see timing/loss_charge.h.
+/// Processes the retransmission of bytes that were lost after the capture point (timing/loss_charge.h).
 void Timing::charge_loss(SenderState& from, const ArrivingSegment& segment) {
   const PlacedSegment& placed = segment.placed;
   const auto begin = static_cast<std::uint64_t>(std::max<std::int64_t>(placed.begin, 0));
@@ -158,11 +159,11 @@ void Timing::charge_loss(SenderState& from, const ArrivingSegment& segment) {
   retransmission_ = make_in<Retransmission>(memory_, placed, undo);
 }
 
-/// With a new turn the queue that the receiver's acknowledgments had to pass is empty, and so it is where nothing was
-/// sent for longer than the queue takes.
+/// Records that the queues on the path are empty: at the start of a turn, and after a pause that is longer than the
+/// time in the queues.
 void Timing::forget_drained_queue(const PlacedSegment& placed) {
   const Side receiver = other(placed.sender);
-  // What comes earlier than that may be on the fast path, which does not look.
+  // Segments that come sooner than this may take the fast path, which does not call this function.
   const Nanos drained = std::max(round_trips_.latest(receiver), LossDetector::kSoonestRetransmission);
   const bool is_turn_start = attribution_.last_sender() != placed.sender;
   if (is_turn_start || attribution_.time_since_last(placed.packet.time) > static_cast<std::uint64_t>(drained)) {
