@@ -71,7 +71,7 @@ constexpr option kOptions[] = {{"format", required_argument, nullptr, 'f'},
                                {"help", no_argument, nullptr, 'h'},
                                {"version", no_argument, nullptr, 'V'},
                                {nullptr, 0, nullptr, 0}};
-constexpr char kLetters[] = ":r:f:o:p:qhV";  // ':' first: a missing argument is told from an unknown option
+constexpr char kLetters[] = ":r:f:o:p:qhV";  // with ':' first, a missing argument returns ':'
 
 std::string quoted(std::string_view text) { return "'" + std::string(text) + "'"; }
 

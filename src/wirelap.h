@@ -93,8 +93,8 @@ class Capture {
   Capture& operator=(Capture&&) noexcept;
 
   /// Reads the next `count` bytes. A packet that is incomplete at their end is kept until its rest arrives. Calls
-  /// OnRecord for each exchange that they end. Returns false when the capture cannot be read further: problem() says
-  /// why, the effect is that of finish(), and further bytes are ignored.
+  /// OnRecord for each exchange that they end. Returns false when the capture cannot be read further: the capture
+  /// then ends as by finish(), problem() returns the error, and further bytes are ignored.
   bool feed(const void* bytes, std::size_t count);
 
   /// Ends the capture: reports what is still open. Returns whether it was read to its end; it was not where its last

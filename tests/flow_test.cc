@@ -236,7 +236,7 @@ class Wire {
     client(0, "");
   }
   /// What was reported since the last call.
-  std::string take_reports() { return std::exchange(recorder.text, {}); }
+  std::string new_reports() { return std::exchange(recorder.text, {}); }
 
   Recorder recorder;
   Tracker<Recorder> tracker{recorder, 0};
@@ -274,9 +274,9 @@ TEST_CASE("flow: an ended connection is forgotten once thousands more have ended
     wire.server(0, "", kRst | kAck);
   }
   wire.client_port = 40000;
-  CHECK(wire.take_reports() == "");
+  CHECK(wire.new_reports() == "");
   wire.client(0, "new");  // begins another connection
-  CHECK(wire.take_reports() == "c> 3 bytes t" + std::to_string(wire.time) + "\n");
+  CHECK(wire.new_reports() == "c> 3 bytes t" + std::to_string(wire.time) + "\n");
   CHECK(wire.tracker.connections() == 5002);
 }
 
@@ -288,9 +288,9 @@ TEST_CASE("flow: memory for segments behind gaps is limited: past the limit the 
     int offset = 1;
     const auto kept = static_cast<int>(OutOfOrderQueue::kMaxBytes);
     for (; offset <= kept; offset += 1 << 16) wire.client(offset, piece);
-    CHECK(wire.take_reports() == "");
+    CHECK(wire.new_reports() == "");
     wire.client(offset, piece);
-    const std::string reports = wire.take_reports();
+    const std::string reports = wire.new_reports();
     CHECK(reports.starts_with("c> 1 not captured t4\nc> 65536 bytes t4\n"));
     CHECK(static_cast<std::size_t>(std::count(reports.begin(), reports.end(), '\n')) ==
           OutOfOrderQueue::kMaxBytes / piece.size() + 2);
@@ -298,16 +298,16 @@ TEST_CASE("flow: memory for segments behind gaps is limited: past the limit the 
   SUBCASE("skipped bytes do not count") {
     wire.recorder.skippable_bytes = std::uint64_t{1} << 30;
     for (int offset = 1; offset < 1 << 25; offset += 1 << 16) wire.client(offset, piece);
-    CHECK(wire.take_reports() == "");
+    CHECK(wire.new_reports() == "");
     wire.client(0, "a");
-    CHECK(wire.take_reports().starts_with("c> 1 bytes"));
+    CHECK(wire.new_reports().starts_with("c> 1 bytes"));
   }
   SUBCASE("by segments") {
     const auto most = static_cast<int>(OutOfOrderQueue::kMaxSegments);
     for (int i = 1; i < most; ++i) wire.client(2 * i, "x");
-    CHECK(wire.take_reports() == "");
+    CHECK(wire.new_reports() == "");
     wire.client(2 * most, "x");
-    CHECK(wire.take_reports() == "c> 2 not captured t4\nc> 1 bytes t4\n");
+    CHECK(wire.new_reports() == "c> 2 not captured t4\nc> 1 bytes t4\n");
   }
 }
 

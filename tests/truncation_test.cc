@@ -80,7 +80,7 @@ TEST_CASE("truncation: a fixture cut at any byte is read up to the cut" * doctes
     const Buffer capture = slurp(path);
     std::size_t complete = 0;  // cuts between two records
     for (std::size_t cut = 0; cut <= capture.size(); ++cut) complete += !report(Bytes(capture).first(cut));
-    CHECK(complete == fuzz::take_apart(capture, fuzz::kCaptureLayout).all.size() + 1);
+    CHECK(complete == fuzz::split_pieces(capture, fuzz::kCaptureLayout).all.size() + 1);
     ++captures;
   }
   CHECK(captures > 1);
@@ -90,7 +90,7 @@ TEST_CASE("truncation: each record of a fixture may be cut at any byte" * doctes
   std::size_t cuts = 0;
   for (const fs::path& path : small_fixtures(6000)) {
     CAPTURE(path);
-    const Pieces capture = fuzz::take_apart(slurp(path), fuzz::kCaptureLayout);
+    const Pieces capture = fuzz::split_pieces(slurp(path), fuzz::kCaptureLayout);
     std::size_t before = 0;  // bytes of the previous record with its header
     for (std::size_t at = 0; at < capture.all.size(); ++at) {
       CAPTURE(at);
@@ -113,7 +113,7 @@ TEST_CASE("truncation: a fixture is read with any snaplen" * doctest::test_suite
   int captures = 0;
   for (const fs::path& path : small_fixtures(21'000)) {
     CAPTURE(path);
-    const Pieces capture = fuzz::take_apart(slurp(path), fuzz::kCaptureLayout);
+    const Pieces capture = fuzz::split_pieces(slurp(path), fuzz::kCaptureLayout);
     const std::size_t longest = longest_record(capture);
     // Behind the headers and the first lines of messages, every seventh length suffices.
     const std::size_t step = are_all_wanted() ? 1 : 7;
@@ -130,7 +130,7 @@ TEST_CASE("truncation: no byte behind a truncated frame is read" * doctest::test
   test::GuardedBuffer guarded;
   for (const fs::path& path : small_fixtures(~std::uintmax_t{0})) {
     CAPTURE(path);
-    const Pieces capture = fuzz::take_apart(slurp(path), fuzz::kCaptureLayout);
+    const Pieces capture = fuzz::split_pieces(slurp(path), fuzz::kCaptureLayout);
     Decoder decoder;
     PacketRecord record;
     record.link_type = load_le32(&capture.head[20]) & 0xffff;

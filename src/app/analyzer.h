@@ -62,7 +62,7 @@ enum class Verdict : std::uint8_t {
 ///         The next bytes of a direction. The view's position is that of the first of them, here and in gap().
 ///     void gap(Direction, std::uint64_t count, bool captured, const Arrival&);
 ///         The next `count` bytes are not handed over: they were not captured, or (`captured`) were dropped because
-///         skippable() said that only their number matters.
+///         they were skippable().
 ///     void finish(Direction, const Arrival&);
 ///         The direction has ended with a FIN.
 ///     void finish(Outcome, Nanos);

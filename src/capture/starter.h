@@ -40,7 +40,7 @@ class Starter {
   /// one line.
   std::string finish_decompressor();
 
-  /// Tells the helper that `input` is no longer needed: ends its decompressor and closes it there.
+  /// Releases `input` in the helper, which ends its decompressor and closes it.
   /// Has no effect for a descriptor that start_process did not get.
   void release(int input);
 

@@ -89,12 +89,12 @@ void ExchangeLog::join(Exchange& request, Exchange& response) {
   for (const Exchange* between = &request; between != nullptr && between != &response; between = between->next) {
     request.max_gap = std::max(request.max_gap, between->gap_alone);
   }
-  take_out(response);
+  remove_open(response);
   pool_.give_back(response);
 }
 
 /// Removes `exchange` from the open ones. The time after its latest packet now belongs to the exchange before it.
-void ExchangeLog::take_out(Exchange& exchange) {
+void ExchangeLog::remove_open(Exchange& exchange) {
   if (Exchange* const before = open_.remove(exchange)) {
     before->gap_alone = std::max(before->gap_alone, exchange.gap_alone);
   }
@@ -126,7 +126,7 @@ void ExchangeLog::close(Exchange& exchange, Outcome outcome) {
     exchange.number = spare != 0 ? spare : ++count_;
   }
   previous_end_ = exchange.ended;
-  take_out(exchange);
+  remove_open(exchange);
   const std::uint64_t acknowledged = view_.position(Direction::to_client).acknowledged;
   const bool whole = outcome == Outcome::complete || outcome == Outcome::gap;
   const bool confirmed = exchange.response.end() <= acknowledged;

@@ -131,7 +131,7 @@ class ExchangeLog {
   void give_all_back();
   static void add_step(Exchange& exchange, const Arrival& arrival);
   Exchange& add(const Arrival& arrival);
-  void take_out(Exchange& exchange);
+  void remove_open(Exchange& exchange);
   void move_end(Exchange& exchange, Nanos time);
 
   StreamView view_;

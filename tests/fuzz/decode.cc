@@ -69,7 +69,7 @@ void check_record(const PacketRecord& record, std::size_t snap, test::GuardedBuf
 
 void run_decode(Bytes input) {
   static test::GuardedBuffer guarded, spare;
-  const Pieces pieces = take_apart(input, kCaptureLayout);
+  const Pieces pieces = split_pieces(input, kCaptureLayout);
   if (pieces.head.empty()) return;
   const std::uint32_t link_type = load_le32(&pieces.head[20]) & 0xffff;
   Decoder decoder;

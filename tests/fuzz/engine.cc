@@ -63,7 +63,7 @@ Outputs run(const EngineOptions& options, const std::vector<Bytes>& files, std::
 
 /// Checks that a pcap file, cut in two between any two records, gives the same records where the parts are joined.
 void check_joined(Bytes input, EngineOptions options) {
-  const Pieces pieces = take_apart(input, kCaptureLayout);
+  const Pieces pieces = split_pieces(input, kCaptureLayout);
   // Before version 2.4 the two lengths of a record may be in the other order.
   if (pieces.all.size() < 2 || load_le32(pieces.head.data()) != 0xa1b2c3d4) return;
   if (load_le32(&pieces.head[4]) != (4u << 16 | 2)) return;

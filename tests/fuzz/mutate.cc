@@ -106,7 +106,7 @@ void edit_order(std::vector<Piece>& all, std::size_t at, Random& random) {
 }  // namespace
 
 Buffer mutate(Shape shape, Bytes input, std::size_t max_bytes, Random& random, MutateBytes mutate_bytes) {
-  Pieces pieces = take_apart(input, layout_of(shape));
+  Pieces pieces = split_pieces(input, layout_of(shape));
   for (std::size_t edits = 1 + pick(random, 3); edits-- > 0 && !pieces.all.empty();) {
     const std::size_t at = pick(random, pieces.all.size());
     if (random() % 3 == 0) {
@@ -121,7 +121,7 @@ Buffer mutate(Shape shape, Bytes input, std::size_t max_bytes, Random& random, M
 }
 
 Buffer splice(Shape shape, Bytes a, Bytes b, std::size_t max_bytes, Random& random) {
-  Pieces one = take_apart(a, layout_of(shape)), two = take_apart(b, layout_of(shape));
+  Pieces one = split_pieces(a, layout_of(shape)), two = split_pieces(b, layout_of(shape));
   if (one.all.empty() || two.all.empty()) return {};
   if (shape == Shape::script) {
     one.all.resize(1 + pick(random, one.all.size()));

@@ -1,5 +1,5 @@
 // fuzz: inputs in pieces: the records of a pcap file, or the steps of a script. Any
-// bytes are accepted; the last piece may be shorter than its header says.
+// bytes are accepted; the last piece may be shorter than the length in its header.
 #pragma once
 
 #include <algorithm>
@@ -36,7 +36,7 @@ struct Pieces {
   std::vector<Piece> all;
 };
 
-inline Pieces take_apart(Bytes input, const Layout& layout) {
+inline Pieces split_pieces(Bytes input, const Layout& layout) {
   Pieces pieces;
   if (input.size() < layout.head_bytes) return pieces;
   pieces.head.assign(input.begin(), input.begin() + static_cast<std::ptrdiff_t>(layout.head_bytes));

@@ -23,7 +23,7 @@ enum Step : std::uint8_t {
   kBlind = 32,    ///< it acknowledges nothing new
 };
 
-inline Pieces split_script(Bytes input) { return take_apart(input, kScriptLayout); }
+inline Pieces split_script(Bytes input) { return split_pieces(input, kScriptLayout); }
 inline Direction direction_of(const Piece& step) {
   return (step.header[0] & kFromServer) != 0 ? Direction::to_client : Direction::to_server;
 }

@@ -74,7 +74,7 @@ void make_seeds(Bytes file, const std::filesystem::path& folder) {
   write(folder, "reader", file.first(std::min(file.size(), kMaxBytes)));
   const std::uint32_t magic = load_le32(file.data());
   if (magic != 0xa1b2c3d4 && magic != 0xa1b23c4d) return;
-  const Pieces pieces = take_apart(file, kCaptureLayout);
+  const Pieces pieces = split_pieces(file, kCaptureLayout);
   const Buffer start = put_together(pieces, kCaptureLayout, kMaxBytes);
   write(folder, "decode", start);
   write(folder, "engine", start);
