@@ -5,7 +5,7 @@
 
 namespace wirelap {
 
-/// Which way bytes go: a request goes to the server, its response to the client.
+/// Where bytes go: a request to the server, its response to the client.
 enum class Direction : std::uint8_t { to_server, to_client };
 
 /// 0 for to_server, 1 for to_client.

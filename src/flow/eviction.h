@@ -1,7 +1,7 @@
-// flow: which connections are given up for want of memory.
+// flow: which connections are given up when memory is scarce.
 //
-// In: the table, and what each connection holds. Out: some of them, in the order in
-// which they go: those that hold more than a fair share, then the longest idle.
+// In: the table, and how much each connection holds. Out: some of the connections, in the order in which they are given
+// up: first those that hold more than a fair share, then the longest idle.
 #pragma once
 
 #include <algorithm>
@@ -15,10 +15,10 @@
 
 namespace wirelap {
 
-/// One that may be given up: the smallest is first.
+/// A connection that may be given up. The smallest is given up first.
 struct Evictable {
   Nanos last_time;
-  std::uint64_t number;  ///< decides between equals, so that every run does the same
+  std::uint64_t number;  ///< decides between equal times, so that every run does the same
   Connection* connection;
 
   bool operator<(const Evictable& than) const {
@@ -26,11 +26,11 @@ struct Evictable {
   }
 };
 
-/// The smallest of those that are added: in a heap, the most recent on top, since a list
-/// of all would take memory itself.
+/// The smallest of those that are added. They are in a heap, the most recent on top: a list of all would need memory
+/// itself.
 class LongestIdle {
  public:
-  /// Keeps `most` of `count` that will be added.
+  /// Keeps `most` of the `count` that will be added.
   LongestIdle(std::size_t most, std::size_t count) : most_(most) { heap_.reserve(std::min(most, count)); }
 
   void add(const Evictable& one) {
@@ -50,9 +50,9 @@ class LongestIdle {
   std::vector<Evictable> heap_;
 };
 
-/// Calls `evict(Connection&)`, which erases it from `table`, until `memory` is well under its
-/// limit, or for as many as need to go where all hold the same, and some more. What a
-/// connection holds beside itself is `held_bytes(const Connection&)`.
+/// Calls `evict(Connection&)`, which erases the connection from `table`, until `memory` is well below its limit, or for
+/// as many as have to go where all hold the same, and some more. `held_bytes(const Connection&)` is what a connection
+/// holds beside itself.
 template <class HeldBytes, class Evict>
 void evict_some(const FlowTable& table, const Memory& memory, HeldBytes held_bytes, Evict evict) {
   std::vector<Evictable> large;

@@ -1,7 +1,7 @@
-// flow: how a connection opens: when, and what both ends say of themselves.
+// flow: how a connection opens: when, and what both ends offer.
 //
-// In: its SYNs, and what follows them up to the client's answer. Out: the times of
-// these packets, and what was offered and agreed on.
+// In: its SYNs, and the packets after them up to the client's answer. Out: the times of these packets, and what both
+// ends have offered and agreed on.
 #pragma once
 
 #include <cstdint>
@@ -15,14 +15,17 @@ namespace wirelap {
 struct Connection;
 
 /// Times of the three packets that open a connection (RFC 9293, 3.5), at the capture point.
+///
+///   client -> server    first_syn  last_syn                                  ack
+///   server -> client                           first_syn_ack  syn_ack
 struct Handshake {
   Nanos first_syn = kUnknownTime;
-  Nanos last_syn = kUnknownTime;  ///< the one that was answered
+  Nanos last_syn = kUnknownTime;  ///< the last before first_syn_ack
   Nanos first_syn_ack = kUnknownTime;
-  Nanos syn_ack = kUnknownTime;  ///< the last before the client's answer
+  Nanos syn_ack = kUnknownTime;  ///< the one that `ack` answers
   Nanos ack = kUnknownTime;      ///< the client's first segment after it
   Nanos max_gap = 0;             ///< longest time between two of its packets
-  bool crossed = false;          ///< the SYN-ACK was on its way before the SYN sent last: that tells no round trip
+  bool crossed = false;          ///< the first SYN-ACK answers an earlier SYN than the last: no round trip is known
 
   static Nanos between(Nanos from, Nanos to) {
     return from == kUnknownTime || to == kUnknownTime ? kUnknownTime : to > from ? to - from : 0;
@@ -35,20 +38,20 @@ struct Handshake {
   Nanos client_rtt() const { return between(syn_ack, ack); }
 };
 
-/// What one end said of itself in its SYN (RFC 9293, 3.7.1; RFC 7323).
+/// What one end offered in its SYN (RFC 9293, 3.7.1; RFC 7323).
 struct Offer {
   bool seen = false;                   ///< its SYN was captured
-  std::uint16_t max_segment_size = 0;  ///< that it wants to receive; 0: not said
-  std::int8_t window_shift = -1;       ///< -1: not said
+  std::uint16_t max_segment_size = 0;  ///< that it accepts; 0: not given
+  std::int8_t window_shift = -1;       ///< -1: not given
   bool timestamps = false;
   bool sack = false;
   bool own_ids = false;  ///< its IP IDs count this connection's packets alone
 };
 
-/// Takes a SYN, or the answer to one, of `sender` into `connection`.
+/// Records a SYN or SYN-ACK of `sender` in `connection`.
 void record_syn(Connection& connection, Side sender, const Segment& segment);
 
-/// Takes a packet of `sender` into the times of a handshake that is not over yet.
+/// Records a packet of `sender` that comes before the handshake is over.
 void record_handshake(Connection& connection, Side sender, const Segment& segment);
 
 }  // namespace wirelap

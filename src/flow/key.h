@@ -1,4 +1,4 @@
-// flow: what tells one TCP connection from another, and its keyed hash.
+// flow: what distinguishes TCP connections, and its keyed hash.
 #pragma once
 
 #include <bit>
@@ -10,21 +10,20 @@
 
 namespace wirelap {
 
-/// The two ends of a connection, by place in its key; each is also the
-/// direction of what that end sends.
+/// The two ends of a connection, by place in its key. Each also names the direction of what that end sends.
 enum class Side : std::uint8_t { low = 0, high = 1 };
 constexpr Side other(Side side) { return static_cast<Side>(static_cast<int>(side) ^ 1); }
 constexpr int index(Side side) { return static_cast<int>(side); }
 
-/// `object`, one of two by a Side: g++ would else find its place anew for each of its members.
+/// Returns `object`, one of two by a Side. Without this g++ computes its place again for each of its members.
 template <class T>
 T* hold(T* object) {
   asm("" : "+r"(object));
   return object;
 }
 
-/// A 5-tuple with the VLANs and the tunnel that it was seen in, the same for both
-/// directions: the smaller endpoint (address, then port) stands first.
+/// A 5-tuple with the VLANs and the tunnel in which it was seen. It is the same for both directions: the smaller
+/// endpoint (address, then port) is first.
 struct FlowKey {
   Address addresses[2];             ///< by Side
   std::uint16_t ports[2] = {0, 0};  ///< by Side
@@ -35,7 +34,7 @@ struct FlowKey {
 };
 static_assert(std::has_unique_object_representations_v<FlowKey>);
 
-/// The addresses and ports of an IPv4 packet, one end's in the upper halves.
+/// The addresses and ports of an IPv4 packet. One end's are in the upper halves.
 struct Ipv4Ends {
   std::uint64_t addresses = 0;
   std::uint32_t ports = 0;
@@ -50,7 +49,7 @@ struct Ipv4Ends {
   friend bool operator==(const Ipv4Ends&, const Ipv4Ends&) = default;
 };
 
-/// The ends of an IPv4 segment, its sender's first.
+/// The ends of an IPv4 segment, its sender first.
 inline Ipv4Ends ipv4_ends(const Segment& segment) {
   return {load_be64(segment.ip.addresses),
           static_cast<std::uint32_t>(segment.tcp.source_port) << 16 | segment.tcp.destination_port};
@@ -62,7 +61,7 @@ inline Ipv4Ends ipv4_ends(const FlowKey& key) {
           static_cast<std::uint32_t>(key.ports[0]) << 16 | key.ports[1]};
 }
 
-/// Whether there is nothing but its ends that tells `segment`'s connection from others.
+/// Whether nothing but its ends distinguishes the connection of `segment` from others.
 inline bool is_plain_ipv4(const Segment& segment) {
   return segment.ip.version == 4 && (segment.vlan.count | segment.tunnel) == 0;
 }
@@ -75,7 +74,7 @@ inline FlowKey make_flow_key(const Ipv4Ends& ends, std::uint32_t tag, TunnelTag 
           tunnel};
 }
 
-/// The key of `segment`'s connection; `sender` is set to the side that sent it.
+/// The key of the connection of `segment`. Sets `sender` to the side that sent it.
 inline FlowKey make_flow_key(const Segment& segment, Side& sender) {
   const std::uint32_t is_ipv6 = segment.ip.version == 6 ? 1 : 0;
   const std::uint32_t tag = segment.vlan.packed() | is_ipv6 << 26;
@@ -92,8 +91,8 @@ inline FlowKey make_flow_key(const Segment& segment, Side& sender) {
   return {{destination, source}, {to, from}, tag, segment.tunnel};
 }
 
-/// The secret of one run's hash. Captures are written by strangers: without it,
-/// chosen addresses could fall into one slot and make the table slow.
+/// The secret of one run's hash. Without it, the author of a capture could choose addresses that fall into one slot and
+/// make the table slow.
 struct HashSecret {
   std::uint64_t words[13];
 };
@@ -101,22 +100,21 @@ struct HashSecret {
 /// A secret from the system's random source.
 HashSecret make_hash_secret();
 
-/// Hashes a key by pair-multiply-shift (Thorup, "High Speed Hashing for Integers
-/// and Strings", 2015, section 3.5): of two keys chosen without knowing the secret, each pair
-/// of hashes is as likely as any other. That serves as well against a capture's author as
-/// a hash for secrets would, for a fifth of its instructions: what he gets to see is no hash.
+/// Hashes a key by pair-multiply-shift (Thorup, "High Speed Hashing for Integers and Strings", 2015, section 3.5): of
+/// two keys that were chosen without the secret, each pair of hashes is equally likely. Against a capture's author, who
+/// never sees a hash, that is as good as a cryptographic hash, for a fifth of the instructions.
 class FlowHash {
  public:
-  /// Begins with what all keys have.
+  /// Begins with the parts that all keys have.
   FlowHash(const HashSecret& secret, const Ipv4Ends& ends, std::uint32_t tag) : words_(secret.words), sum_(words_[12]) {
     add(0, ends.addresses);
     add(2, static_cast<std::uint64_t>(ends.ports) << 32 | tag);
   }
 
-  /// Adds a word, multiplied with two of the secret's from place `at` on, which no other has.
+  /// Adds a word, multiplied with two words of the secret from place `at` on, which no other word uses.
   void add(int at, std::uint64_t word) { sum_ += (words_[at] + (word >> 32)) * (words_[at + 1] + (word & 0xffffffff)); }
 
-  /// Neighbours are spread: a table with open addressing does badly on rows of numbers.
+  /// Near values are spread: rows of numbers would make a table with open addressing slow.
   std::uint32_t value() const {
     auto hash = static_cast<std::uint32_t>(sum_ >> 32);
     hash = (hash ^ hash >> 16) * 0x7feb352d;
@@ -132,7 +130,7 @@ class FlowHash {
 inline std::uint32_t hash_flow_key(const FlowKey& key, const HashSecret& secret) {
   const Address(&addresses)[2] = key.addresses;
   FlowHash hash(secret, ipv4_ends(key), key.tag);
-  // All IPv4 addresses have these bits alike.
+  // These bits are the same in all IPv4 addresses.
   if (((addresses[0].low ^ kIpv4Mapped) | (addresses[1].low ^ kIpv4Mapped)) >> 32 != 0 ||
       (addresses[0].high | addresses[1].high) != 0) {
     hash.add(4, addresses[0].high);

@@ -1,8 +1,7 @@
-// flow: a few segments between decoding and tracking.
+// flow: delays segments between decoding and tracking, so that memory is there in time.
 //
-// In: decoded segments. Out: the same to the tracker, in order, a few later: by
-// then what is known of their connections is on its way from memory. Where
-// connections are few, a cache holds them all, and segments pass at once.
+// In: decoded segments. Out: the same segments to the tracker, in order, a few segments later: by then their
+// connections have been prefetched. Where connections are few, a cache holds them all, and segments pass at once.
 #pragma once
 
 #include <cstddef>
@@ -17,13 +16,13 @@ namespace wirelap {
 template <class Consumer>
 class Lookahead {
  public:
-  /// `tracker` outlives it.
+  /// `tracker` outlives the lookahead.
   explicit Lookahead(Tracker<Consumer>& tracker) : tracker_(tracker) {}
 
   /// Where the next segment is to be decoded.
   Segment& next() { return newest_->segment; }
 
-  /// Takes the segment in next(), out of `record`, whose bytes stay until drain().
+  /// Processes the segment in next(), decoded from `record`, whose bytes stay until drain().
   void process(const PacketRecord& record) {
     if (tracker_.table().is_large() && is_inside(newest_->segment, record)) [[unlikely]]
       return wait();
@@ -32,14 +31,14 @@ class Lookahead {
     tracker_.process(newest_->segment);
   }
 
-  /// Hands on all that waits.
+  /// Passes on all segments that wait.
   [[gnu::noinline]] void drain() {
     while (waiting_ != 0) process_first();
   }
 
  private:
-  // Each way to memory takes about as long as a packet of a connection that is
-  // there: one or two packets are enough, more do no harm.
+  // A read from memory takes about as long as a packet whose connection is cached: one or two packets are enough, more
+  // do no harm.
   static constexpr unsigned kToConnection = 4;  // from the slot
   static constexpr unsigned kToKept = 8;        // from the slot, by the connection
   static constexpr unsigned kMost = 12;
@@ -52,7 +51,7 @@ class Lookahead {
     std::uint32_t hash;
   };
 
-  /// Whether the segment's bytes are the record's; else they were put together from several.
+  /// Whether the segment's bytes are those of the record; else they were reassembled from several.
   static bool is_inside(const Segment& segment, const PacketRecord& record) {
     const std::uint8_t* const at = segment.tcp.options.data();
     return !std::less<>()(at, record.bytes.data()) && !std::less<>()(record.bytes.data() + record.bytes.size(), at);
@@ -91,7 +90,7 @@ class Lookahead {
   Waiting places_[kPlaces];
   unsigned first_ = 0;
   unsigned waiting_ = 0;
-  Waiting* newest_ = places_;  // behind all that wait
+  Waiting* newest_ = places_;  // after all that wait
 };
 
 }  // namespace wirelap

@@ -3,22 +3,21 @@
 namespace wirelap {
 namespace {
 
-// Nobody sends again sooner.
-constexpr Nanos kLeastResendDelay = 1'000'000;
-// By a timeout nobody sends again sooner than Linux does; who counts no IDs gives both packets the same one.
+// No retransmission comes sooner.
+constexpr Nanos kLeastRetransmissionDelay = 1'000'000;
+// Nor by a timeout, whose least is that of Linux. A sender that does not count IDs gives both packets the same one.
 constexpr Nanos kLeastTimeout = 200'000'000;
 
 }  // namespace
 
-bool is_duplicate(const PacketIdentity& mark, const PacketIdentity& last) {
-  const bool same = last.time != kUnknownTime && last.sequence == mark.sequence && last.length == mark.length &&
-                    last.flags == mark.flags && last.acknowledgment == mark.acknowledgment;
-  if (!same || mark.time - last.time >= kLeastTimeout) return false;
-  if (mark.has_id && (mark.id != 0 || last.id != 0)) return mark.id == last.id;
-  // Without an ID: what comes again at once was not sent again, but empty
-  // segments may well repeat.
-  const bool repeats = mark.length == 0 && (mark.flags & (kSyn | kFin)) == 0;
-  return !repeats && last.tsval == mark.tsval && mark.time - last.time < kLeastResendDelay;
+bool is_duplicate(const PacketIdentity& packet, const PacketIdentity& last) {
+  const bool same = last.time != kUnknownTime && last.sequence == packet.sequence && last.length == packet.length &&
+                    last.flags == packet.flags && last.acknowledgment == packet.acknowledgment;
+  if (!same || packet.time - last.time >= kLeastTimeout) return false;
+  if (packet.has_id && (packet.id != 0 || last.id != 0)) return packet.id == last.id;
+  // Without an ID the delay decides. Empty segments may repeat at once without being duplicates.
+  const bool may_repeat = packet.length == 0 && (packet.flags & (kSyn | kFin)) == 0;
+  return !may_repeat && last.tsval == packet.tsval && packet.time - last.time < kLeastRetransmissionDelay;
 }
 
 bool is_duplicate(const Segment& segment, const PacketIdentity& last) {

@@ -6,7 +6,7 @@ namespace wirelap {
 
 void OutOfOrderQueue::add(std::uint64_t begin, StreamData data, bool skipped, const Arrival& arrival) {
   while (data.length != 0) {
-    // The items never overlap: what comes first keeps its place.
+    // Items never overlap: of the same bytes, those that came first are kept.
     const auto first = items_.begin() + static_cast<std::ptrdiff_t>(first_);
     const auto after = std::upper_bound(first, items_.end(), begin,
                                         [](std::uint64_t offset, const Item& item) { return offset < item.begin; });
@@ -41,7 +41,7 @@ void OutOfOrderQueue::pop_front() {
   bytes_ -= items_[first_].bytes.size();
   release(items_[first_].bytes);
   waiting_ -= 1;
-  // Popped items are dropped when they are half of all, so that each is moved once.
+  // Popped items are erased when they are half of all, so that each item is moved once.
   if (++first_ * 2 >= items_.size()) {
     items_.erase(items_.begin(), items_.begin() + static_cast<std::ptrdiff_t>(first_));
     first_ = 0;
@@ -52,7 +52,7 @@ bool Stream::is_outside_window(std::uint32_t sequence) const {
   if (!started || right_edge == 0) return false;
   const std::int64_t offset = offset_of(sequence);
   const std::uint64_t left = std::min(acknowledged, next);
-  const std::uint64_t right = std::max(right_edge, next) + 1;  // its FIN counts, too
+  const std::uint64_t right = std::max(right_edge, next) + 1;  // with the FIN
   return offset < static_cast<std::int64_t>(left) || offset > static_cast<std::int64_t>(right);
 }
 

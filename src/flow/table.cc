@@ -9,8 +9,8 @@ namespace wirelap {
 
 HashSecret make_hash_secret() {
   HashSecret secret{};
-  // Up to 256 bytes come whole or not at all (getrandom(2)); without them the
-  // table would be open to chosen keys, so there is no going on.
+  // Up to 256 bytes come whole or not at all (getrandom(2)). Without a secret the table could be attacked with chosen
+  // keys, so there is no way to continue.
   if (::getrandom(&secret, sizeof secret, 0) != static_cast<ssize_t>(sizeof secret)) std::abort();
   return secret;
 }
@@ -65,9 +65,9 @@ Connection& FlowTable::find_recent(Ipv4Ends ends, Side& sender, bool& added) {
   const std::uint32_t hash = FlowHash(secret_, ordered, 0).value();
   Connection& connection = find_or_add(make_flow_key(ordered, 0, 0), hash, added);
   sender = is_low_first ? Side::low : Side::high;
-  // A new one's answer comes next.
-  if (added) note_recent(ends.reversed(), other(sender), connection);
-  note_recent(ends, sender, connection);
+  // A new connection is answered next.
+  if (added) remember_recent(ends.reversed(), other(sender), connection);
+  remember_recent(ends, sender, connection);
   return connection;
 }
 
@@ -80,18 +80,18 @@ void FlowTable::forget_recent(const Connection& connection) {
 
 void FlowTable::erase(Connection& connection) {
   forget_recent(connection);
-  std::size_t hole = connection.hash & mask_;
-  while (slots_[hole].connection != &connection) hole = (hole + 1) & mask_;
+  std::size_t empty = connection.hash & mask_;
+  while (slots_[empty].connection != &connection) empty = (empty + 1) & mask_;
   destroy(connection);
   --size_;
-  // Later entries of the same run move up, so that no probe meets a hole too soon.
-  for (std::size_t at = (hole + 1) & mask_; slots_[at].connection != nullptr; at = (at + 1) & mask_) {
+  // Later entries of the same run move up: an empty slot among them would end a search too early.
+  for (std::size_t at = (empty + 1) & mask_; slots_[at].connection != nullptr; at = (at + 1) & mask_) {
     const std::size_t home = slots_[at].hash & mask_;
-    if (((at - home) & mask_) < ((at - hole) & mask_)) continue;
-    slots_[hole] = slots_[at];
-    hole = at;
+    if (((at - home) & mask_) < ((at - empty) & mask_)) continue;
+    slots_[empty] = slots_[at];
+    empty = at;
   }
-  slots_[hole].connection = nullptr;
+  slots_[empty].connection = nullptr;
 }
 
 }  // namespace wirelap

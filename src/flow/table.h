@@ -1,4 +1,7 @@
-// flow: the table of connections: an open-addressing index of them.
+// flow: the table of connections.
+//
+// In: keys, or segments with theirs. Out: connections, found or made. The index has open addressing; a small cache
+// before it holds the directions that were looked for lately.
 #pragma once
 
 #include <algorithm>
@@ -16,18 +19,18 @@ namespace wirelap {
 /// Finds connections by key. References stay valid until the connection is erased.
 class FlowTable {
  public:
-  /// Connections are made in `memory`, which outlives it. `secret`: of the hash; a known one is for tests.
+  /// Connections are made in `memory`, which outlives the table. `secret` is the hash's; tests pass a known one.
   explicit FlowTable(std::pmr::memory_resource* memory = std::pmr::get_default_resource(),
                      const HashSecret& secret = make_hash_secret());
   ~FlowTable();
   FlowTable(const FlowTable&) = delete;
   FlowTable& operator=(const FlowTable&) = delete;
 
-  /// The connection with `key`, added where there is none (then `added` is true
-  /// and all but its key and hash is as new).
+  /// Returns the connection with `key`. Where there is none, adds a new one with its key and hash set, and sets `added`
+  /// to true.
   Connection& find_or_add(const FlowKey& key, bool& added) { return find_or_add(key, hash(key), added); }
 
-  /// The same, with the key's `hash`.
+  /// The same, given the key's `hash`.
   Connection& find_or_add(const FlowKey& key, std::uint32_t hash, bool& added) {
     for (std::size_t at = hash & mask_;; at = (at + 1) & mask_) {
       const Slot slot = slots_[at];
@@ -41,7 +44,7 @@ class FlowTable {
     return add(key, hash);
   }
 
-  /// The same for the connection of `segment`; `sender` is set to who of the two sent it.
+  /// The same for the connection of `segment`. Sets `sender` to the side that sent it.
   Connection& find_or_add(const Segment& segment, Side& sender, bool& added) {
     if (!is_plain_ipv4(segment)) [[unlikely]]
       return find_or_add(make_flow_key(segment, sender), added);
@@ -53,24 +56,24 @@ class FlowTable {
     return *recent.connection;
   }
 
-  /// How many slots the search for `key` looks at.
+  /// How many slots the search for `key` reads.
   std::size_t probes(const FlowKey& key) const;
 
-  /// Removes a connection; its memory is used again.
+  /// Removes a connection and frees its memory.
   void erase(Connection& connection);
 
   std::size_t size() const { return size_; }
 
-  /// What finds a key.
+  /// The hash of `key`.
   std::uint32_t hash(const FlowKey& key) const { return hash_flow_key(key, secret_); }
 
-  /// Whether it holds more connections than a processor's own cache.
+  /// Whether it has more connections than a processor's own cache can hold.
   bool is_large() const { return size_ > kLarge; }
 
-  /// Begins to bring from memory what `likely` reads.
+  /// Prefetches what likely() reads.
   void prefetch_slot(std::uint32_t hash) const { __builtin_prefetch(&slots_[hash & mask_]); }
 
-  /// Nearly always the connection whose key has `hash`, where there is one. Its own memory is not read.
+  /// The first connection whose key has `hash`, or null: nearly always the right one. Does not read the connection.
   const Connection* likely(std::uint32_t hash) const {
     for (std::size_t at = hash & mask_; slots_[at].connection != nullptr; at = (at + 1) & mask_) {
       if (slots_[at].hash == hash) return slots_[at].connection;
@@ -78,10 +81,10 @@ class FlowTable {
     return nullptr;
   }
 
-  /// Calls `visit` with each connection, in no order that means anything.
+  /// Calls `visit` with each connection, in no particular order.
   template <class Visit>
   void for_each(Visit visit) const {
-    constexpr std::size_t kAhead = 16;  // slots: connections lie anywhere in memory
+    constexpr std::size_t kAhead = 16;  // slots to prefetch ahead: connections are anywhere in memory
     for (std::size_t at = 0; at < slots_.size(); ++at) {
       const Connection* const soon = at + kAhead < slots_.size() ? slots_[at + kAhead].connection : nullptr;
       if (soon != nullptr) __builtin_prefetch(&soon->last_time);
@@ -89,8 +92,8 @@ class FlowTable {
     }
   }
 
-  /// Calls `visit` with each connection in the order of their numbers. It adds none, and erases
-  /// none that is still to come.
+  /// Calls `visit` with each connection in the order of their numbers. `visit` adds none, and erases none that is still
+  /// to come.
   template <class Visit>
   void for_each_in_order(Visit visit) const {
     std::vector<std::pair<std::uint64_t, Connection*>> all;
@@ -102,13 +105,13 @@ class FlowTable {
 
  private:
   struct Slot {
-    Connection* connection;  // null for an empty slot
+    Connection* connection;  // null: an empty slot
     std::uint32_t hash;
   };
   static constexpr std::size_t kLarge = 8192;
 
-  /// One direction of an IPv4 connection that was looked for lately. Who chooses addresses that
-  /// share a place gains nothing: the connection is looked for in `slots_`, then.
+  /// One direction of an IPv4 connection that was looked for lately. Addresses that are chosen to share a place do no
+  /// harm: their connections are then looked for in slots_.
   struct Recent {
     std::uint64_t addresses = 0;
     std::uint32_t ports = 0;
@@ -125,7 +128,7 @@ class FlowTable {
     const std::uint64_t place = ((ends.addresses ^ ends.ports) * 0x9e3779b97f4a7c15) >> (64 - kRecentBits);
     return recent_[static_cast<std::size_t>(place)];
   }
-  void note_recent(const Ipv4Ends& ends, Side sender, Connection& connection) {
+  void remember_recent(const Ipv4Ends& ends, Side sender, Connection& connection) {
     recent_place(ends) = {ends.addresses, ends.ports, sender, &connection};
   }
   Connection& find_recent(Ipv4Ends ends, Side& sender, bool& added);
@@ -134,7 +137,6 @@ class FlowTable {
   Connection& add(const FlowKey& key, std::uint32_t hash);
   void insert(Slot slot);
   void grow();
-
   void destroy(Connection& connection);
 
   HashSecret secret_;

@@ -1,8 +1,7 @@
-// flow: all connections of a run: found by their packets, numbered, ended, forgotten.
+// flow: tracks all connections of a run: finds, numbers, ends and forgets them.
 //
-// In: decoded segments. Out, through an inlined consumer: what reassembler.h makes of
-// each connection's, and when a connection is gone. Copies of a packet, made on the
-// way or by the capture, are counted and go no further.
+// In: decoded segments. Out, through an inlined consumer: what a Reassembler reports about each connection, and when a
+// connection is gone. Duplicates of a packet, made on the way or by the capture, are counted and not processed further.
 #pragma once
 
 #include <algorithm>
@@ -22,19 +21,18 @@
 
 namespace wirelap {
 
-/// Tracks all connections of a run. What `Consumer` has is said in flow/consumer.h.
+/// Tracks all connections of a run. flow/consumer.h lists the members of `Consumer`.
 template <class Consumer>
 class Tracker {
  public:
-  /// Connections are numbered on from `connections`.
+  /// The first connection gets the number after `connections`. `consumer` outlives the tracker.
   Tracker(Consumer& consumer, std::uint64_t connections)
       : consumer_(consumer),
         connections_(connections),
         reassembler_(consumer, std::pmr::get_default_resource(), ended_) {}
 
-  /// The same; what connections hold is in `memory`, and some are given up where that is
-  /// over its limit: those that hold much for themselves, then the longest idle.
-  /// `memory` outlives it.
+  /// The same, with connections in `memory`, which outlives the tracker. Some are given up when that is over its limit:
+  /// first those that hold much, then the longest idle.
   Tracker(Consumer& consumer, std::uint64_t connections, Memory& memory)
       : consumer_(consumer),
         memory_(&memory),
@@ -50,27 +48,27 @@ class Tracker {
   Tracker(const Tracker&) = delete;
   Tracker& operator=(const Tracker&) = delete;
 
-  /// The number given last.
+  /// The number of the latest connection.
   std::uint64_t connections() const { return connections_; }
 
-  /// How many were given up for want of memory.
+  /// How many connections were given up because memory was scarce.
   std::uint64_t evicted() const { return evicted_; }
 
   const FlowTable& table() const { return table_; }
   Consumer& consumer() { return consumer_; }
 
-  /// Takes the next segment of the capture.
+  /// Processes the next segment of the capture.
   void process(const Segment& segment) {
-    look_for_due(segment.time);
+    check_due(segment.time);
     Side sender;
     bool added;
     Connection& connection = table_.find_or_add(segment, sender, added);
     process(connection, added, sender, segment);
   }
 
-  /// The same, with what was found before: its connection's key, the key's hash in `table`, and who sent it.
+  /// The same, given its connection's key, the key's hash in table(), and its sender.
   void process(const Segment& segment, const FlowKey& key, Side sender, std::uint32_t hash) {
-    look_for_due(segment.time);
+    check_due(segment.time);
     bool added;
     Connection& connection = table_.find_or_add(key, hash, added);
     process(connection, added, sender, segment);
@@ -78,8 +76,8 @@ class Tracker {
 
   /// Ends every connection: the capture is over at `time`.
   void finish(Nanos time) {
-    tell_gone(kEndOfTime);
-    // Those that end now push them out: none of them may be met afterwards.
+    report_all_gone(kEndOfTime);
+    // Forgotten first: end() may erase the oldest, which for_each_in_order must not visit afterwards.
     while (!ended_.empty()) forget_oldest();
     table_.for_each_in_order([&](Connection& connection) { end(connection, Ending::capture_end, time); });
     finished_ = true;
@@ -88,35 +86,35 @@ class Tracker {
  private:
   static constexpr Nanos kAtOnce = std::numeric_limits<Nanos>::min();
 
-  void look_for_due(Nanos time) {
+  void check_due(Nanos time) {
     if (time >= due_) [[unlikely]]
-      process_due(time);
+      handle_due(time);
   }
 
-  // Inlined, so that a packet passes through one of the two alone.
+  // Inlined, so that each packet is processed in one of the two functions.
   [[gnu::always_inline]] void process(Connection& connection, bool added, Side sender, const Segment& segment) {
     if (added) [[unlikely]]
       number(connection, segment);
     if (connection.stream(sender).on_fast_path) [[likely]]
-      process_flowing(connection, sender, segment);
+      process_on_fast_path(connection, sender, segment);
     else
       process_other(connection, sender, segment);
   }
 
-  /// A packet of a stream that flows: nearly always one for the straight path.
-  void process_flowing(Connection& connection, Side sender, const Segment& segment) {
+  /// A packet of a stream that is on the fast path: nearly always the packet is, too.
+  void process_on_fast_path(Connection& connection, Side sender, const Segment& segment) {
     PacketIdentity& last = *hold(&connection.latest_packets[index(sender)]);
     if (!Reassembler<Consumer>::is_next(connection, sender, segment.tcp) || looks_the_same(segment, last)) [[unlikely]]
       return process_other(connection, sender, segment);
-    // In its place: one made elsewhere would be copied by larger pieces than it was just written in, which waits.
+    // Written in place: a copy would read in larger pieces what was just written in small ones, and stall.
     last = identity_of(segment);
     count_packet(connection, sender);
     consumer_.on_packet(connection, sender, segment);
     reassembler_.process_next(connection, sender, segment, last);
-    note_last(connection, segment);
+    record_last(connection, segment);
   }
 
-  static void note_last(Connection& connection, const Segment& segment) {
+  static void record_last(Connection& connection, const Segment& segment) {
     connection.last_time = segment.time;
     connection.last_packet = segment.packet;
   }
@@ -127,26 +125,25 @@ class Tracker {
     connection.first_packet = segment.packet;
   }
 
-  /// Any packet. What is rare in it stands apart, here and in the reassembler: the rest of it is in the cache more
-  /// often.
+  /// Any packet. Rare cases are functions of their own, here and in the reassembler: the rest then stays in the cache.
   [[gnu::noinline]] void process_other(Connection& connection, Side sender, const Segment& segment) {
     PacketIdentity& last = *hold(&connection.latest_packets[index(sender)]);
     if (looks_the_same(segment, last) && is_duplicate(segment, last)) [[unlikely]]
-      return process_copy(connection, sender, segment);
+      return process_duplicate(connection, sender, segment);
     last = identity_of(segment);
     if ((segment.tcp.flags & kSyn) != 0) process_syn(connection, sender, segment);
     count_other(connection, sender, segment);
     consumer_.on_packet(connection, sender, segment);
-    if (reassembler_.process(connection, sender, segment)) note_ended();
-    note_last(connection, segment);
+    if (reassembler_.process(connection, sender, segment)) check_ended();
+    record_last(connection, segment);
   }
 
-  [[gnu::noinline]] void process_copy(Connection& connection, Side sender, const Segment& segment) {
+  [[gnu::noinline]] void process_duplicate(Connection& connection, Side sender, const Segment& segment) {
     connection.latest_packets[index(sender)] = identity_of(segment);
     count_other(connection, sender, segment);
     connection.counts.duplicate += 1;
     consumer_.on_packet(connection, sender, segment);
-    note_last(connection, segment);
+    record_last(connection, segment);
   }
 
   static void count_packet(Connection& connection, Side sender) {
@@ -171,13 +168,13 @@ class Tracker {
     record_syn(connection, sender, segment);
   }
 
-  /// The ports of an ended connection are used again.
+  /// A new connection uses the addresses and ports of `connection`.
   void replace(Connection& connection, const Segment& segment) {
     if (!connection.closed) {
       reassembler_.close(connection, Ending::replaced, segment.time);
-      note_ended();
+      check_ended();
     }
-    tell(connection);
+    report_gone(connection);
     const FlowKey key = connection.key;
     const std::uint32_t hash = connection.hash;
     const PacketIdentity latest_packets[2] = {connection.latest_packets[0], connection.latest_packets[1]};
@@ -190,12 +187,12 @@ class Tracker {
 
   void end(Connection& connection, Ending ending, Nanos time) {
     reassembler_.end(connection, ending, time);
-    note_ended();
-    tell(connection);
+    check_ended();
+    report_gone(connection);
   }
 
-  /// One may have been added to those that have ended.
-  void note_ended() {
+  /// A connection may have ended.
+  void check_ended() {
     due_ = std::min(due_, ended_.next_due());
     if (ended_.is_full()) forget_oldest();
   }
@@ -204,7 +201,7 @@ class Tracker {
     Connection* const oldest = ended_.pop_oldest();
     table_.prefetch_slot(ended_.oldest_hash());
     if (oldest == nullptr) return;
-    tell(*oldest);
+    report_gone(*oldest);
     table_.erase(*oldest);
   }
 
@@ -214,15 +211,14 @@ class Tracker {
     });
   }
 
-  /// What is due at `now`.
-  void process_due(Nanos now) {
+  /// Handles what is due at `now`.
+  void handle_due(Nanos now) {
     if (memory_ != nullptr && memory_->is_over_limit()) make_room(now);
-    tell_gone(now);
+    report_all_gone(now);
   }
 
-  /// Gives up connections until the memory is well under its limit: closed ones, of which
-  /// nothing more is lost than their late packets; then those that hold more than a fair
-  /// share; then the longest idle.
+  /// Gives up connections until the memory is well below its limit: closed ones, which lose only their late packets;
+  /// then those that hold more than a fair share; then the longest idle.
   void make_room(Nanos now) {
     while (!ended_.empty() && !memory_->is_well_below_limit()) forget_oldest();
     const auto held = [this](const Connection& connection) { return held_bytes(connection); };
@@ -230,7 +226,7 @@ class Tracker {
     while (table_.size() != 0 && !memory_->is_well_below_limit()) evict_some(table_, *memory_, held, give_up);
   }
 
-  /// About what is kept with a connection, beside it.
+  /// About how many bytes are kept for a connection, beside itself.
   std::size_t held_bytes(const Connection& connection) const {
     std::size_t held = consumer_.held_bytes(connection);
     for (const Stream& stream : connection.streams)
@@ -241,28 +237,28 @@ class Tracker {
   void evict(Connection& connection, Nanos now) {
     end(connection, Ending::evicted, now);
     evicted_ += connection.ending == Ending::evicted ? 1 : 0;
-    ended_.clear();  // it alone: the others have been forgotten
+    ended_.clear();  // only this one: the others were forgotten before
     table_.erase(connection);
   }
 
-  void tell_gone(Nanos now) {
-    ended_.tell_due(now, [this](Connection& connection) { tell(connection); });
+  void report_all_gone(Nanos now) {
+    ended_.report_due(now, [this](Connection& connection) { report_gone(connection); });
     due_ = memory_ != nullptr && memory_->is_over_limit() ? kAtOnce : ended_.next_due();
   }
 
-  void tell(Connection& connection) {
+  void report_gone(Connection& connection) {
     if (!connection.gone) consumer_.on_gone(connection);
     connection.gone = true;
   }
 
   Consumer& consumer_;
-  Memory* memory_ = nullptr;  // null: without a limit
+  Memory* memory_ = nullptr;  // null: no limit
   std::uint64_t connections_;
   std::uint64_t evicted_ = 0;
   FlowTable table_;
   EndedConnections ended_;
   Reassembler<Consumer> reassembler_;
-  Nanos due_ = kEndOfTime;  // when something is to be done beside the packets
+  Nanos due_ = kEndOfTime;  // when handle_due() is to be called
   bool finished_ = false;   // all connections have ended
 };
 

@@ -168,7 +168,7 @@ void fill_record(Record& record, const CaptureInfo& capture, const Connection& c
   const auto window_scale = [&](int side) {
     return known_if(offers[side].window_shift >= 0, static_cast<std::uint64_t>(offers[side].window_shift));
   };
-  const auto agreed = [&](bool both) { return connection.agreed() ? std::optional(both) : std::nullopt; };
+  const auto agreed = [&](bool both) { return connection.has_both_offers() ? std::optional(both) : std::nullopt; };
 
   record.type = RecordType::connection;
   set_connection(record, capture, connection, client_side);

@@ -18,7 +18,7 @@ std::uint32_t full_length(const Connection& connection) {
 }  // namespace
 
 void set_agreed(Timing& timing, const Connection& connection) {
-  if (!connection.agreed()) return;
+  if (!connection.has_both_offers()) return;
   timing.set_full_lengths(full_length(connection));
   const Handshake& handshake = connection.handshake;
   timing.record_round_trip(connection.client, handshake.client_rtt());
@@ -30,7 +30,7 @@ Owned<Timing> make_timing(const Connection& connection, Side sender, std::pmr::m
   Timing& timing = *made;
   const Nanos opened = connection.handshake.ack;
   if (opened != kUnknownTime && sender != connection.client) timing.begin_with_server(connection.client, opened);
-  const bool agreed = connection.agreed();
+  const bool agreed = connection.has_both_offers();
   set_agreed(timing, connection);
   for (const Side side : {Side::low, Side::high}) {
     timing.begin_stream(side, connection.latest_packets[index(side)], agreed && connection.offers[index(side)].own_ids);
