@@ -91,13 +91,12 @@ void Attribution::wait_for_window(Nanos until) {
 ///
 ///   1 retransmitted   ---a----------------b-->   b was lost once: loss
 ///   2 Nagle           ---a-------ack-b------->   a and b are short, and the receiver delayed the acknowledgment
-///   3 spread          ---a---------b--------->   by the sender's clock, a and b were sent together: a queue on the
-///   path 4 had no more     ---a----------------b-->   a was all that the application had: it produced b later 5 line
-///   rate       -z-----a-----b--------->   b comes after a as a comes after z: the rate of the slowest link 6 in flight
-///   ---a------------b------>   no acknowledgment had released b, or one just had: the congestion
-///                     ---a-------ack-b------->   window limits the sender
-///   7 idle            ---a--ack...........b-->   the acknowledgment permitted b, but the application had not produced
-///   it
+///   3 spread          ---a---------b--------->   the sender's clock shows that a queue spread a and b
+///   4 had no more     ---a----------------b-->   a was all that the application had: it produced b later
+///   5 line rate       -z-----a-----b--------->   b follows a as a follows z: at the rate of the slowest link
+///   6 in flight       ---a------------b------>   no acknowledgment had released b, or one just had: the
+///                     ---a-------ack-b------->   congestion window limits the sender
+///   7 idle            ---a--ack...........b-->   the acknowledgment permitted b, which did not exist yet
 ///
 /// Case 3 may explain only a part of the time. Every other case explains the rest.
 void Attribution::attribute_pause(const ArrivingSegment& segment, Nanos until, bool retransmitted) {
