@@ -50,10 +50,10 @@ expect() {
     { echo "completions: $shell: '$line': expected (<), offered (>):" && cat "$folder/difference" && exit 1; }
 }
 
-# The options are in the first columns of the lines of the help; -V and --version are mentioned in the line of --help.
+# The options are in the first columns of the lines of the help; -r is in its usage line, -V and --version in that of --help.
 options=$("$program" --help | sed -n 's/^ \{2,6\}\(-.*\)/\1/p' | cut -c 1-20 | grep -oE '(^|[ ,])--?[a-zA-Z0-9][a-z0-9-]*' | tr -d ' ,')
-options="$options -V --version"
-formats=$("$program" -f nothing 2>&1 | sed -n 's/.*: //; s/,//g; s/ or / /; 1p')
+options="$options -r -V --version"
+formats=$("$program" -f nothing 2>&1 | sed -n 's/.*expected one of //; s/,//g; 1p')
 tried=
 for shell in bash zsh fish; do
   command -v $shell > /dev/null || { echo "completions: skipped, $shell is not installed"; continue; }
