@@ -109,13 +109,13 @@ struct Connections : IdleConsumer {
       require(all[connection.number].sides[index(side)].not_captured == connection.stream(side).not_captured);
     }
     all[connection.number].ended = true;
+    if (connection.timing == nullptr) return;
+    for (const Nanos part : connection.timing->causes().by) require(part >= 0);
   }
   void on_gone(Connection& connection) {
     One& one = all[connection.number];
     require(one.ended && !one.gone);
     one.gone = true;
-    if (connection.timing == nullptr) return;
-    for (const Nanos part : connection.timing->causes().by) require(part >= 0);
   }
   /// Lets the tracker skip some bytes.
   std::uint64_t skippable(Connection& connection, Side sender) const {
