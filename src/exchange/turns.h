@@ -82,8 +82,9 @@ class Turns {
   /// Removes the present turn, which turned out to be none. The one before it ends.
   void discard_present(Nanos time);
 
-  /// Ends the last turns: nothing more comes. A present turn without an answer ends with `outcome` (no_response in the
-  /// place of closed). One with an answer ends with `answered`, or as it was found so far if that is complete.
+  /// Ends the last turns: nothing more comes. A present turn without an answer ends with `outcome`, or with no_response
+  /// where that is closed. A present turn with an answer ends with `answered`; where that is complete, with the outcome
+  /// that the turn has so far.
   void end(Outcome outcome, Outcome answered, Nanos time);
 
  private:

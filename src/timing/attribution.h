@@ -65,8 +65,8 @@ class Attribution {
     return static_cast<std::uint64_t>(time) - static_cast<std::uint64_t>(ledger_.until);
   }
 
-  /// How long the sender of a segment could have sent it earlier: the time since the end of the ledger, without the
-  /// path to the sender. 0 where the ledger is empty.
+  /// How long the sender of a segment was waited for: the time since the end of the ledger, without the path to the
+  /// sender. 0 where the ledger is empty.
   Nanos waited_for(const ArrivingSegment& segment) const;
 
   /// Attributes the time up to `until`, at the latest that of the segment, to what kept the sender from sending the

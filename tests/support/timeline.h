@@ -240,7 +240,7 @@ class TimelineScript {
     }
   }
 
-  /// Reads "C" or "S:443": who, and the port.
+  /// Reads an end, such as "C" or "S:443". Returns 'C' or 'S' and the port.
   std::pair<char, std::uint16_t> read_end(const std::string& word) const {
     const bool is_end = word[0] == 'C' || word[0] == 'S';
     if (!is_end || (word.size() > 1 && word[1] != ':')) fail("'" + word + "' is neither C nor S");
