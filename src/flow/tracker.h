@@ -98,14 +98,14 @@ class Tracker {
     if (connection.stream(sender).on_fast_path) [[likely]]
       process_on_fast_path(connection, sender, segment);
     else
-      process_other(connection, sender, segment);
+      process_on_slow_path(connection, sender, segment);
   }
 
-  /// A packet of a stream that is on the fast path: nearly always the packet is, too.
+  /// Processes a packet of a stream that is on the fast path: nearly always the packet is, too.
   void process_on_fast_path(Connection& connection, Side sender, const Segment& segment) {
     PacketIdentity& last = *hold(&connection.latest_packets[index(sender)]);
     if (!Reassembler<Consumer>::is_next(connection, sender, segment.tcp) || looks_the_same(segment, last)) [[unlikely]]
-      return process_other(connection, sender, segment);
+      return process_on_slow_path(connection, sender, segment);
     // Written in place: a copy would read in larger pieces what was just written in small ones, and stall.
     last = identity_of(segment);
     count_packet(connection, sender);
@@ -125,14 +125,15 @@ class Tracker {
     connection.first_packet = segment.packet;
   }
 
-  /// Any packet. Rare cases are functions of their own, here and in the reassembler: the rest then stays in the cache.
-  [[gnu::noinline]] void process_other(Connection& connection, Side sender, const Segment& segment) {
+  /// Processes any packet. Rare cases are functions of their own, here and in the reassembler: the rest then stays in
+  /// the cache.
+  [[gnu::noinline]] void process_on_slow_path(Connection& connection, Side sender, const Segment& segment) {
     PacketIdentity& last = *hold(&connection.latest_packets[index(sender)]);
     if (looks_the_same(segment, last) && is_duplicate(segment, last)) [[unlikely]]
       return process_duplicate(connection, sender, segment);
     last = identity_of(segment);
     if ((segment.tcp.flags & kSyn) != 0) process_syn(connection, sender, segment);
-    count_other(connection, sender, segment);
+    count_any(connection, sender, segment);
     consumer_.on_packet(connection, sender, segment);
     if (reassembler_.process(connection, sender, segment)) check_ended();
     record_last(connection, segment);
@@ -140,7 +141,7 @@ class Tracker {
 
   [[gnu::noinline]] void process_duplicate(Connection& connection, Side sender, const Segment& segment) {
     connection.latest_packets[index(sender)] = identity_of(segment);
-    count_other(connection, sender, segment);
+    count_any(connection, sender, segment);
     connection.counts.duplicate += 1;
     consumer_.on_packet(connection, sender, segment);
     record_last(connection, segment);
@@ -151,7 +152,7 @@ class Tracker {
     connection.packets[index(sender)] += 1;
   }
 
-  static void count_other(Connection& connection, Side sender, const Segment& segment) {
+  static void count_any(Connection& connection, Side sender, const Segment& segment) {
     count_packet(connection, sender);
     if (segment.tcp.window == 0 && (segment.tcp.flags & (kSyn | kRst)) == 0) [[unlikely]]
       connection.counts.zero_windows += 1;
